@@ -1,0 +1,1 @@
+"""tamis, the virtual machine: the specification's embedding interface."""

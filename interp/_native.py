@@ -1,0 +1,20 @@
+"""The compiled extension, or None. The only module that imports it; it decides nothing.
+
+`TAMIS_NO_NATIVE=1` makes an installation behave as one without a C compiler.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+ffi: Any = None
+lib: Any = None
+
+if not os.environ.get("TAMIS_NO_NATIVE"):
+    try:
+        from interp import _tamis as _extension  # type: ignore[attr-defined, unused-ignore]
+    except ImportError:
+        pass
+    else:
+        ffi, lib = _extension.ffi, _extension.lib
