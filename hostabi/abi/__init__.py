@@ -1,0 +1,1 @@
+"""The Proxy-Wasm ABI as data: numbers, encodings, host calls and callbacks."""
