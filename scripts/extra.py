@@ -1,0 +1,8 @@
+"""Print the requirements of one extra of pyproject.toml, one a line: pip then installs them without building tamis again."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+sys.stdout.write("\n".join(project["optional-dependencies"][sys.argv[1]]) + "\n")
