@@ -27,7 +27,7 @@ from setuptools.errors import BaseError, CCompilerError
 
 EXTENSION = "interp._tamis"
 RECIPE = Path("native", "build.py")
-NOTE = Path("interp", "_unbuilt.txt")
+NOTE = "_unbuilt.txt"
 
 MESSAGE = """\
 tamis was installed WITHOUT its C engine: {reason}
@@ -40,8 +40,9 @@ class BuildNative(build_ext):
     """build_ext that makes the C source only when it is wanted, and that may fail without failing the install."""
 
     def run(self) -> None:
-        for folder in {Path(self.build_lib), Path()}:
-            (folder / NOTE).unlink(missing_ok=True)
+        self.force = True  # a build folder left by another compiler, or by other generated headers, must not be used again
+        for file in [*self.target().glob("_tamis.*"), self.target() / NOTE]:
+            file.unlink(missing_ok=True)
         wanted = choose_compiler()
         if wanted == "none":
             return self.go_without("TAMIS_CC=none asked for that.")
@@ -54,13 +55,16 @@ class BuildNative(build_ext):
         except (BaseError, CCompilerError, OSError) as error:
             self.go_without(f"the C compiler {wanted or 'of this Python'} did not work ({error}).")
 
+    def target(self) -> Path:
+        """The folder the extension goes to: the package in the build, or the checkout's for an editable install."""
+        return Path("interp") if self.inplace or self.editable_mode else Path(self.build_lib, "interp")
+
     def go_without(self, reason: str) -> None:
         """Leave the extension out, and say so: to the log, to the person at the terminal, and in a file."""
         self.extensions = []
         message = MESSAGE.format(reason=reason)
-        note = NOTE if self.inplace or self.editable_mode else Path(self.build_lib) / NOTE
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(message)
+        self.target().mkdir(parents=True, exist_ok=True)
+        (self.target() / NOTE).write_text(message)
         sys.stderr.write("\n" + message)
         if not sys.stderr.isatty():  # pip shows a successful build's output to nobody
             with suppress(OSError), open("/dev/tty", "w") as terminal:
