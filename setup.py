@@ -1,14 +1,14 @@
 """The C part of the build; everything else is in pyproject.toml.
 
-`native/build.py` describes the extension `interp._tamis` (a cffi `ffibuilder`). It is built with the C compiler that Python
-itself names, or with the one that TAMIS_CC names:
+`native/build.py` describes the extension `interp._tamis` (a cffi `ffibuilder`). It is built with the C compiler that
+Python itself names, or with the one that TAMIS_CC names:
 
     TAMIS_CC="python -m ziglang cc" pip install .      the compiler from PyPI; it is fetched for the build
     TAMIS_CC=clang pip install .
     TAMIS_CC=none pip install .                        do not build the C part
 
-Where there is no compiler, or it fails, the install goes on without the extension: it says so once, and leaves the reason in
-`interp/_unbuilt.txt`, which `tamis --version -v` shows. Everything then runs on the Python engines.
+Where there is no compiler, or it fails, the install goes on without the extension: it says so once, and leaves the
+reason in `interp/_unbuilt.txt`. Everything then runs on the Python engine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from __future__ import annotations
 import os
 import runpy
 import shlex
+import shutil
 import sys
+import sysconfig
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,7 @@ class BuildNative(build_ext):
     """build_ext that makes the C source only when it is wanted, and that may fail without failing the install."""
 
     def run(self) -> None:
-        self.force = True  # a build folder left by another compiler, or by other generated headers, must not be used again
+        self.force = True  # objects of another compiler, or of other generated headers, must not be used again
         for file in [*self.target().glob("_tamis.*"), self.target() / NOTE]:
             file.unlink(missing_ok=True)
         wanted = choose_compiler()
@@ -52,8 +54,11 @@ class BuildNative(build_ext):
         self.extensions[0]._needs_stub = False
         try:
             super().run()
-        except (BaseError, CCompilerError, OSError) as error:
-            self.go_without(f"the C compiler {wanted or 'of this Python'} did not work ({error}).")
+        except (BaseError, CCompilerError, OSError):
+            compiler = wanted or sysconfig.get_config_var("CC") or "cc"
+            if shutil.which(shlex.split(compiler)[0]) is None:
+                return self.go_without(f"no C compiler was found ({compiler}).")
+            self.go_without(f"the C compiler ({compiler}) failed; `pip install -v` shows what it said.")
 
     def target(self) -> Path:
         """The folder the extension goes to: the package in the build, or the checkout's for an editable install."""

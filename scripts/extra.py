@@ -1,4 +1,4 @@
-"""Print the requirements of one extra of pyproject.toml, one a line: pip then installs them without building tamis again."""
+"""Print the requirements of an extra of pyproject.toml, one a line: pip installs them without building tamis."""
 
 import sys
 import tomllib
