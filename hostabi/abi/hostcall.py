@@ -2,7 +2,14 @@
 
 Two kinds live here.
 
-*Host calls* of module `env` answer a status. They are declared with `@hostcall`, see below.
+*Host calls* of module `env` answer a status. One is declared like this:
+
+    @hostcall("proxy_get_header_map_value")
+    def get_header_map_value(vm: VmState, map: MapType, key: Bytes) -> OutBytes: ...
+
+From the annotations derive its Wasm type, the reading and writing of guest memory, the allocation of results, the order
+of checks (abi_reference 3.2: enumerations, then input memory, then the operation, then output memory), its record in
+the transcript and its row in the documentation. A function that cannot do what was asked raises HostError(status).
 
 *Raw functions* are the rest: WASI, emscripten's and AssemblyScript's leftovers. One is an `Import` record: raw bits in
 (unsigned Python ints), raw bits or None out.
@@ -31,13 +38,15 @@ Wasm type and the code:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, Flag, IntEnum, auto
+from typing import Annotated, Any, Protocol
 
-from hostabi.abi.marshal import GuestMemory, GuestMemoryError
-
-__all__ = ["GuestEnv", "GuestMemory", "GuestMemoryError", "Import", "ProcExit"]
+from hostabi.abi.codec import CodecError, HeaderPairs, PairsLimits, decode_pairs, encode_pairs
+from hostabi.abi.enums import AbiVersion, Status
+from hostabi.abi.marshal import GuestMemory, GuestMemoryError, write_u32, write_u64
 
 
 class ProcExit(Exception):
@@ -96,3 +105,417 @@ class Import:
     results: tuple[str, ...]
     code: Callable[..., int | None]
     doc: str = ""
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+class GuestError(Exception):
+    """The guest broke the ABI in a way that no status can express: it is treated as if it had trapped."""
+
+
+class EmbedderError(Exception):
+    """The caller of this package broke its order of use; the guest is not to blame."""
+
+
+class HostError(Exception):
+    """A host call cannot do what was asked: `status` is its answer, `outputs` are written all the same when given."""
+
+    def __init__(self, status: Status, message: str = "", outputs: object = None) -> None:
+        super().__init__(message or status.name)
+        self.status = status
+        self.message = message
+        self.outputs = outputs
+
+
+# --- annotations -----------------------------------------------------------------------------------------------------
+
+
+class Wire(Enum):
+    """How a Python value crosses the boundary: (Wasm parameters, suffixes of their names in the documentation)."""
+
+    BYTES = (("i32", "i32"), ("_ptr", "_len"))
+    LATE_BYTES = (("i32", "i32"), ("_ptr", "_len"), "late")
+    PAIRS = (("i32", "i32"), ("_ptr", "_len"), "pairs")
+    U32 = (("i32",), ("",))
+    I32 = (("i32",), ("",), "signed")
+    ENUM = (("i32",), ("",), "enum")
+    U64 = (("i64",), ("",))
+    I64 = (("i64",), ("",), "signed")
+    OUT_BYTES = (("i32", "i32"), ("ret_ptr", "ret_size"))
+    OUT_PAIRS = (("i32", "i32"), ("ret_ptr", "ret_size"), "pairs")
+    OUT_OPTIONAL = (("i32", "i32"), ("ret_ptr", "ret_size"), "optional")
+    OUT_U32 = (("i32",), ("ret",))
+    OUT_U64 = (("i32",), ("ret",), "u64")
+    OUT_TOKEN = (("i32",), ("ret_token",), "token")
+
+    @property
+    def wasm(self) -> tuple[str, ...]:
+        """The Wasm types of the parameters it takes."""
+        types: tuple[str, ...] = self.value[0]
+        return types
+
+
+LateData = Callable[[], bytes]
+
+Bytes = Annotated[bytes, Wire.BYTES]
+LateBytes = Annotated[LateData, Wire.LATE_BYTES]
+"""Bytes read when the function asks for them, for calls that check more than enumerations before memory."""
+Pairs = Annotated[HeaderPairs, Wire.PAIRS]
+U32 = Annotated[int, Wire.U32]
+I32 = Annotated[int, Wire.I32]
+U64 = Annotated[int, Wire.U64]
+I64 = Annotated[int, Wire.I64]
+OutBytes = Annotated[bytes, Wire.OUT_BYTES]
+OutPairs = Annotated[HeaderPairs, Wire.OUT_PAIRS]
+OutOptional = Annotated[bytes, Wire.OUT_OPTIONAL]
+"""Bytes of which the guest may refuse address and size, each by passing 0 for where it should go."""
+OutU32 = Annotated[int, Wire.OUT_U32]
+OutU64 = Annotated[int, Wire.OUT_U64]
+OutToken = Annotated[int, Wire.OUT_TOKEN]
+"""A u32 whose cell is written with 0 before the operation, to be sure of the memory before anything happens."""
+
+
+# --- one host call ---------------------------------------------------------------------------------------------------
+
+
+class Phase(Flag):
+    """What a guest is doing when it calls the host."""
+
+    RUN = auto()
+    LINK = auto()
+    START = auto()
+    ALLOCATE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One input of a host call; `default` fills it when a variant of the import leaves it out."""
+
+    name: str
+    wire: Wire
+    enum: type[IntEnum] | None = None
+
+
+class Caller(Protocol):
+    """What marshalling needs of the VM that calls."""
+
+    @property
+    def memory(self) -> GuestMemory:
+        """The guest's memory now."""
+
+    @property
+    def pairs_limits(self) -> PairsLimits:
+        """How large a serialised map may be."""
+
+    def allocate(self, size: int) -> int:
+        """Address of so many fresh bytes in the guest; GuestMemoryError when its allocator gives none in range."""
+
+    def malformed_map(self, call: str, reason: str) -> bool:
+        """Say whether a map that cannot be read counts as empty (True) or as PARSE_FAILURE."""
+
+    def called(self, call: str, args: tuple[tuple[str, object], ...], status: int, outputs: tuple[object, ...]) -> None:
+        """Record what happened."""
+
+    def complain(self, message: str) -> None:
+        """Tell the host's log why a call did not answer OK."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status and output values of a host call, before they are written to the guest."""
+
+    status: Status
+    outputs: tuple[object, ...]
+    message: str = ""
+
+
+class _Refused(Exception):
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """A host call and what derives from the annotations of its Python function."""
+
+    name: str
+    function: Callable[..., object]
+    params: tuple[Param, ...]
+    outs: tuple[Wire, ...]
+    versions: frozenset[AbiVersion]
+    phases: Phase
+    optional: frozenset[str] = frozenset()
+    theme: str = ""
+    doc: str = ""
+
+    def wasm_params(self, leave_out: bool = False) -> tuple[str, ...]:
+        """The Wasm parameter types; with leave_out, of the shorter variant without its optional inputs."""
+        ins = (p for p in self.params if not (leave_out and p.name in self.optional))
+        return tuple(t for wire in (*(p.wire for p in ins), *self.outs) for t in wire.wasm)
+
+    @property
+    def signatures(self) -> tuple[tuple[str, ...], ...]:
+        """Every list of Wasm parameters this call can be imported with; the result is i32 in all of them."""
+        return (self.wasm_params(), self.wasm_params(leave_out=True)) if self.optional else (self.wasm_params(),)
+
+    # The two ways in: from Wasm with raw numbers, and from a filter in Python with values.
+
+    def answer(self, vm: object, values: Sequence[object]) -> Answer:
+        """Run the operation on Python values; never raises HostError."""
+        try:
+            result = self.function(vm, *values)
+        except HostError as error:
+            outputs = self._as_outputs(error.outputs) if error.outputs is not None else ()
+            return Answer(error.status, outputs, error.message)
+        return Answer(Status.OK, self._as_outputs(result))
+
+    def _as_outputs(self, result: object) -> tuple[object, ...]:
+        if not self.outs:
+            return ()
+        return typing.cast("tuple[object, ...]", result) if len(self.outs) > 1 else (result,)
+
+    def invoke(self, vm: Caller, raw: Sequence[int], leave_out: bool = False) -> int:
+        """Answer a call with raw parameters: read inputs, run, write outputs, record; returns the status."""
+        given: list[tuple[str, object]] = []
+        outputs: tuple[object, ...] = ()
+        message = ""
+        try:
+            values = self._read_inputs(vm, raw, leave_out, given)
+            cells = raw[len(raw) - sum(len(w.wasm) for w in self.outs) :]
+            self._probe(vm, cells)
+            answer = self.answer(vm, values)
+            status, outputs, message = answer.status, answer.outputs, answer.message
+            self._write_outputs(vm, cells, outputs)
+        except GuestMemoryError as error:
+            status, message = Status.INVALID_MEMORY_ACCESS, str(error)
+        except _Refused as refused:
+            status, message = refused.status, str(refused)
+        given = [(name, _peek(value)) for name, value in given]
+        vm.called(self.name, tuple(given), status, outputs)
+        if status is not Status.OK and message:
+            vm.complain(f"{self.name} answers {status.name}: {message}")
+        return int(status)
+
+    def _read_inputs(
+        self, vm: Caller, raw: Sequence[int], leave_out: bool, given: list[tuple[str, object]]
+    ) -> list[object]:
+        slots: list[tuple[Param, Sequence[int]]] = []
+        at = 0
+        for param in self.params:
+            if leave_out and param.name in self.optional:
+                slots.append((param, ()))
+                continue
+            slots.append((param, raw[at : at + len(param.wire.wasm)]))
+            at += len(param.wire.wasm)
+        enums = {p.name: _enum(p, cells[0]) for p, cells in slots if p.enum is not None}
+        values: list[object] = []
+        for param, cells in slots:
+            value = enums[param.name] if param.enum is not None else self._read(vm, param, cells)
+            values.append(value)
+            given.append((param.name, value))
+        return values
+
+    def _read(self, vm: Caller, param: Param, cells: Sequence[int]) -> object:
+        match param.wire:
+            case Wire.BYTES:
+                return vm.memory.read(cells[0], cells[1]) if cells else b""
+            case Wire.LATE_BYTES:
+                return _Late(vm, cells[0], cells[1])
+            case Wire.PAIRS:
+                data = vm.memory.read(cells[0], cells[1]) if cells else b""
+                try:
+                    return decode_pairs(data, vm.pairs_limits)
+                except CodecError as error:
+                    if vm.malformed_map(self.name, str(error)):
+                        return ()
+                    raise _Refused(Status.PARSE_FAILURE, str(error)) from error
+            case Wire.I32:
+                return cells[0] - (1 << 32) if cells[0] >> 31 else cells[0]
+            case Wire.I64:
+                return cells[0] - (1 << 64) if cells[0] >> 63 else cells[0]
+            case _:
+                return cells[0]
+
+    def _probe(self, vm: Caller, cells: Sequence[int]) -> None:
+        if self.outs == (Wire.OUT_TOKEN,):
+            write_u32(vm.memory, cells[0], 0)
+
+    def _write_outputs(self, vm: Caller, cells: Sequence[int], outputs: tuple[object, ...]) -> None:
+        at = 0
+        for wire, value in zip(self.outs, outputs, strict=False):
+            _WRITERS[wire](vm, cells[at : at + len(wire.wasm)], value)
+            at += len(wire.wasm)
+
+
+class _Late:
+    """Guest bytes that are read once, when asked for."""
+
+    def __init__(self, vm: Caller, addr: int, n: int) -> None:
+        self._vm, self._addr, self._n = vm, addr, n
+        self.data: bytes | None = None
+
+    def __call__(self) -> bytes:
+        if self.data is None:
+            self.data = self._vm.memory.read(self._addr, self._n)
+        return self.data
+
+
+def _peek(value: object) -> object:
+    return value.data if isinstance(value, _Late) else value
+
+
+def _enum(param: Param, number: int) -> IntEnum:
+    if param.enum is None:
+        raise EmbedderError(f"{param.name} is no enumeration")
+    try:
+        return param.enum(number)
+    except ValueError:
+        raise _Refused(Status.BAD_ARGUMENT, f"{param.name} {number} is out of range") from None
+
+
+def _write_bytes(vm: Caller, cells: Sequence[int], value: Any) -> None:
+    ptr = vm.allocate(len(value)) if value else 0
+    memory = vm.memory  # taken anew: the allocator may have moved or grown it
+    if value:
+        memory.write(ptr, value)
+    write_u32(memory, cells[0], ptr)
+    write_u32(memory, cells[1], len(value))
+
+
+def _write_pairs(vm: Caller, cells: Sequence[int], value: Any) -> None:
+    _write_bytes(vm, cells, encode_pairs(value) if value else b"")
+
+
+def _write_optional(vm: Caller, cells: Sequence[int], value: Any) -> None:
+    ptr = vm.allocate(len(value)) if value and cells[0] else 0
+    memory = vm.memory
+    if ptr:
+        memory.write(ptr, value)
+    if cells[0]:
+        write_u32(memory, cells[0], ptr)
+    if cells[1]:
+        write_u32(memory, cells[1], len(value))
+
+
+def _write_number(vm: Caller, cells: Sequence[int], value: Any) -> None:
+    write_u32(vm.memory, cells[0], value)
+
+
+def _write_number64(vm: Caller, cells: Sequence[int], value: Any) -> None:
+    write_u64(vm.memory, cells[0], value)
+
+
+_WRITERS: dict[Wire, Callable[[Caller, Sequence[int], Any], None]] = {
+    Wire.OUT_BYTES: _write_bytes,
+    Wire.OUT_PAIRS: _write_pairs,
+    Wire.OUT_OPTIONAL: _write_optional,
+    Wire.OUT_U32: _write_number,
+    Wire.OUT_U64: _write_number64,
+    Wire.OUT_TOKEN: _write_number,
+}
+
+
+# --- the registry ----------------------------------------------------------------------------------------------------
+
+ALL = frozenset(AbiVersion)
+V1 = frozenset({AbiVersion.V0_1_0})
+SINCE_0_2_0 = ALL - V1
+SINCE_0_2_1 = frozenset({AbiVersion.V0_2_1, AbiVersion.V0_2_100})
+HIGRESS = frozenset({AbiVersion.V0_2_100})
+
+_Function = typing.TypeVar("_Function", bound=Callable[..., object])
+
+
+@dataclass(slots=True)
+class Registry:
+    """All host calls by name, raw functions of `env` by name, and names of designs that are gone."""
+
+    calls: dict[str, HostCall] = field(default_factory=dict)
+    raw: dict[str, RawFunction] = field(default_factory=dict)
+    retired: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class RawFunction:
+    """A function of module `env` that answers no status; `function(vm, *bits)`."""
+
+    name: str
+    params: tuple[str, ...]
+    results: tuple[str, ...]
+    function: Callable[..., int | None]
+    doc: str = ""
+
+
+REGISTRY = Registry()
+
+
+def hostcall(
+    name: str,
+    *,
+    versions: Iterable[AbiVersion] = ALL,
+    phases: Phase = Phase.RUN,
+    optional: Iterable[str] = (),
+) -> Callable[[_Function], _Function]:
+    """Register a function as the host call `name`, with its type taken from its annotations.
+
+    `phases` says during which of linking, starting and allocating it is allowed beside running; `optional` names inputs
+    that some SDKs leave out of their import.
+    """
+
+    def register(function: _Function) -> _Function:
+        hints = typing.get_type_hints(function, include_extras=True)
+        outs = _outputs(hints.pop("return", None))
+        params = tuple(_param(key, hint) for key, hint in list(hints.items())[1:])
+        call = HostCall(
+            name,
+            function,
+            params,
+            outs,
+            frozenset(versions),
+            Phase.RUN | phases,
+            frozenset(optional),
+            function.__module__.rpartition(".")[2],
+            " ".join((function.__doc__ or "").split()),
+        )
+        REGISTRY.calls[name] = call
+        return function
+
+    return register
+
+
+_Raw = typing.TypeVar("_Raw", bound=Callable[..., int | None])
+
+
+def raw_function(name: str, params: str, results: str) -> Callable[[_Raw], _Raw]:
+    """Register a function of module `env` that answers no status; types are given as words, "i32 f64"."""
+
+    def register(function: _Raw) -> _Raw:
+        REGISTRY.raw[name] = RawFunction(
+            name, tuple(params.split()), tuple(results.split()), function, " ".join((function.__doc__ or "").split())
+        )
+        return function
+
+    return register
+
+
+def _wire(hint: object) -> Wire:
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(extra, Wire):
+            return extra
+    raise TypeError(f"{hint} is no annotation of the ABI")
+
+
+def _param(name: str, hint: object) -> Param:
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return Param(name, Wire.ENUM, hint)
+    return Param(name, _wire(hint))
+
+
+def _outputs(hint: object) -> tuple[Wire, ...]:
+    if hint is None or hint is type(None):
+        return ()
+    if typing.get_origin(hint) is tuple and not hasattr(hint, "__metadata__"):
+        return tuple(_wire(part) for part in typing.get_args(hint))
+    return (_wire(hint),)

@@ -1,4 +1,4 @@
-"""Guest memory as the ABI uses it: checked reads and writes of bytes and little-endian numbers (abi_reference 3.1, 3.2)."""
+"""Guest memory as the ABI uses it: checked reads and writes of bytes and little-endian numbers (ABI 3.1, 3.2)."""
 
 from __future__ import annotations
 
