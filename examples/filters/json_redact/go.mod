@@ -1,0 +1,3 @@
+module json_redact
+
+go 1.24
