@@ -48,7 +48,7 @@ def zig() -> list[str]:
 
 def build_c(source: Path, out: Path) -> None:
     # -g for the name section, which backtraces are made from; the DWARF that comes with it is cut off afterwards.
-    flags = "--target=wasm32-freestanding -Os -nostdlib -g -Wall -Wextra -Wno-unused-function".split()
+    flags = ["--target=wasm32-freestanding", "-Os", "-nostdlib", "-g", "-Wall", "-Wextra", "-Wno-unused-function"]
     linker = ["-Wl,--no-entry", f"-Wl,-z,stack-size={STACK}", "-fvisibility=hidden", "-rdynamic"]
     # Relative paths: an absolute one would end up in the module.
     run(*zig(), "cc", *flags, *linker, "-Iinclude", "-o", out, source.relative_to(FILTERS))
@@ -56,7 +56,7 @@ def build_c(source: Path, out: Path) -> None:
 
 
 def build_zig(source: Path, out: Path) -> None:
-    flags = "-target wasm32-freestanding -O ReleaseSmall -fno-entry -rdynamic -fno-strip --stack".split()
+    flags = ["-target", "wasm32-freestanding", "-O", "ReleaseSmall", "-fno-entry", "-rdynamic", "-fno-strip", "--stack"]
     run(*zig(), "build-exe", *flags, str(STACK), f"-femit-bin={out}", source.relative_to(FILTERS))
     without_debug_sections(out)
 
