@@ -1,0 +1,90 @@
+"""Bulk operations on memories and tables (specification 4.4.6 and 4.4.7): one meaning for every engine.
+
+Arguments are raw unsigned bits; indices are those of the instance. Each checks before it writes, so that a trap leaves
+everything as it was. Ticks are the engine's to charge, before the call: `bulk_ticks` says how many.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .memory import out_of_bounds as memory_bounds
+from .table import out_of_bounds as table_bounds
+
+if TYPE_CHECKING:
+    from .instance import ModuleInst
+
+#: What `memory.grow` and `table.grow` answer when they cannot: -1 as an i32.
+FAILED = 0xFFFFFFFF
+
+
+def bulk_ticks(nbytes: int) -> int:
+    """Ticks for moving, filling or allocating bytes: one per started 4 KiB. A reference counts 8 bytes."""
+    return (nbytes + 4095) >> 12
+
+
+def memory_init(inst: ModuleInst, data: int, mem: int, d: int, s: int, n: int) -> None:
+    """memory.init: copy `n` bytes at `s` of a data segment to address `d`. Raises Trap."""
+    memory, source = inst.mems[mem], inst.datas[data].data
+    if s + n > len(source) or d + n > memory.length:
+        raise memory_bounds()
+    memory.view[d : d + n] = source[s : s + n]
+
+
+def data_drop(inst: ModuleInst, data: int) -> None:
+    """data.drop."""
+    inst.datas[data].drop()
+
+
+def memory_copy(inst: ModuleInst, to: int, source: int, d: int, s: int, n: int) -> None:
+    """memory.copy between memories by index; overlapping ranges copy as if through a buffer. Raises Trap."""
+    a, b = inst.mems[to], inst.mems[source]
+    if s + n > b.length or d + n > a.length:
+        raise memory_bounds()
+    a.view[d : d + n] = b.view[s : s + n]
+
+
+def memory_fill(inst: ModuleInst, mem: int, d: int, value: int, n: int) -> None:
+    """memory.fill with the low byte of `value`. Raises Trap."""
+    memory = inst.mems[mem]
+    if d + n > memory.length:
+        raise memory_bounds()
+    memory.array[d : d + n] = value & 0xFF
+
+
+def memory_grow(inst: ModuleInst, mem: int, delta: int) -> int:
+    """memory.grow: the old size in pages, or FAILED. Raises ResourceError."""
+    old = inst.mems[mem].grow(delta)
+    return FAILED if old < 0 else old
+
+
+def table_init(inst: ModuleInst, elem: int, table: int, d: int, s: int, n: int) -> None:
+    """table.init: copy `n` references at `s` of an element segment to index `d`. Raises Trap."""
+    target, source = inst.tables[table], inst.elems[elem].refs
+    if s + n > len(source) or d + n > target.length:
+        raise table_bounds()
+    target.write(d, source[s : s + n])
+
+
+def elem_drop(inst: ModuleInst, elem: int) -> None:
+    """elem.drop."""
+    inst.elems[elem].drop()
+
+
+def table_copy(inst: ModuleInst, to: int, source: int, d: int, s: int, n: int) -> None:
+    """table.copy between tables by index; overlapping ranges copy as if through a buffer. Raises Trap."""
+    a, b = inst.tables[to], inst.tables[source]
+    if s + n > b.length or d + n > a.length:
+        raise table_bounds()
+    a.cells[d : d + n] = b.cells[s : s + n]
+
+
+def table_fill(inst: ModuleInst, table: int, d: int, ref: int, n: int) -> None:
+    """table.fill. Raises Trap."""
+    inst.tables[table].fill(d, ref, n)
+
+
+def table_grow(inst: ModuleInst, table: int, ref: int, delta: int) -> int:
+    """table.grow: the old length, or FAILED. Raises ResourceError."""
+    old = inst.tables[table].grow(delta, ref)
+    return FAILED if old < 0 else old

@@ -1,0 +1,128 @@
+"""What an engine is (design, idea 3): something that runs a thread until it must leave, and says why it left.
+
+An engine knows nothing of drivers, and `instantiate` knows no engine by name. A suspended thread goes on by exactly one
+of `run` (after Paused and OutOfFuel), `resume` or `throw_trap` (after HostCall), or is dropped by `abort`.
+
+Accounts: ticks, depth and cells belong to the store. A thread takes ticks with `store.grant` when it starts or goes on,
+and at every exit gives the account back with `store.settle`; at a HostCall it also leaves `store.depth` and
+`store.cells` at what its frames hold, so that an activation above it counts from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..syntax.errors import Trap
+from ..syntax.features import Feature
+
+if TYPE_CHECKING:
+    from .instance import ModuleInst
+    from .store import FuncInst, HostFunc, Store
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """One frame of a backtrace: the instance, the function's index in it, and the byte offset of its instruction."""
+
+    module: ModuleInst
+    func_index: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The activation is over; raw bits of the results."""
+
+    values: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """The guest calls a host function; its tick is charged. Answered by `resume` or `throw_trap`."""
+
+    func: HostFunc
+    args: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trapped:
+    """The activation is over by a trap; `trap.backtrace` is filled in."""
+
+    trap: Trap
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """The activation is over: `which` is `depth` or `cells` (both are "call stack exhausted" to the guest)."""
+
+    which: str
+    backtrace: tuple[FrameInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFuel:
+    """`needed` ticks could not be charged at this place; nothing was. `run` repeats the charge."""
+
+    func_index: int
+    offset: int
+    needed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The slice of ticks is used up (`slice`); `run` goes on."""
+
+    reason: str = "slice"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The activation is over by an error that is neither of the guest nor a trap, such as a ResourceError."""
+
+    error: Exception
+
+
+Exit = Returned | HostCall | Trapped | Exhausted | OutOfFuel | Paused | Failed
+
+
+class Thread(Protocol):
+    """One activation: the frames between an entry from outside and the return to it."""
+
+    def run(self) -> Exit:
+        """Begin, or go on after Paused or OutOfFuel."""
+
+    def resume(self, values: Sequence[int]) -> Exit:
+        """Answer a HostCall with the raw bits of its results (already checked by the driver)."""
+
+    def throw_trap(self, trap: Trap) -> Exit:
+        """Answer a HostCall with a trap."""
+
+    def abort(self) -> None:
+        """Drop the activation; allowed at any time, and more than once."""
+
+    def backtrace(self) -> tuple[FrameInfo, ...]:
+        """The frames, innermost first."""
+
+
+class Engine(Protocol):
+    """Runs functions. `features` is what it can run; `capabilities` are of resumable, copyable, steppable."""
+
+    @property
+    def name(self) -> str:
+        """`reference`, `native` or `python`."""
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What modules may need; instantiation refuses others with UnsupportedError."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What its threads can do beyond running."""
+
+    def link(self, inst: ModuleInst) -> Any:
+        """Prepare an instance whose functions, tables, memories and globals are all in place (before its segments)."""
+
+    def start(self, store: Store, func: FuncInst, args: Sequence[int]) -> Thread:
+        """A thread that will call `func` with these raw bits. Nothing runs before `run`."""

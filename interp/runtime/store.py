@@ -1,0 +1,226 @@
+"""The store (specification 4.2.3): everything that instances share, and the accounts of running."""
+
+from __future__ import annotations
+
+import os
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..syntax.errors import EmbedderError, LimitError
+from ..syntax.limits import DEFAULT_LIMITS, VmLimits
+from ..syntax.module import Func
+from ..syntax.types import FuncType, GlobalType, MemType, TableType
+from .engine import Engine
+from .memory import MemInst
+from .table import GlobalInst, TableInst, TagInst
+
+if TYPE_CHECKING:
+    from .instance import ModuleInst
+
+#: Raw bits in, raw bits out: None for no result, an integer for one, else a sequence.
+HostCode = Callable[..., None | int | Sequence[int]]
+
+
+class FuncInst:
+    """A function of a module instance. `type_id` is the store's number of its type: equal types, equal numbers."""
+
+    __slots__ = ("__weakref__", "addr", "code", "index", "lowered", "module", "type", "type_id")
+
+    def __init__(self, addr: int, type: FuncType, type_id: int, module: ModuleInst, index: int, code: Func) -> None:
+        self.addr = addr
+        self.type = type
+        self.type_id = type_id
+        self.module = module
+        self.index = index
+        self.code = code
+        #: What the engine of this store made of the body, None before the first call.
+        self.lowered: Any = None
+
+    @property
+    def store(self) -> Store:
+        """The store it lives in."""
+        return self.module.store
+
+    @property
+    def extern_type(self) -> FuncType:
+        """The type for matching an import."""
+        return self.type
+
+
+class HostFunc:
+    """A function of the embedder; `code(*bits)` takes and gives raw bits."""
+
+    __slots__ = ("__weakref__", "addr", "code", "name", "store", "type", "type_id")
+
+    def __init__(self, addr: int, type: FuncType, type_id: int, store: Store, code: HostCode, name: str) -> None:
+        self.addr = addr
+        self.type = type
+        self.type_id = type_id
+        self.store = store
+        self.code = code
+        self.name = name
+
+    @property
+    def extern_type(self) -> FuncType:
+        """The type for matching an import."""
+        return self.type
+
+
+Extern = FuncInst | HostFunc | TableInst | MemInst | GlobalInst | TagInst
+
+
+class FuncList(Sequence[FuncInst | HostFunc]):
+    """All functions by address. The functions of an instance have consecutive addresses and are made when asked for.
+
+    (A filter has ten thousand functions and the host calls a dozen of them.)
+    """
+
+    def __init__(self) -> None:
+        self._made: list[FuncInst | HostFunc | None] = []
+        self._starts: list[int] = []
+        self._insts: list[ModuleInst] = []
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __getitem__(self, addr: int) -> FuncInst | HostFunc:  # type: ignore[override]
+        func = self._made[addr]
+        if func is None:
+            inst = self._insts[bisect_right(self._starts, addr) - 1]
+            func = self._made[addr] = inst.make_func(addr)
+        return func
+
+    def __iter__(self) -> Iterator[FuncInst | HostFunc]:
+        return (self[addr] for addr in range(len(self._made)))
+
+    def add_host(self, func: HostFunc) -> None:
+        """Append a host function, whose address must be the length so far."""
+        self._made.append(func)
+
+    def add_instance(self, inst: ModuleInst, count: int) -> int:
+        """Set `count` addresses aside for the own functions of an instance and give the first."""
+        first = len(self._made)
+        if count:
+            self._starts.append(first)
+            self._insts.append(inst)
+            self._made.extend([None] * count)
+        return first
+
+
+class Store:
+    """Functions, tables, memories, globals and external objects, with one engine that runs them.
+
+    `fuel` is the ticks left (None: no end), `ticks` those used since the store was made, `deadline` a time of
+    `time.monotonic()` or None. Not for two threads at a time: the second one gets an EmbedderError.
+    """
+
+    def __init__(self, engine: Engine, limits: VmLimits | None = None) -> None:
+        self.engine = engine
+        self.limits = limits or DEFAULT_LIMITS
+        self.memory_mode = "moving" if os.environ.get("TAMIS_MEMORY") == "moving" else "reserved"
+        self.funcs = FuncList()
+        self.tables: list[TableInst] = []
+        self.mems: list[MemInst] = []
+        self.globals: list[GlobalInst] = []
+        self.tags: list[TagInst] = []
+        self.instances: list[ModuleInst] = []
+        self.externs: list[object] = []
+        self.fuel: int | None = None
+        self.ticks = 0
+        self.deadline: float | None = None
+        self.bytes = 0
+        #: Frames and cells held by suspended activations, and how many activations there are.
+        self.depth = 0
+        self.cells = 0
+        self.activations = 0
+        self._type_ids: dict[FuncType, int] = {}
+        self._extern_refs: dict[int, int] = {}
+        self._thread: int | None = None
+
+    # -- accounts ------------------------------------------------------------------------------------------------
+
+    def grant(self, needed: int = 1) -> int:
+        """Ticks that a thread may use before it leaves: a slice (more if one charge needs more), never over the fuel."""
+        slice = max(self.limits.ticks_per_slice, needed)
+        return slice if self.fuel is None else min(slice, self.fuel)
+
+    def settle(self, used: int) -> None:
+        """Account for ticks used of a grant."""
+        self.ticks += used
+        if self.fuel is not None:
+            self.fuel -= used
+
+    def claim_bytes(self, n: int) -> bool:
+        """Take `n` bytes of `limits.store_bytes`; False, and nothing taken, if they are not there."""
+        if self.bytes + n > self.limits.store_bytes:
+            return False
+        self.bytes += n
+        return True
+
+    def type_id(self, type: FuncType) -> int:
+        """The number of a function type in this store: equal for equal types."""
+        return self._type_ids.setdefault(type, len(self._type_ids))
+
+    # -- entering ------------------------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Begin an activation. Raises EmbedderError in another thread, LimitError past `nested_activations`."""
+        me = threading.get_ident()
+        if self.activations == 0:
+            self._thread = me
+        elif self._thread != me:
+            raise EmbedderError("a store runs on one thread at a time, and another one is in it")
+        if self.activations >= self.limits.nested_activations:
+            raise LimitError("activations nested deeper than the limit nested_activations", limit="nested_activations")
+        self.activations += 1
+
+    def leave(self) -> None:
+        """End the innermost activation."""
+        self.activations -= 1
+
+    def check(self, owned: Extern | ModuleInst) -> None:
+        """Raises EmbedderError if an object belongs to another store."""
+        if owned.store is not self:
+            raise EmbedderError(f"a {type(owned).__name__} of another store")
+
+    # -- objects -------------------------------------------------------------------------------------------------
+
+    def host_func(self, type: FuncType, code: HostCode, *, name: str = "") -> HostFunc:
+        """Make a host function: `code(*bits)` gets raw bits and gives None, an integer or a sequence of them."""
+        func = HostFunc(len(self.funcs), type, self.type_id(type), self, code, name)
+        self.funcs.add_host(func)
+        return func
+
+    def table(self, type: TableType, ref: int = 0) -> TableInst:
+        """Make a table filled with a raw reference. Raises LimitError."""
+        table = TableInst(self, type, ref)
+        self.tables.append(table)
+        return table
+
+    def memory(self, type: MemType) -> MemInst:
+        """Make a memory. Raises LimitError or ResourceError."""
+        memory = MemInst(self, type)
+        self.mems.append(memory)
+        return memory
+
+    def global_(self, type: GlobalType, bits: int) -> GlobalInst:
+        """Make a global from raw bits."""
+        made = GlobalInst(self, type, bits)
+        self.globals.append(made)
+        return made
+
+    def extern_ref(self, value: object) -> int:
+        """The raw externref of a Python object: 0 for None, the same reference for the same object."""
+        if value is None:
+            return 0
+        ref = self._extern_refs.get(id(value))
+        if ref is None:
+            self.externs.append(value)
+            ref = self._extern_refs[id(value)] = len(self.externs)
+        return ref
+
+    def extern_value(self, ref: int) -> object:
+        """The Python object behind a raw externref."""
+        return self.externs[ref - 1] if ref else None

@@ -1,0 +1,161 @@
+"""Table, global, tag and segment instances (specification 4.2.7 to 4.2.12); values are raw bits."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..syntax.errors import TRAPS, LimitError, ResourceError, Trap
+from ..syntax.types import FuncType, GlobalType, Limits, RefType, TableType
+
+if TYPE_CHECKING:
+    from .store import Store
+
+MASK64 = (1 << 64) - 1
+_ORDER = sys.byteorder
+
+
+class TableInst:
+    """References in `cells`, a memoryview of format "Q"; only the first `length` belong to the table.
+
+    Growing may replace `cells` by another region: nobody keeps it across a growth.
+    """
+
+    __slots__ = ("__weakref__", "cells", "length", "store", "type")
+
+    def __init__(self, store: Store, type: TableType, ref: int) -> None:
+        self.store = store
+        self.type = type
+        self.length = 0
+        self.cells = memoryview(bytearray(8)).cast("Q")
+        n = type.limits.min
+        if n > store.limits.table_entries:
+            raise LimitError(f"table of {n} entries passes the limit table_entries", limit="table_entries")
+        if self.grow(n, ref) < 0:
+            raise LimitError(f"table of {n} entries passes the limit store_bytes", limit="store_bytes")
+
+    @property
+    def extern_type(self) -> TableType:
+        """The type for matching an import: the current size is the minimum."""
+        limits = self.type.limits
+        return TableType(self.type.ref, Limits(self.length, limits.max, limits.index, limits.shared))
+
+    def grow(self, delta: int, ref: int) -> int:
+        """Add `delta` cells that hold `ref` and give the old length, or -1 where a limit forbids it."""
+        old = self.length
+        new = old + delta
+        declared = self.type.limits.max
+        if delta < 0 or new > self.store.limits.table_entries or (declared is not None and new > declared):
+            return -1
+        if new > len(self.cells):
+            # Twice the room, so that growing by one again and again stays linear.
+            room = max(new, min(2 * old, self.store.limits.table_entries))
+            if not self.store.claim_bytes(8 * (room - len(self.cells))):
+                return -1
+            try:
+                cells = memoryview(bytearray(8 * room)).cast("Q")
+            except MemoryError:
+                raise ResourceError(f"the machine has no {8 * room} bytes for a table") from None
+            cells[:old] = self.cells[:old]
+            self.cells = cells
+        self.length = new
+        if ref:
+            self.fill(old, ref, delta)
+        return old
+
+    def get(self, index: int) -> int:
+        """The reference at an index. Raises Trap."""
+        if index >= self.length:
+            raise out_of_bounds()
+        return self.cells[index]
+
+    def set(self, index: int, ref: int) -> None:
+        """Replace the reference at an index. Raises Trap."""
+        if index >= self.length:
+            raise out_of_bounds()
+        self.cells[index] = ref
+
+    def fill(self, start: int, ref: int, n: int) -> None:
+        """Put one reference into `n` cells. Raises Trap and then writes nothing."""
+        if start + n > self.length:
+            raise out_of_bounds()
+        self.cells[start : start + n] = memoryview(ref.to_bytes(8, _ORDER) * n).cast("Q")
+
+    def write(self, start: int, refs: Sequence[int]) -> None:
+        """Put references at consecutive indices. Raises Trap and then writes nothing."""
+        n = len(refs)
+        if start + n > self.length:
+            raise out_of_bounds()
+        if n:
+            self.cells[start : start + n] = array("Q", refs)
+
+
+class GlobalInst:
+    """A global; `cell` is a memoryview of two 64-bit cells, the low one first (a v128 needs both)."""
+
+    __slots__ = ("__weakref__", "cell", "store", "type")
+
+    def __init__(self, store: Store, type: GlobalType, bits: int) -> None:
+        self.store = store
+        self.type = type
+        self.cell = memoryview(bytearray(16)).cast("Q")
+        self.bits = bits
+
+    @property
+    def extern_type(self) -> GlobalType:
+        """The type for matching an import."""
+        return self.type
+
+    @property
+    def bits(self) -> int:
+        """The value as raw bits."""
+        return self.cell[0] | self.cell[1] << 64
+
+    @bits.setter
+    def bits(self, bits: int) -> None:
+        self.cell[0] = bits & MASK64
+        self.cell[1] = bits >> 64
+
+
+class TagInst:
+    """An exception tag: the types of the values that it carries."""
+
+    __slots__ = ("__weakref__", "store", "type")
+
+    def __init__(self, store: Store, type: FuncType) -> None:
+        self.store = store
+        self.type = type
+
+
+class ElemInst:
+    """An element segment at run time: its references; none after it was dropped."""
+
+    __slots__ = ("refs", "type")
+
+    def __init__(self, type: RefType, refs: Sequence[int]) -> None:
+        self.type = type
+        self.refs = refs
+
+    def drop(self) -> None:
+        """Forget the contents."""
+        self.refs = ()
+
+
+class DataInst:
+    """A data segment at run time: its bytes; none after it was dropped."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self.data = data
+
+    def drop(self) -> None:
+        """Forget the contents."""
+        self.data = b""
+
+
+def out_of_bounds() -> Trap:
+    """The trap of every access outside of a table."""
+    return Trap(TRAPS["table_bounds"])
