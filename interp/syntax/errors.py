@@ -177,5 +177,32 @@ BODY_ERRORS: dict[str, tuple[str, str]] = {
     "br_table_limit": ("l", "br_table with {a} labels passes the limit br_table"),
     "frame_cells_limit": ("l", "frame of {a} cells passes the limit frame_cells"),
     "feature_off": ("u", "needs the feature {a}, which is off"),
+    "malformed_heap_type": ("m", "malformed heap type"),
+    "malformed_catch": ("m", "malformed catch clause"),
+    "malformed_cast_flags": ("m", "malformed br_on_cast flags"),
+    "offset_out_of_range": ("i", "offset out of range"),
+    "constant_required": ("i", "constant expression required"),
+    "unknown_tag": ("i", "unknown tag {a}"),
 }
 BODY_ERROR_IDS = {id: position for position, id in enumerate(BODY_ERRORS)}
+_BODY_LIMITS = {
+    "body_too_large": "function_bytes",
+    "locals_limit": "locals",
+    "nesting_limit": "nesting",
+    "br_table_limit": "br_table",
+    "frame_cells_limit": "frame_cells",
+}
+
+
+def body_error(id: str, offset: int, a: object = "", b: object = "", context: str = "") -> WasmError:
+    """The error of a row of BODY_ERRORS, to be raised; `offset` is a byte offset in the module, or -1 for none."""
+    kind, template = BODY_ERRORS[id]
+    message = template.format(a=a, b=b)
+    where = Where(offset=offset if offset >= 0 else None, context=context)
+    if kind == "m":
+        return MalformedError(message, where, id=id)
+    if kind == "l":
+        return LimitError(message, where, limit=_BODY_LIMITS[id], id=id)
+    if kind == "u":
+        return UnsupportedError(message, where, feature=str(a), id=id)
+    return InvalidError(message, where, id=id)

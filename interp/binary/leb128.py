@@ -1,0 +1,88 @@
+"""Integers in LEB128 (specification 5.2.2): readers over bytes with a position, writers to bytes.
+
+A reader takes (data, pos, end) and gives (value, position behind it). It raises MalformedError with the ids of
+BODY_ERRORS and the offset of the integer's first byte; `end` bounds what may be read.
+"""
+
+from __future__ import annotations
+
+from ..syntax.errors import body_error
+
+
+def read_u32(data: bytes, pos: int, end: int) -> tuple[int, int]:
+    """An unsigned integer of 32 bits."""
+    if pos < end:
+        byte = data[pos]
+        if byte < 0x80:
+            return byte, pos + 1
+    return read_unsigned(data, pos, end, 32)
+
+
+def read_unsigned(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]:
+    """An unsigned integer of `bits` bits."""
+    value = shift = 0
+    at = pos
+    while True:
+        left = bits - shift
+        if left <= 0:
+            raise body_error("leb_too_long", at)
+        if pos >= end:
+            raise body_error("unexpected_end", at)
+        byte = data[pos]
+        pos += 1
+        if left < 7 and (byte & 0x7F) >> left:
+            raise body_error("leb_too_large", at)
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, pos
+        shift += 7
+
+
+def read_signed(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]:
+    """A signed integer of `bits` bits, as a Python int with its sign."""
+    if pos < end:
+        byte = data[pos]
+        if byte < 0x80:
+            return (byte - 0x80 if byte & 0x40 else byte), pos + 1
+    value = shift = 0
+    at = pos
+    while True:
+        left = bits - shift
+        if left <= 0:
+            raise body_error("leb_too_long", at)
+        if pos >= end:
+            raise body_error("unexpected_end", at)
+        byte = data[pos]
+        pos += 1
+        if left < 7:
+            unused = (-1 << (left - 1)) & 0x7F
+            if byte & unused not in (0, unused):
+                raise body_error("leb_too_large", at)
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return (value - (1 << shift) if byte & 0x40 else value), pos
+
+
+def unsigned(value: int) -> bytes:
+    """The shortest encoding of an integer that is not negative."""
+    if value < 0x80:
+        if value < 0:
+            raise ValueError("a negative integer has no unsigned encoding")
+        return bytes((value,))
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def signed(value: int) -> bytes:
+    """The shortest encoding of an integer with its sign."""
+    out = bytearray()
+    while not -0x40 <= value < 0x40:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value & 0x7F)
+    return bytes(out)
