@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..syntax.errors import Crash
-from ..syntax.module import Expr
+from interp.syntax.errors import Crash
+from interp.syntax.module import Expr
+
 from .numerics import NUMERICS
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..syntax.errors import Trap
-from ..syntax.features import Feature
+from interp.syntax.errors import Trap
+from interp.syntax.features import Feature
 
 if TYPE_CHECKING:
     from .instance import ModuleInst

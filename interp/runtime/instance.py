@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..syntax.errors import Crash, LinkError, UnsupportedError
-from ..syntax.module import Elem, Module
-from ..syntax.types import CompType, FuncType
+from interp.syntax.errors import Crash, LinkError, UnsupportedError
+from interp.syntax.module import Elem, Module
+from interp.syntax.types import CompType, FuncType
+
 from .bulk import memory_init, table_init
 from .constexpr import evaluate
 from .matching import describe, import_type, matches
@@ -16,7 +17,7 @@ from .store import Extern, FuncInst, HostFunc, Store
 from .table import DataInst, ElemInst, GlobalInst, TableInst, TagInst
 
 if TYPE_CHECKING:
-    from ..valid.module import ValidModule
+    from interp.valid.module import ValidModule
 
 #: What runs a start function: the driver's `invoke`, which stands a floor above.
 Invoke = Callable[[Store, FuncInst | HostFunc, Sequence[int]], Any]

@@ -8,7 +8,7 @@ from .instance import ModuleInst, resolve
 from .store import Extern, Store
 
 if TYPE_CHECKING:
-    from ..valid.module import ValidModule
+    from interp.valid.module import ValidModule
 
 
 class Names:

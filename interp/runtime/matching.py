@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..syntax.module import Import, Module
-from ..syntax.types import FuncType, GlobalType, Limits, MemType, RefType, TableType, TagType, ValType
+from interp.syntax.module import Import, Module
+from interp.syntax.types import FuncType, GlobalType, Limits, MemType, RefType, TableType, TagType, ValType
+
 from .memory import MemInst
 from .store import Extern, FuncInst, HostFunc
 from .table import GlobalInst, TableInst, TagInst

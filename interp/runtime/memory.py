@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _native
-from ..syntax.errors import TRAPS, LimitError, ResourceError, Trap
-from ..syntax.types import Limits, MemType
+from interp import _native
+from interp.syntax.errors import TRAPS, LimitError, ResourceError, Trap
+from interp.syntax.types import Limits, MemType
 
 if TYPE_CHECKING:
     from .store import Store
@@ -53,9 +53,7 @@ class MemInst:
         self.reserved = False
         length = type.limits.min * self.page
         if type.limits.min > self._page_limit:
-            raise LimitError(
-                f"memory of {type.limits.min} pages passes the limit memory_pages", limit="memory_pages"
-            )
+            raise LimitError(f"memory of {type.limits.min} pages passes the limit memory_pages", limit="memory_pages")
         if not store.claim_bytes(length):
             raise LimitError(f"memory of {length} bytes passes the limit store_bytes", limit="store_bytes")
         self.length = length
@@ -134,7 +132,7 @@ class MemInst:
         except MemoryError:
             raise ResourceError(f"the machine has no {length} bytes for a memory") from None
         self.array = region
-        self.view = memoryview(region)
+        self.view = region.data
         self.length = length
         if _native.lib is not None:
             if self.handle is None:

@@ -8,10 +8,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..syntax.errors import EmbedderError, LimitError
-from ..syntax.limits import DEFAULT_LIMITS, VmLimits
-from ..syntax.module import Func
-from ..syntax.types import FuncType, GlobalType, MemType, TableType
+from interp.syntax.errors import EmbedderError, LimitError
+from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
+from interp.syntax.module import Func
+from interp.syntax.types import FuncType, GlobalType, MemType, TableType
+
 from .engine import Engine
 from .memory import MemInst
 from .table import GlobalInst, TableInst, TagInst

@@ -7,8 +7,8 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..syntax.errors import TRAPS, LimitError, ResourceError, Trap
-from ..syntax.types import FuncType, GlobalType, Limits, RefType, TableType
+from interp.syntax.errors import TRAPS, LimitError, ResourceError, Trap
+from interp.syntax.types import FuncType, GlobalType, Limits, RefType, TableType
 
 if TYPE_CHECKING:
     from .store import Store

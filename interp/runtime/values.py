@@ -1,0 +1,138 @@
+"""Values (specification 4.2.1) at the interface: typed raw bits, and the way to and from Python's numbers.
+
+Raw bits are unsigned integers; a reference is 0 for null, else index + 1 into the store's functions or external
+objects. The interface takes and gives bits because a Python float loses the payload of a NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index
+from typing import NamedTuple, SupportsFloat
+
+import numpy as np
+
+from interp.syntax.errors import EmbedderError
+from interp.syntax.types import F32, F64, I32, I64, V128, NumType, RefType, ValType
+
+from .numerics import f32_bits, f32_value, f64_bits, f64_value
+from .store import FuncInst, HostFunc, Store
+
+
+class Val(NamedTuple):
+    """A value of the embedding interface: its type and its raw bits."""
+
+    type: ValType
+    bits: int
+
+    @classmethod
+    def i32(cls, value: int) -> Val:
+        """An i32 of a signed or unsigned integer. Raises OverflowError."""
+        return cls(I32, _integer(value, 32))
+
+    @classmethod
+    def i64(cls, value: int) -> Val:
+        """An i64 of a signed or unsigned integer. Raises OverflowError."""
+        return cls(I64, _integer(value, 64))
+
+    @classmethod
+    def f32(cls, value: float) -> Val:
+        """An f32, rounded once to nearest; a NaN is the canonical one (give bits for another)."""
+        return cls(F32, f32_bits(value))
+
+    @classmethod
+    def f64(cls, value: float) -> Val:
+        """An f64; a NaN keeps its payload only as bits."""
+        return cls(F64, f64_bits(value))
+
+    @property
+    def number(self) -> int | float:
+        """A number as Python's: integers signed, floats exact, a vector unsigned. Raises TypeError for a reference."""
+        if isinstance(self.type, RefType):
+            raise TypeError(f"a {self.type} is not a number")
+        return number(self.type, self.bits)
+
+    def __repr__(self) -> str:
+        return f"Val({self.type}, {self.bits:#x})"
+
+
+def _integer(value: object, n: int) -> int:
+    if isinstance(value, (float, np.floating)):
+        raise TypeError(f"an i{n} needs an integer, not {value!r}")
+    i = index(value)  # type: ignore[arg-type]
+    if not -(1 << (n - 1)) <= i < 1 << n:
+        raise OverflowError(f"{i} does not fit into i{n}")
+    return i & ((1 << n) - 1)
+
+
+def number(type: NumType, bits: int) -> int | float:
+    """Raw bits as a Python number: integers signed, an f32 as the exact double, a v128 as an unsigned integer."""
+    if type is I32:
+        return bits - (1 << 32) if bits >> 31 else bits
+    if type is I64:
+        return bits - (1 << 64) if bits >> 63 else bits
+    if type is F32:
+        return f32_value(bits)
+    if type is F64:
+        return f64_value(bits)
+    return bits
+
+
+def to_bits(store: Store, type: ValType, value: object) -> int:
+    """A Python value as raw bits of a type.
+
+    Integers from -2^(n-1) to 2^n - 1, bool and numpy integers included, else OverflowError; floats and integers for
+    f32 and f64; a function or None for funcref; any object for externref, None being null. Raises TypeError for a
+    value of the wrong kind (a float for an integer) and EmbedderError for a function of another store.
+    """
+    if type is I32:
+        return _integer(value, 32)
+    if type is I64:
+        return _integer(value, 64)
+    if type is F32 or type is F64:
+        if isinstance(value, (str, bytes)) or not isinstance(value, SupportsFloat):
+            raise TypeError(f"an {type} needs a number, not {value!r}")
+        x = float(value)
+        return f32_bits(x) if type is F32 else f64_bits(x)
+    if type is V128:
+        return _vector(value)
+    if isinstance(type, RefType) and type.heap == "extern":
+        return store.extern_ref(value)
+    if value is None:
+        return 0
+    if isinstance(value, (FuncInst, HostFunc)):
+        store.check(value)
+        return value.addr + 1
+    raise TypeError(f"a {type} needs a function or None, not {value!r}")
+
+
+def _vector(value: object) -> int:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        if len(value) != 16:
+            raise ValueError("a v128 has 16 bytes")
+        return int.from_bytes(value, "little")
+    return _integer(value, 128)
+
+
+def from_bits(store: Store, type: ValType, bits: int) -> object:
+    """Raw bits as a Python value: numbers as `number`, a funcref as function or None, an externref as its object."""
+    if isinstance(type, NumType):
+        return number(type, bits)
+    if type.heap == "extern":
+        return store.extern_value(bits)
+    return store.funcs[bits - 1] if bits else None
+
+
+def check_bits(store: Store, types: Sequence[ValType], values: Sequence[int]) -> None:
+    """Raises EmbedderError unless the values are raw bits of these types: the count, the range, known references."""
+    if len(types) != len(values):
+        raise EmbedderError(f"{len(types)} values are needed, {len(values)} given")
+    for type, bits in zip(types, values, strict=True):
+        if not 0 <= bits <= _highest(store, type):
+            raise EmbedderError(f"{bits!r} is not the raw bits of a {type}")
+
+
+def _highest(store: Store, type: ValType) -> int:
+    if isinstance(type, NumType):
+        return (1 << type.bits) - 1
+    return len(store.externs) if type.heap == "extern" else len(store.funcs)
