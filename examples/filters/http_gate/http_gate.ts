@@ -1,6 +1,6 @@
 // Asks another service about every request before it goes on. Configuration:
 //
-//     CLUSTER PATH                    auth_service /check
+//     CLUSTER PATH                    auth_service /check, which is also what holds without a configuration
 //
 // The service sees the request's method, path and authorization. When it says 200 the request goes on, with the
 // service's x-user header; any other answer is given to the client as it came, without one the client gets 503.
@@ -25,11 +25,12 @@ import {
 const TIMEOUT_MS: u32 = 2000;
 
 class GateRoot extends RootContext {
-  cluster: string = "";
-  path: string = "";
+  cluster: string = "auth_service";
+  path: string = "/check";
 
   onConfigure(size: u32): bool {
     if (!super.onConfigure(size)) return false;
+    if (size == 0) return true;
     const words = this.getConfiguration().trim().split(" ");
     if (words.length != 2) {
       log(LogLevelValues.error, "the configuration is: CLUSTER PATH");

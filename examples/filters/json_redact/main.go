@@ -1,4 +1,5 @@
-// Blanks out fields of JSON responses, at any depth. The configuration is their names, with commas between:
+// Blanks out fields of JSON responses, at any depth. The configuration is their names, with commas between; without one
+// they are
 //
 //	password,token
 //
@@ -30,8 +31,12 @@ func onDelete(context uint32) {
 
 //go:wasmexport proxy_on_configure
 func onConfigure(root, size uint32) uint32 {
+	text := "password,token"
+	if size > 0 {
+		text = string(bufferBytes(pluginConfiguration))
+	}
 	names := map[string]bool{}
-	for _, name := range strings.Split(string(bufferBytes(pluginConfiguration)), ",") {
+	for _, name := range strings.Split(text, ",") {
 		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
 			names[name] = true
 		}

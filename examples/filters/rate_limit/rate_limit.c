@@ -1,6 +1,6 @@
 /* Lets a number of requests through in each period, and answers 429 to the others. Configuration:
  *
- *     REQUESTS MILLISECONDS           100 60000
+ *     REQUESTS MILLISECONDS           100 60000, which is also what holds without a configuration
  *
  * The count lives in the host's shared data, because every worker of a proxy has a VM of its own and the limit is meant
  * for all of them. A tick begins the next period.
@@ -43,8 +43,7 @@ static u32 store(str name, bucket b, u32 version) {
 
 u32 PW_EXPORT(proxy_on_configure)(u32 root, u32 size) {
     pw_begin();
-    (void)size;
-    str text = pw_buffer_bytes(PW_PLUGIN_CONFIG);
+    str text = size ? pw_buffer_bytes(PW_PLUGIN_CONFIG) : S("100 60000");
     limit *l = pw_keep(sizeof *l);
     l->requests = pw_number(str_word(&text), 0);
     l->period = pw_number(str_word(&text), 0);
