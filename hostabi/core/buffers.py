@@ -1,0 +1,86 @@
+"""Byte buffers and header maps that guests read and edit (abi_reference 8.6, 8.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hostabi.abi.codec import HeaderPairs, Pair
+
+
+def read_part(data: bytes | bytearray, start: int, most: int) -> bytes:
+    """At most so many bytes from start; nothing when start lies beyond the end."""
+    return bytes(data[start : start + most])
+
+
+def edit(buffer: bytearray, start: int, size: int, data: bytes, *, drop_part: bool = True) -> bool:
+    """Change a buffer as proxy_set_buffer_bytes does, in Envoy's five cases; False when the range has no meaning.
+
+    start 0: the first `size` bytes are replaced, so 0 prepends and a large number replaces all; start at or beyond the
+    end appends; anything between is refused. Without `drop_part`, replacing a part of it is refused too.
+    """
+    if start == 0:
+        if not drop_part and 0 < size < len(buffer):
+            return False
+        buffer[:size] = data
+        return True
+    if start >= len(buffer):
+        buffer += data
+        return True
+    return False
+
+
+class HeaderMap:
+    """Headers or trailers in order, duplicates kept, names in lower case."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        self._pairs: list[Pair] = [(name.lower(), value) for name, value in pairs]
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @property
+    def pairs(self) -> HeaderPairs:
+        """All entries, in order."""
+        return tuple(self._pairs)
+
+    @property
+    def byte_size(self) -> int:
+        """Sum of the lengths of names and values: Envoy's size of a map."""
+        return sum(len(name) + len(value) for name, value in self._pairs)
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of this name."""
+        wanted = name.lower()
+        return next((value for key, value in self._pairs if key == wanted), None)
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Every value of this name."""
+        wanted = name.lower()
+        return [value for key, value in self._pairs if key == wanted]
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Append an entry, whether or not the name exists."""
+        self._pairs.append((name.lower(), value))
+
+    def replace(self, name: bytes, value: bytes) -> None:
+        """Leave one entry of this name, in the place of the first, with this value; append it when there is none."""
+        wanted = name.lower()
+        at = next((i for i, (key, _) in enumerate(self._pairs) if key == wanted), len(self._pairs))
+        rest = [pair for pair in self._pairs[at + 1 :] if pair[0] != wanted]
+        self._pairs[at:] = [(wanted, value), *rest]
+
+    def remove(self, name: bytes) -> None:
+        """Drop every entry of this name."""
+        wanted = name.lower()
+        self._pairs = [pair for pair in self._pairs if pair[0] != wanted]
+
+    def assign(self, pairs: Iterable[Pair]) -> None:
+        """Drop all entries, then add these in order."""
+        self._pairs = [(name.lower(), value) for name, value in pairs]
+
+    def merge(self, pairs: Iterable[Pair]) -> None:
+        """Replace or create these, keep the others: what nginx does for set_pairs."""
+        for name, value in pairs:
+            self.replace(name, value)

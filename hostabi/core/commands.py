@@ -1,0 +1,145 @@
+"""What the core asks of the world. The caller of `handle` carries these out, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hostabi.abi.codec import HeaderPairs
+from hostabi.abi.enums import LogLevel, MetricType
+from hostabi.core.events import Frame, Way
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Anything the core wants done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send(Command):
+    """Pass a frame on: a plugin's to its neighbour in the chain, a chain's to the upstream or the client."""
+
+    stream: int
+    way: Way
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class LocalReply:
+    """A response made here. `grpc_status` is None for a plain one."""
+
+    status: int
+    headers: HeaderPairs = ()
+    body: bytes = b""
+    details: str = ""
+    grpc_status: int | None = None
+    failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendLocalReply(Command):
+    """Answer the client without the upstream.
+
+    From a plugin it asks the chain to send the reply back through the response phases. From a chain it says that the
+    response that follows is of its own making, so that the upstream must be cancelled.
+    """
+
+    stream: int
+    plugin: str
+    reply: LocalReply
+
+
+@dataclass(frozen=True, slots=True)
+class ResetStream(Command):
+    """End the stream at once, in both directions."""
+
+    stream: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark(Command):
+    """Stop (or go on) reading a direction of a stream: its buffer is over (or under) the limit."""
+
+    stream: int
+    way: Way
+    above: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartCall(Command):
+    """Make an HTTP request and answer with CallResponse or CallFailed; timeout 0 means none."""
+
+    plugin: str
+    token: int
+    upstream: str
+    headers: HeaderPairs
+    body: bytes
+    trailers: HeaderPairs
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCall(Command):
+    """Nobody waits for this call any more."""
+
+    plugin: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer(Command):
+    """Send Tick to the plugin at this time (ns since 1970), in place of an earlier timer; None: never."""
+
+    plugin: str
+    deadline: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wake(Command):
+    """Send QueueReady to a plugin, which may live in another VM or worker."""
+
+    plugin: str
+    queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log(Command):
+    """A line for the log; text as the guest wrote it."""
+
+    plugin: str
+    level: LogLevel
+    message: bytes
+    stream: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric(Command):
+    """A metric of this name changed: added, set or sampled `value`."""
+
+    name: bytes
+    kind: MetricType
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFailed(Command):
+    """The VM of this plugin is dead; `report` says why, for people."""
+
+    plugin: str
+    message: str
+    report: str
+    backtrace: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PluginGone(Command):
+    """The plugin has been deleted, after a Shutdown."""
+
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearRouteCache(Command):
+    """The route of this stream has to be chosen anew."""
+
+    stream: int

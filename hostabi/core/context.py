@@ -1,0 +1,303 @@
+"""The state of one VM that host calls act on: contexts, the call in progress, what is deferred, what goes out.
+
+Nothing here runs a guest; `core/vm.py` does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hostabi.abi.codec import HeaderPairs, PairsLimits
+from hostabi.abi.enums import AbiVersion, LogLevel, MapType, MetricType, Status
+from hostabi.abi.hostcall import GuestError, HostError, Phase
+from hostabi.abi.marshal import GuestMemory, GuestMemoryError
+from hostabi.core.buffers import HeaderMap
+from hostabi.core.clock import Clock, Entropy
+from hostabi.core.commands import Command, Log
+from hostabi.core.events import StreamInfo, Way
+from hostabi.core.policy import Limits, Profile
+from hostabi.core.shared import MetricCell, Shared
+from hostabi.core.state import Direction, Kind
+from hostabi.core.transcript import Called, Noted, Record
+
+ForeignFunction = Callable[["VmState", bytes], bytes]
+
+
+@dataclass(slots=True)
+class Callout:
+    """What came back from a callout, readable during its callback."""
+
+    headers: HeaderMap = field(default_factory=HeaderMap)
+    trailers: HeaderMap = field(default_factory=HeaderMap)
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class RootContext:
+    """One configured plugin in a VM."""
+
+    id: int
+    plugin: str
+    name: str
+    root_id: str
+    configuration: bytes
+    fail_open: bool = False
+    attributes: dict[str, object] = field(default_factory=dict)
+    configuring: bool = False
+    tick_period_ms: int = 0
+    callout: Callout | None = None
+    status_code: int = 0
+    status_message: bytes = b""
+    done_pending: bool = False
+    literal_stop: bool = False
+    log_level: LogLevel = LogLevel.INFO
+
+    @property
+    def root(self) -> RootContext:
+        """Itself; so that any context has its root."""
+        return self
+
+
+@dataclass(slots=True, eq=False)
+class StreamContext:
+    """One HTTP stream as one plugin sees it."""
+
+    id: int
+    stream: int
+    root: RootContext
+    info: StreamInfo
+    request: Direction
+    response: Direction
+    created: bool = False
+    logging: bool = False
+    logged: bool = False
+    replied: bool = False
+    """A local reply (or a reset) was asked for: the running callback's result is forced to a stop."""
+    cut: Callable[[], None] = lambda: None
+    """Stops both directions; set by whoever runs the stream."""
+
+    def direction(self, way: Way) -> Direction:
+        """The direction of that name."""
+        return self.request if way is Way.REQUEST else self.response
+
+
+Context = RootContext | StreamContext
+
+
+class VmState:
+    """Everything a host call can see or change, except guest memory, which `link` gives while a call runs."""
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        vm_id: bytes,
+        vm_configuration: bytes,
+        shared: Shared,
+        limits: Limits,
+        profile: Profile,
+        entropy: Entropy,
+        clock: Clock | None = None,
+        environ: tuple[tuple[bytes, bytes], ...] = (),
+        upstreams: frozenset[str] | None = None,
+        foreign: dict[bytes, ForeignFunction] | None = None,
+        log_level: LogLevel = LogLevel.INFO,
+    ) -> None:
+        self.key = key
+        self.vm_id = vm_id
+        self.vm_configuration = vm_configuration
+        self.shared = shared
+        self.limits = limits
+        self.profile = profile
+        self.entropy = entropy
+        self.clock = clock or Clock()
+        self.environ = environ
+        self.upstreams = upstreams
+        self.foreign = foreign or {}
+        self.start_log_level = log_level
+        self.abi = AbiVersion.V0_2_1
+        self.contexts: dict[int, Context] = {}
+        self.current: Context | None = None
+        self.effective: Context | None = None
+        self.phase = Phase.LINK
+        self.commands: list[Command] = []
+        self.deferred: deque[Callable[[], None]] = deque()
+        self.deferred_in_event = 0
+        self.records: list[Record] = []
+        self.recording = True
+        self.calls: dict[int, RootContext] = {}
+        self.metrics: dict[int, MetricCell] = {}
+        self.foreign_arguments: bytes | None = None
+        self._next_context = 1
+        self._next_call = 1
+        self._next_metric = dict.fromkeys(MetricType, 1)
+        self._log_second = -1
+        self._log_lines = 0
+        # Set by the VM that runs the guest:
+        self.get_memory: Callable[[], GuestMemory] | None = None
+        self.run_allocator: Callable[[int], int] | None = None
+        self.delete_root: Callable[[RootContext], None] = lambda root: None
+
+    # --- what marshalling needs (abi.hostcall.Caller)
+
+    @property
+    def memory(self) -> GuestMemory:
+        """The guest's memory now."""
+        if self.get_memory is None:
+            raise GuestMemoryError("the guest has no memory")
+        return self.get_memory()
+
+    @property
+    def pairs_limits(self) -> PairsLimits:
+        """How large a map from the guest may be."""
+        return self.limits.pairs
+
+    def allocate(self, size: int) -> int:
+        """Fresh bytes in the guest, in range; GuestMemoryError when there are none."""
+        if self.run_allocator is None:
+            raise GuestMemoryError("the guest exports no allocator")
+        address = self.run_allocator(size)
+        if not address:
+            raise GuestMemoryError(f"the guest's allocator has no {size} bytes")
+        if address + size > self.memory.length:
+            raise GuestMemoryError(f"the guest's allocator gave {size} bytes at {address:#x}, outside of its memory")
+        return address
+
+    def malformed_map(self, call: str, reason: str) -> bool:
+        """Note a map that cannot be read; whether it counts as empty."""
+        self.complain(f"{call}: {reason}" + (", taken as empty" if self.profile.malformed_map_is_empty else ""))
+        return self.profile.malformed_map_is_empty
+
+    def called(self, call: str, args: tuple[tuple[str, object], ...], status: int, outputs: tuple[object, ...]) -> None:
+        """Record a host call."""
+        self.record(Called(self.plugin_key, call, args, status, outputs))
+
+    def complain(self, message: str) -> None:
+        """Note something that the filter's author should know."""
+        self.record(Noted(self.plugin_key, message))
+
+    def record(self, record: Record) -> None:
+        """Add to the transcript."""
+        if self.recording:
+            self.records.append(record)
+
+    # --- contexts
+
+    @property
+    def plugin_key(self) -> str:
+        """The key of the plugin at work, or ""."""
+        context = self.context
+        return context.root.plugin if context else ""
+
+    @property
+    def context(self) -> Context | None:
+        """The context host calls act on: the effective one, else the current one."""
+        effective = self.effective
+        if effective is not None and self.contexts.get(effective.id) is effective:
+            return effective
+        return self.current
+
+    @property
+    def root(self) -> RootContext:
+        """The plugin of that context; INTERNAL_FAILURE when there is none."""
+        context = self.context
+        if context is None:
+            raise HostError(Status.INTERNAL_FAILURE, "no plugin is at work")
+        return context.root
+
+    @property
+    def stream(self) -> StreamContext | None:
+        """The stream of that context, if it is one."""
+        context = self.context
+        return context if isinstance(context, StreamContext) else None
+
+    def new_context_id(self) -> int:
+        """The next context id; plugins and streams count together."""
+        self._next_context += 1
+        return self._next_context - 1
+
+    def new_token(self, kind: int) -> int:
+        """The next callout token: a counter, with the kind in the two low bits."""
+        self._next_call += 1
+        return (self._next_call - 1) << 2 | kind
+
+    def new_metric(self, cell: MetricCell) -> int:
+        """A fresh id of a metric: a counter of its kind, with the kind in the two low bits."""
+        number = self._next_metric[cell.kind]
+        self._next_metric[cell.kind] += 1
+        metric_id = number << 2 | cell.kind
+        self.metrics[metric_id] = cell
+        return metric_id
+
+    # --- what host calls bring about
+
+    def emit(self, command: Command) -> None:
+        """Ask something of the world."""
+        self.commands.append(command)
+
+    def defer(self, action: Callable[[], None]) -> None:
+        """Do this when the outermost guest call has returned; GuestError past the limit."""
+        self.deferred_in_event += 1
+        if self.deferred_in_event > self.limits.deferred_actions:
+            raise GuestError(f"more than {self.limits.deferred_actions} deferred actions in one event")
+        self.deferred.append(action)
+
+    def log(self, level: LogLevel, message: bytes) -> None:
+        """A line of the guest for the log; dropped below the threshold, or over the rate with one notice a second."""
+        context = self.context
+        if level < self.log_threshold:
+            return
+        second = self.clock.peek() // 1_000_000_000
+        if second != self._log_second:
+            self._log_second, self._log_lines = second, 0
+        self._log_lines += 1
+        over = self._log_lines - self.limits.log_lines_per_second
+        if over > 1:
+            return
+        if over == 1:
+            level, message = LogLevel.WARN, b"log lines of this plugin are dropped until the next second"
+        stream = context.stream if isinstance(context, StreamContext) else None
+        self.emit(Log(self.plugin_key, level, message[: self.limits.log_line_bytes], stream))
+
+    @property
+    def log_threshold(self) -> LogLevel:
+        """The lowest level that is logged."""
+        context = self.context
+        return context.root.log_level if context else self.start_log_level
+
+    # --- maps
+
+    def header_map(self, kind: MapType, *, change: bool = False) -> HeaderMap | None:
+        """The map a guest means, or None when it cannot be had (or not changed) now (abi_reference 8.6)."""
+        if kind in (MapType.HTTP_CALL_RESPONSE_HEADERS, MapType.HTTP_CALL_RESPONSE_TRAILERS):
+            return None if change else self._callout_map(kind)
+        stream = self.stream
+        if stream is None or kind > MapType.HTTP_RESPONSE_TRAILERS:
+            return None
+        trailers = kind in (MapType.HTTP_REQUEST_TRAILERS, MapType.HTTP_RESPONSE_TRAILERS)
+        way = Way.REQUEST if kind <= MapType.HTTP_REQUEST_TRAILERS else Way.RESPONSE
+        direction = stream.direction(way)
+        if stream.logging:
+            hidden = change or kind is MapType.HTTP_REQUEST_TRAILERS
+            return None if hidden else direction.trailers if trailers else direction.headers
+        if direction.maps_dropped:
+            return None
+        if not trailers:
+            return direction.headers
+        if direction.trailers is None and change and direction.showing is Kind.BODY and direction.ended:
+            direction.trailers = HeaderMap()
+        return direction.trailers
+
+    def _callout_map(self, kind: MapType) -> HeaderMap | None:
+        context = self.context
+        callout = context.root.callout if context else None
+        if callout is None:
+            return None
+        return callout.headers if kind is MapType.HTTP_CALL_RESPONSE_HEADERS else callout.trailers
+
+
+def as_pairs(headers: HeaderMap | None) -> HeaderPairs:
+    """All entries of a map, none of an absent one."""
+    return headers.pairs if headers is not None else ()

@@ -1,0 +1,239 @@
+"""What can happen to a plugin or a chain. Each event carries `now`, ns since 1970: the only clock there is.
+
+Header and trailer names are lower-case bytes, pseudo-headers first; `stream` is a number the caller chooses, unique
+among the streams that are open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from hostabi.abi.codec import HeaderPairs
+
+
+class Way(Enum):
+    """The two directions of an HTTP stream."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+# --- frames: the parts of a message, in either direction -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """The first frame of a message."""
+
+    headers: HeaderPairs
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Some bytes of the body."""
+
+    data: bytes
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trailers:
+    """The last frame of a message that has trailers."""
+
+    trailers: HeaderPairs
+
+
+Frame = Headers | Body | Trailers
+
+
+# --- facts about a stream --------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class StreamInfo:
+    """What the proxy knows about a stream: source of the properties. One object per stream, shared by its filters.
+
+    `attributes` overrides or adds properties by their dotted path ("source.address"); `filter_state` is what filters
+    stored with proxy_set_property. Sizes in bytes, times in ns.
+    """
+
+    attributes: dict[str, object] = field(default_factory=dict)
+    filter_state: dict[bytes, bytes] = field(default_factory=dict)
+    protocol: str = "HTTP/1.1"
+    start_time: int = 0
+    end_time: int | None = None
+    connection_id: int = 0
+    source_address: str = "127.0.0.1:50000"
+    destination_address: str = "127.0.0.1:80"
+    upstream_address: str = ""
+    request_size: int = 0
+    response_size: int = 0
+    response_flags: int = 0
+    response_code_details: str = "via_upstream"
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Anything that happens, at a moment."""
+
+    now: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Event):
+    """Create the plugin's root context and configure it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent(Event):
+    """Something about one stream."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders(StreamEvent):
+    """A request begins; `info` is given once."""
+
+    headers: HeaderPairs
+    end_of_stream: bool = False
+    info: StreamInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody(StreamEvent):
+    """Some bytes of a request's body."""
+
+    data: bytes
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTrailers(StreamEvent):
+    """The trailers of a request, which end it."""
+
+    trailers: HeaderPairs
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMetadata(StreamEvent):
+    """HTTP/2 METADATA on the request side; its content cannot be read by a guest."""
+
+    elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHeaders(StreamEvent):
+    """The upstream's answer begins."""
+
+    headers: HeaderPairs
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseBody(StreamEvent):
+    """Some bytes of a response's body."""
+
+    data: bytes
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTrailers(StreamEvent):
+    """The trailers of a response, which end it."""
+
+    trailers: HeaderPairs
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseMetadata(StreamEvent):
+    """HTTP/2 METADATA on the response side."""
+
+    elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLog(StreamEvent):
+    """The stream is over: write the access log. A chain does this by itself at StreamEnd."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd(StreamEvent):
+    """The stream is over: tell the filters and forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginEvent(Event):
+    """Something for one plugin, named by its key."""
+
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(PluginEvent):
+    """The timer that SetTimer asked for has run out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallResponse(PluginEvent):
+    """The answer to a StartCall."""
+
+    token: int
+    headers: HeaderPairs
+    body: bytes = b""
+    trailers: HeaderPairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed(PluginEvent):
+    """A StartCall came to nothing: the connection was reset before an answer."""
+
+    token: int
+    message: str = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReady(PluginEvent):
+    """A message waits in a queue this plugin has registered."""
+
+    queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignCall(PluginEvent):
+    """The embedder calls proxy_on_foreign_function, on a stream or on the plugin itself."""
+
+    function_id: int
+    arguments: bytes = b""
+    stream: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown(PluginEvent):
+    """The plugin is to go: on_done, and on_delete when it agrees; `force` does not wait for proxy_done."""
+
+    force: bool = False
+
+
+def frame_of(event: StreamEvent) -> tuple[Way, Frame] | None:
+    """Direction and frame of an event that carries one."""
+    match event:
+        case RequestHeaders():
+            return Way.REQUEST, Headers(event.headers, event.end_of_stream)
+        case RequestBody():
+            return Way.REQUEST, Body(event.data, event.end_of_stream)
+        case RequestTrailers():
+            return Way.REQUEST, Trailers(event.trailers)
+        case ResponseHeaders():
+            return Way.RESPONSE, Headers(event.headers, event.end_of_stream)
+        case ResponseBody():
+            return Way.RESPONSE, Body(event.data, event.end_of_stream)
+        case ResponseTrailers():
+            return Way.RESPONSE, Trailers(event.trailers)
+        case _:
+            return None

@@ -1,0 +1,88 @@
+"""Buffers, cell by cell as in abi_reference 8.7."""
+
+from __future__ import annotations
+
+from hostabi.abi.enums import AbiVersion, BufferType, Status
+from hostabi.abi.hostcall import U32, HostError, LateBytes, OutBytes, OutU32, hostcall
+from hostabi.core.buffers import edit, read_part
+from hostabi.core.context import VmState
+from hostabi.core.events import Way
+
+
+@hostcall("proxy_get_buffer_bytes")
+def get_buffer_bytes(vm: VmState, buffer: BufferType, start: U32, max_size: U32) -> OutBytes:
+    """At most max_size bytes from start; a range beyond the end is cut, which is no error."""
+    if vm.profile.reject_range_overflow and start + max_size > 0xFFFFFFFF and max_size != 0xFFFFFFFF:
+        raise HostError(Status.BAD_ARGUMENT, "start and size overflow 32 bits")
+    return read_part(_readable(vm, buffer), start, max_size)
+
+
+@hostcall("proxy_get_buffer_status")
+def get_buffer_status(vm: VmState, buffer: BufferType) -> tuple[OutU32, OutU32]:
+    """Length of a buffer, and flags, which are 0."""
+    return len(_readable(vm, buffer)), 0
+
+
+@hostcall("proxy_set_buffer_bytes")
+def set_buffer_bytes(vm: VmState, buffer: BufferType, start: U32, size: U32, data: LateBytes) -> None:
+    """Replace the first `size` bytes (start 0), or append (start at or beyond the end)."""
+    _check_version(vm, buffer)
+    if buffer not in _HTTP_BODIES:
+        _readable(vm, buffer)  # NOT_FOUND goes before the refusal
+        raise HostError(Status.BAD_ARGUMENT, f"{buffer.name} cannot be changed")
+    stream = vm.stream
+    direction = stream.direction(_HTTP_BODIES[buffer]) if stream else None
+    if direction is None or not direction.has_body or (stream and stream.logging):
+        raise HostError(Status.NOT_FOUND, f"{buffer.name} cannot be had at this point")
+    new = data()
+    if len(direction.body) + len(new) > vm.limits.body_buffer + min(size, len(direction.body)):
+        raise HostError(Status.BAD_ARGUMENT, f"{buffer.name} would be over the limit")
+    if not edit(direction.body, start, size, new):
+        raise HostError(Status.BAD_ARGUMENT, "a range in the middle of a buffer cannot be set")
+
+
+@hostcall("proxy_get_configuration", versions=(AbiVersion.V0_1_0,))
+def get_configuration(vm: VmState) -> OutBytes:
+    """The plugin's configuration, as 0.1.0 asks for it."""
+    return _readable(vm, BufferType.PLUGIN_CONFIGURATION)
+
+
+_HTTP_BODIES = {BufferType.HTTP_REQUEST_BODY: Way.REQUEST, BufferType.HTTP_RESPONSE_BODY: Way.RESPONSE}
+
+
+def _check_version(vm: VmState, buffer: BufferType) -> None:
+    if buffer is BufferType.REDIS_CALL_RESPONSE and vm.abi is not AbiVersion.V0_2_100:
+        raise HostError(Status.BAD_ARGUMENT, f"buffer {buffer} is out of range")
+
+
+def _readable(vm: VmState, buffer: BufferType) -> bytes:
+    _check_version(vm, buffer)
+    if buffer in _HTTP_BODIES:
+        return _http_body(vm, buffer)
+    data: bytes | None = None
+    root = vm.context.root if vm.context else None
+    match buffer:
+        case BufferType.HTTP_CALL_RESPONSE_BODY:
+            data = root.callout.body if root and root.callout else None
+        case BufferType.VM_CONFIGURATION:
+            data = vm.vm_configuration
+        case BufferType.PLUGIN_CONFIGURATION:
+            if root and (root.configuring or vm.profile.plugin_configuration_always):
+                data = root.configuration
+        case BufferType.FOREIGN_FUNCTION_ARGUMENTS:
+            data = vm.foreign_arguments
+        case _:
+            pass  # connections, gRPC messages and Redis answers have no source yet: never there
+    if data is None:
+        raise HostError(Status.NOT_FOUND, f"{buffer.name} cannot be had at this point")
+    return data
+
+
+def _http_body(vm: VmState, buffer: BufferType) -> bytes:
+    stream = vm.stream
+    direction = stream.direction(_HTTP_BODIES[buffer]) if stream else None
+    if direction is not None and direction.has_body and not (stream and stream.logging):
+        return bytes(direction.body)
+    if vm.profile.absent_body_is_empty and stream is not None:
+        return b""
+    raise HostError(Status.NOT_FOUND, f"{buffer.name} cannot be had at this point")

@@ -1,0 +1,34 @@
+"""Status and context functions (abi_reference 8.2, 8.14, 5.3, 5.4)."""
+
+from __future__ import annotations
+
+from hostabi.abi.enums import Status
+from hostabi.abi.hostcall import U32, HostError, OutBytes, OutU32, hostcall
+from hostabi.core.context import VmState
+
+
+@hostcall("proxy_get_status")
+def get_status(vm: VmState) -> tuple[OutU32, OutBytes]:
+    """Code and message of the last callout's failure, during its callback; else 0 and nothing."""
+    root = vm.root
+    return root.status_code, root.status_message
+
+
+@hostcall("proxy_set_effective_context")
+def set_effective_context(vm: VmState, context_id: U32) -> None:
+    """Let the rest of this callback act on another context of the VM; BAD_ARGUMENT for an unknown one."""
+    context = vm.contexts.get(context_id)
+    if context is None:
+        raise HostError(Status.BAD_ARGUMENT, f"there is no context {context_id}")
+    vm.effective = context
+
+
+@hostcall("proxy_done")
+def done(vm: VmState) -> None:
+    """The plugin, which answered false to on_done, is done now: it is deleted after this guest call."""
+    root = vm.root
+    if not root.done_pending:
+        raise HostError(Status.NOT_FOUND, "nobody waits for proxy_done")
+    root.done_pending = False
+    vm.defer(lambda: vm.delete_root(root))
+

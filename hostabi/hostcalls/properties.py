@@ -1,0 +1,213 @@
+"""Properties: Envoy's attributes with their types, and what filters stored themselves (abi_reference 8.3, 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from hostabi.abi.codec import Duration, NotSerializable, Timestamp, Uint, encode_as_text, encode_value, split_path
+from hostabi.abi.enums import AbiVersion, Status
+from hostabi.abi.hostcall import Bytes, HostError, OutBytes, hostcall
+from hostabi.core.buffers import HeaderMap
+from hostabi.core.context import RootContext, StreamContext, VmState
+
+
+@hostcall("proxy_get_property")
+def get_property(vm: VmState, path: Bytes) -> OutBytes:
+    """The value at a path, encoded by its type; NOT_FOUND, or SERIALIZATION_FAILURE for what has no encoding."""
+    segments = tuple(part.decode("utf-8", "surrogateescape") for part in split_path(path))
+    if not segments:
+        bad = vm.profile.empty_path_status_is_bad_argument
+        raise HostError(Status.BAD_ARGUMENT if bad else Status.SERIALIZATION_FAILURE, "an empty path")
+    value = find(vm, segments)
+    try:
+        return encode_as_text(value) if vm.profile.properties_as_text else encode_value(value)
+    except NotSerializable as error:
+        raise HostError(Status.SERIALIZATION_FAILURE, str(error)) from error
+
+
+@hostcall("proxy_set_property")
+def set_property(vm: VmState, path: Bytes, value: Bytes) -> None:
+    """Store bytes with the stream, for later filters and the access log; NOT_FOUND without a stream."""
+    stream = vm.stream
+    if stream is None:
+        raise HostError(Status.NOT_FOUND, "there is no stream to store a property with")
+    state = stream.info.filter_state
+    held = sum(len(k) + len(v) for k, v in state.items() if k != path)
+    if held + len(path) + len(value) > vm.limits.filter_state_bytes:
+        raise HostError(Status.BAD_ARGUMENT, "the properties of this stream are over the limit")
+    state[path] = value
+
+
+def find(vm: VmState, path: Sequence[str]) -> object:
+    """The value at a path: what the embedder set, else an attribute, else what a filter stored; NOT_FOUND."""
+    context = vm.context
+    if context is None:
+        raise HostError(Status.NOT_FOUND)
+    stream = context if isinstance(context, StreamContext) else None
+    for source in (stream.info.attributes if stream else {}, context.root.attributes):
+        for n in range(len(path), 0, -1):
+            key = ".".join(path[:n])
+            if key in source:
+                return walk(source[key], path[n:])
+    if path[0] in _TOP:
+        return walk(_TOP[path[0]](vm, context.root), path[1:])
+    if stream is not None:
+        group = _STREAM.get(path[0])
+        if group is not None and len(path) == 1:
+            return {name.encode(): value for name, value in _whole(group, stream).items()}
+        if group is not None and path[1] in group:
+            return walk(group[path[1]](stream), path[2:])
+        if path[0] == "filter_state" and len(path) > 1:
+            return _stored(stream, ".".join(path[1:]).removeprefix("wasm."))
+        return _stored(stream, path[0])
+    raise HostError(Status.NOT_FOUND)
+
+
+def walk(value: object, path: Sequence[str]) -> object:
+    """Step into mappings by key and into lists by number; into anything else leads nowhere: NOT_FOUND."""
+    for step in path:
+        if isinstance(value, HeaderMap):
+            values = value.all(step.encode("utf-8", "surrogateescape"))
+            value = b",".join(values) if values else None
+        elif isinstance(value, Mapping):
+            value = value.get(step, value.get(step.encode("utf-8", "surrogateescape")))
+        elif isinstance(value, Sequence) and not isinstance(value, str | bytes) and step.isdigit():
+            value = value[int(step)] if int(step) < len(value) else None
+        else:
+            value = None
+        if value is None:
+            raise HostError(Status.NOT_FOUND)
+    if value is None:
+        raise HostError(Status.NOT_FOUND)
+    if isinstance(value, HeaderMap):
+        return {name: b",".join(value.all(name)) for name, _ in value.pairs}
+    return value
+
+
+def _stored(stream: StreamContext, name: str) -> bytes:
+    value = stream.info.filter_state.get(name.encode("utf-8", "surrogateescape"))
+    if value is None:
+        raise HostError(Status.NOT_FOUND)
+    return value
+
+
+def _whole(group: Mapping[str, Callable[[StreamContext], object]], stream: StreamContext) -> dict[str, object]:
+    values = {name: read(stream) for name, read in group.items()}
+    return {n: walk(v, ()) for n, v in values.items() if v is not None}
+
+
+# --- attributes of the plugin ----------------------------------------------------------------------------------------
+
+
+def _vm_memory(vm: VmState, root: RootContext) -> object:
+    return Uint(vm.memory.length) if vm.abi is AbiVersion.V0_2_100 else None
+
+
+_TOP: dict[str, Callable[[VmState, RootContext], object]] = {
+    "plugin_name": lambda vm, root: root.name,
+    "plugin_root_id": lambda vm, root: root.root_id,
+    "plugin_vm_id": lambda vm, root: vm.vm_id,
+    "plugin_vm_memory": _vm_memory,
+    "connection_id": lambda vm, root: Uint(vm.stream.info.connection_id) if vm.stream else None,
+}
+
+
+# --- attributes of the stream ----------------------------------------------------------------------------------------
+
+
+def _request(name: bytes) -> Callable[[StreamContext], object]:
+    def read(stream: StreamContext) -> object:
+        return stream.request.headers.get(name) if stream.request.headers is not None else None
+
+    return read
+
+
+def _path(stream: StreamContext) -> bytes | None:
+    return stream.request.headers.get(b":path") if stream.request.headers is not None else None
+
+
+def _url_path(stream: StreamContext) -> object:
+    path = _path(stream)
+    return None if path is None else path.partition(b"#")[0].partition(b"?")[0]
+
+
+def _query(stream: StreamContext) -> object:
+    path = _path(stream)
+    return None if path is None else path.partition(b"#")[0].partition(b"?")[2]
+
+
+def _size(headers: HeaderMap | None) -> int | None:
+    return headers.byte_size if headers is not None else None
+
+
+def _total(headers: HeaderMap | None, body: int) -> int | None:
+    return headers.byte_size + body if headers is not None else None
+
+
+def _number(headers: HeaderMap | None, name: bytes) -> int | None:
+    text = headers.get(name) if headers is not None else None
+    return int(text) if text is not None and text.isdigit() and len(text) < 10 else None
+
+
+def _grpc_status(stream: StreamContext) -> int | None:
+    in_trailers = _number(stream.response.trailers, b"grpc-status")
+    return in_trailers if in_trailers is not None else _number(stream.response.headers, b"grpc-status")
+
+
+def _port(address: str) -> int | None:
+    port = address.rpartition(":")[2]
+    return int(port) if port.isdigit() else None
+
+
+def _duration(stream: StreamContext) -> object:
+    end = stream.info.end_time
+    return Duration(end - stream.info.start_time) if end is not None else None
+
+
+Group = dict[str, Callable[[StreamContext], object]]
+
+_REQUEST: Group = {
+    "path": _path,
+    "url_path": _url_path,
+    "host": _request(b":authority"),
+    "scheme": _request(b":scheme"),
+    "method": _request(b":method"),
+    "headers": lambda s: s.request.headers,
+    "headers_bytes": lambda s: _size(s.request.headers),
+    "referer": _request(b"referer"),
+    "useragent": _request(b"user-agent"),
+    "time": lambda s: Timestamp(s.info.start_time),
+    "id": _request(b"x-request-id"),
+    "protocol": lambda s: s.info.protocol,
+    "query": _query,
+    "duration": _duration,
+    "size": lambda s: s.info.request_size,
+    "total_size": lambda s: _total(s.request.headers, s.info.request_size),
+}
+
+_RESPONSE: Group = {
+    "code": lambda s: _number(s.response.headers, b":status"),
+    "code_details": lambda s: s.info.response_code_details if s.response.headers is not None else None,
+    "flags": lambda s: s.info.response_flags,
+    "grpc_status": _grpc_status,
+    "headers": lambda s: s.response.headers,
+    "headers_bytes": lambda s: _size(s.response.headers),
+    "trailers": lambda s: s.response.trailers,
+    "size": lambda s: s.info.response_size,
+    "total_size": lambda s: _total(s.response.headers, s.info.response_size),
+}
+
+_STREAM: dict[str, Group] = {
+    "request": _REQUEST,
+    "response": _RESPONSE,
+    "source": {"address": lambda s: s.info.source_address, "port": lambda s: _port(s.info.source_address)},
+    "destination": {
+        "address": lambda s: s.info.destination_address,
+        "port": lambda s: _port(s.info.destination_address),
+    },
+    "connection": {"id": lambda s: Uint(s.info.connection_id), "mtls": lambda s: False},
+    "upstream": {
+        "address": lambda s: s.info.upstream_address or None,
+        "port": lambda s: _port(s.info.upstream_address),
+    },
+}

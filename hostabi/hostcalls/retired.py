@@ -1,0 +1,18 @@
+"""Names of the abandoned vNEXT design (abi_reference 11.5): recognised, so that the refusal can say what they are."""
+
+from __future__ import annotations
+
+from hostabi.abi.hostcall import REGISTRY
+
+_IMPORTS = """
+proxy_get_current_time proxy_set_tick_period proxy_create_timer proxy_get_buffer proxy_set_buffer proxy_get_map
+proxy_set_map proxy_get_map_values proxy_set_map_values proxy_resume_downstream proxy_resume_upstream
+proxy_resume_http_stream proxy_resume_http_request proxy_resume_http_response proxy_send_http_response
+proxy_dispatch_http_call proxy_dispatch_grpc_call proxy_open_grpc_stream proxy_send_grpc_call_message
+proxy_cancel_grpc_call proxy_close_grpc_call proxy_open_shared_kvstore proxy_get_shared_kvstore_key_values
+proxy_set_shared_kvstore_key_values proxy_add_shared_kvstore_key_values proxy_remove_shared_kvstore_key
+proxy_delete_shared_kvstore proxy_create_metric proxy_delete_metric proxy_remove_shared_queue proxy_remove_metric
+proxy_call_custom_function
+"""
+
+REGISTRY.retired.update(_IMPORTS.split())

@@ -1,0 +1,27 @@
+"""The clock and the tick (abi_reference 8.1)."""
+
+from __future__ import annotations
+
+from hostabi.abi.hostcall import U32, OutU64, Phase, hostcall
+from hostabi.core.commands import SetTimer
+from hostabi.core.context import RootContext, VmState
+
+
+@hostcall("proxy_get_current_time_nanoseconds", phases=Phase.LINK | Phase.START | Phase.ALLOCATE)
+def get_current_time_nanoseconds(vm: VmState) -> OutU64:
+    """The wall clock, ns since 1970."""
+    return vm.clock.read()
+
+
+@hostcall("proxy_set_tick_period_milliseconds")
+def set_tick_period_milliseconds(vm: VmState, period: U32) -> None:
+    """Run proxy_on_tick of the calling context's plugin so often, first after one full period; 0 stops it."""
+    root = vm.root
+    root.tick_period_ms = period
+    arm_tick(vm, root)
+
+
+def arm_tick(vm: VmState, root: RootContext) -> None:
+    """Ask for the plugin's next tick, one period from now."""
+    deadline = vm.clock.peek() + root.tick_period_ms * 1_000_000 if root.tick_period_ms else None
+    vm.emit(SetTimer(root.plugin, deadline))
