@@ -1,0 +1,149 @@
+"""`python -m benchmarks` compares speed, `python -m benchmarks load` loading. Both name what they ran on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks import compute, load
+from benchmarks.environment import describe
+from benchmarks.peers import PEERS, present
+from benchmarks.workloads import BY_NAME, WORKLOADS
+
+BASE = "wasm3"
+console = Console()
+json_file = click.Path(dir_okay=False, path_type=Path)
+json_option = click.option("--json", "json_path", type=json_file, help="Write all times to this file.")
+
+
+def show_header(about: dict[str, Any]) -> None:
+    """Print what the figures depend on."""
+    console.print(f"[dim]{about['machine']}; {about['python']}[/]")
+    console.print("[dim]tamis: " + ", ".join(f"{key} {value}" for key, value in about["tamis"].items()) + "[/]")
+    console.print("[dim]peers: " + ", ".join(f"{name} {version}" for name, version in about["peers"].items()) + "[/]")
+
+
+def write_json(path: Path | None, result: dict[str, Any]) -> None:
+    """Keep a result, if a file is named."""
+    if path is not None:
+        path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--kernels", default="", help="Only these workloads, by name, separated by commas.")
+@click.option("--peers", default="tamis,wasm3,wasmtime", show_default=True, help=f"Of {', '.join(PEERS)}.")
+@click.option("--rounds", default=5, show_default=True, help="Runs of each workload on each peer.")
+@click.option("--quick", is_flag=True, help="A smoke test: tiny sizes, one round, no figures worth quoting.")
+@json_option
+@click.pass_context
+def main(context: click.Context, kernels: str, peers: str, rounds: int, quick: bool, json_path: Path | None) -> None:
+    """Compare the speed of code on tamis and its peers, in one process, interleaved."""
+    if context.invoked_subcommand is not None:
+        return
+    unknown = [name for name in kernels.split(",") if name and name not in BY_NAME]
+    unknown += [name for name in peers.split(",") if name not in PEERS]
+    if unknown:
+        raise click.UsageError(f"unknown: {', '.join(unknown)}. There are {', '.join([*BY_NAME, *PEERS])}.")
+    chosen = [BY_NAME[name] for name in kernels.split(",") if name] or list(WORKLOADS)
+    engines, missing = present(peers.split(","))
+    rounds = 1 if quick else rounds
+    about = describe(engines)
+    show_header(about)
+    for name in missing:
+        console.print(f"[yellow]{name} is not installed: pip install '.\\[bench]'[/]")
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(chosen) * len(engines) * rounds)
+        measured = compute.measure(
+            chosen, engines, rounds, quick, lambda label: progress.update(task, advance=1, description=label)
+        )
+    names = [engine.name for engine in engines]
+    base = BASE if BASE in names else names[0]
+    means = {name: mean(measured, name, base) for name in names}
+    show_speed(measured, names, base, means)
+    write_json(
+        json_path,
+        {
+            "environment": about,
+            "quick": quick,
+            "base": base,
+            "geometric_mean": means,
+            "workloads": {
+                m.workload.name: {
+                    "kind": m.workload.kind,
+                    "size": m.workload.quick if quick else m.workload.size,
+                    "apart": m.workload.apart,
+                    "seconds": m.times,
+                    "ratio": {name: m.ratio(name, base) for name in names},
+                }
+                for m in measured
+            },
+        },
+    )
+
+
+def mean(measured: list[compute.Measured], peer: str, base: str) -> float:
+    """The geometric mean of a peer's ratios, without the workloads that stand apart."""
+    return compute.geometric_mean(m.ratio(peer, base) for m in measured if not m.workload.apart)
+
+
+def show_speed(measured: list[compute.Measured], names: list[str], base: str, means: dict[str, float]) -> None:
+    """The table: milliseconds and the ratio to the base."""
+    table = Table(title=f"ms a run (median), and time relative to {base}: lower is better")
+    table.add_column("workload")
+    table.add_column("kind")
+    for name in names:
+        table.add_column(name, justify="right")
+        if name != base:
+            table.add_column(f"/ {base}", justify="right", style="bold")
+    for m in measured:
+        cells = []
+        for name in names:
+            cells.append(f"{m.seconds(name) * 1000:,.1f}")
+            if name != base:
+                cells.append(f"{m.ratio(name, base):.2f}")
+        table.add_row(m.workload.name + (" (apart)" if m.workload.apart else ""), m.workload.kind, *cells)
+    cells = [cell for name in names for cell in ([""] if name == base else ["", f"{means[name]:.2f}"])]
+    table.add_section()
+    table.add_row("geometric mean", f"of {sum(not m.workload.apart for m in measured)}", *cells, style="bold")
+    console.print(table)
+
+
+@main.command("load")
+@click.option("--plugin", "only", default="", help="Only plugins with this in their name.")
+@click.option("--rounds", default=3, show_default=True, help="Rounds of ours; the compiler takes part in the first.")
+@click.option("--quick", is_flag=True, help="A smoke test: one plugin, one round, ourselves alone.")
+@json_option
+def load_command(only: str, rounds: int, quick: bool, json_path: Path | None) -> None:
+    """Compare loading real plugins: ours (decode, validate, instantiate) with wasmtime's compiler."""
+    plugins = [plugin for plugin in load.plugins() if only in plugin.name][: 1 if quick else None]
+    if not plugins:
+        raise click.UsageError("no plugin to load: pip install gpustack-higress-plugins")
+    peers, missing = present(["tamis"] if quick else ["tamis", "wasm3", "wasmtime"])
+    about = describe(peers)
+    show_header(about)
+    for name in missing:
+        console.print(f"[yellow]{name} is not installed: pip install '.\\[bench]'[/]")
+    loaded = []
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(plugins))
+        for plugin in plugins:
+            progress.update(task, description=plugin.name)
+            loaded.append(load.measure(plugin, 1 if quick else rounds, {peer.name for peer in peers}))
+            progress.advance(task)
+    console.print(load.table(loaded))
+    write_json(json_path, {"environment": about, "plugins": [load.as_json(item) for item in loaded]})
+
+
+if __name__ == "__main__":
+    try:
+        main(prog_name="python -m benchmarks")
+    except compute.WrongResult as error:
+        console.print(f"[red]{error}[/]")
+        sys.exit(1)

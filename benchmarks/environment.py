@@ -1,0 +1,41 @@
+"""What a figure depends on: machine, Python, compilers, versions, the way our loop dispatches."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers import Peer, version_of
+
+
+def describe(peers: list[Peer]) -> dict[str, Any]:
+    """The header of every result, as it goes into the JSON."""
+    return {
+        "machine": f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} cores",
+        "python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
+        "tamis": ours(),
+        "peers": {peer.name: peer.version for peer in peers},
+    }
+
+
+def processor() -> str:
+    """The processor's name where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown processor")
+
+
+def ours() -> dict[str, str]:
+    """Our version, where it is imported from, and what `tamis --version -v` says of the C engine."""
+    import interp
+    from interp import _native
+
+    where = "installed" if "site-packages" in str(interp.__file__) else "checkout"
+    told = {"version": version_of("tamis"), "from": where}
+    info = getattr(_native, "build_info", None)
+    return told | ({str(key): str(value) for key, value in info().items()} if info else {})
