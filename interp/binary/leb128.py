@@ -6,7 +6,7 @@ BODY_ERRORS and the offset of the integer's first byte; `end` bounds what may be
 
 from __future__ import annotations
 
-from ..syntax.errors import body_error
+from interp.syntax.errors import body_error
 
 
 def read_u32(data: bytes, pos: int, end: int) -> tuple[int, int]:

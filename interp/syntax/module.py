@@ -152,7 +152,7 @@ class Module:
     start: int | None = None
     elems: tuple[Elem, ...] = ()
     data_count: int | None = None
-    datas: tuple[Data, ...] = ()
+    datas: Sequence[Data] = ()
     customs: tuple[Custom, ...] = ()
     binary: bytes = field(default=b"", repr=False, compare=False)
     sections: tuple[tuple[int, int, int], ...] = ()  # (id, offset of contents, length), in order

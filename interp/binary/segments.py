@@ -1,0 +1,201 @@
+"""The long sections (specification 5.5.6, 5.5.12 to 5.5.14): functions, code, elements, data, in tight loops."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from struct import Struct
+
+from interp.syntax.errors import LimitError, MalformedError, Where, body_error
+from interp.syntax.features import Feature
+from interp.syntax.instructions import BY_NAME
+from interp.syntax.limits import VmLimits
+from interp.syntax.module import Data, Elem, Expr
+from interp.syntax.types import FUNCREF, RefType
+
+from .instructions import read_expression
+from .leb128 import read_u32
+from .lists import DataList
+from .types import Gate, read_count, read_ref_type
+
+_I32_CONST = BY_NAME["i32.const"]
+
+
+def counted(data: bytes, pos: int, end: int, limits: VmLimits, limit: str) -> tuple[int, int]:
+    """The length of a section's vector, held against the bytes that are left and a named limit."""
+    count, after = read_count(data, pos, end)
+    if count > getattr(limits, limit):
+        raise LimitError(f"{count} {limit.replace('_', ' ')} pass the limit {limit}", Where(pos), limit=limit)
+    return count, after
+
+
+def read_indices(data: bytes, pos: int, end: int, count: int) -> tuple[array[int], int]:
+    """So many unsigned integers, as an array of unsigned 32-bit numbers."""
+    if count <= end - pos:
+        short = data[pos : pos + count]
+        if short.isascii():
+            return array("I", list(short)), pos + count
+    out: list[int] = []
+    append = out.append
+    while count:
+        count -= 1
+        if pos + 1 < end:
+            byte = data[pos]
+            if byte < 0x80:
+                append(byte)
+                pos += 1
+                continue
+            second = data[pos + 1]
+            if second < 0x80:
+                append(byte & 0x7F | second << 7)
+                pos += 2
+                continue
+        number, pos = read_u32(data, pos, end)
+        append(number)
+    return array("I", out), pos
+
+
+def read_code(data: bytes, pos: int, end: int, limits: VmLimits) -> tuple[array[int], array[int], int]:
+    """Offsets and lengths of the bodies of a code section; what is in them is not looked at."""
+    count, pos = counted(data, pos, end, limits, "functions")
+    offsets: list[int] = []
+    lengths: list[int] = []
+    for _ in range(count):
+        at = pos
+        size, pos = read_u32(data, pos, end)
+        if size > end - pos:
+            # A body that would begin where the module ends, or run over its end, is like a missing one.
+            raise body_error("unexpected_end", at)
+        offsets.append(pos)
+        lengths.append(size)
+        pos += size
+    return array("I", offsets), array("I", lengths), pos
+
+
+def read_elems(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[tuple[Elem, ...], int]:
+    """The contents of an element section."""
+    count, pos = counted(data, pos, end, limits, "elements")
+    elems = []
+    for _ in range(count):
+        elem, pos = _read_elem(data, pos, end, gate, limits)
+        elems.append(elem)
+    return tuple(elems), pos
+
+
+def _read_elem(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[Elem, int]:
+    at = pos
+    flags, pos = read_u32(data, pos, end)
+    if flags > 7:
+        raise MalformedError("malformed elements segment kind", Where(at), id="malformed_elements_segment_kind")
+    if flags:
+        gate.need(Feature.BULK_MEMORY, at)
+    mode = ("declarative" if flags & 2 else "passive") if flags & 1 else "active"
+    table = 0
+    offset: Expr = ()
+    if mode == "active":
+        if flags & 2:
+            table, pos = read_u32(data, pos, end)
+        offset, pos = read_expression(data, pos, end, gate, limits)
+    ref: RefType = FUNCREF
+    if flags & 3:
+        if flags & 4:
+            ref, pos = read_ref_type(data, pos, end, gate)
+        else:
+            if pos >= end:
+                raise body_error("unexpected_end", pos)
+            if data[pos]:
+                raise MalformedError("malformed element kind", Where(pos), id="malformed_element_kind")
+            pos += 1
+    count, pos = counted(data, pos, end, limits, "table_entries")
+    items: Sequence[int] | Sequence[Expr]
+    if flags & 4:
+        expressions = []
+        for _ in range(count):
+            expression, pos = read_expression(data, pos, end, gate, limits)
+            expressions.append(expression)
+        items = tuple(expressions)
+    else:
+        items, pos = read_indices(data, pos, end, count)
+    return Elem(ref, mode, not flags & 4, items, table, offset, at), pos
+
+
+def _form(size: int) -> tuple[int, int, int, int]:
+    """Of a simple segment whose address has `size` bytes: a mask of its first 8 bytes and what must be behind it."""
+    mask, want = 0xFFFF, 0x4100
+    for place in range(size):
+        mask |= 0x80 << 8 * (2 + place)
+        want |= (0x80 if place < size - 1 else 0) << 8 * (2 + place)
+    mask |= 0xFF << 8 * (2 + size)
+    want |= 0x0B << 8 * (2 + size)
+    return mask, want, 8 * (3 + size), 4 + size
+
+
+_FORMS = tuple(_form(size) for size in (3, 4, 2, 1))
+
+
+def read_datas(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[DataList, int]:
+    """The contents of a data section.
+
+    Go's linker leaves out runs of zeros and so makes a segment of some 30 bytes of contents: the usual forms are
+    recognised by one comparison of their first 8 bytes, the others are read piece by piece.
+    """
+    count, pos = counted(data, pos, end, limits, "data_segments")
+    heads: list[int] = []
+    starts: list[int] = []
+    others: dict[int, Data] = {}
+    add_head, add_start = heads.append, starts.append
+    window = Struct("<Q").unpack_from
+    mask, want, shift, width = _FORMS[0]
+    stop = end - 8
+    left = count
+    while left:
+        left -= 1
+        if pos <= stop:
+            (first,) = window(data, pos)
+            if first & mask != want:
+                for form in _FORMS:
+                    if first & form[0] == form[1]:
+                        mask, want, shift, width = form
+                        break
+            if first & mask == want:
+                size = first >> shift & 0xFF
+                start = pos + width
+                if size >= 0x80:
+                    size, start = read_u32(data, start - 1, end)
+                if start + size <= end:
+                    add_head(pos)
+                    add_start(start)
+                    pos = start + size
+                    continue
+        add_head(pos)
+        segment, start, size = _read_data(data, pos, end, gate, limits)
+        if segment is not None:
+            others[len(starts)] = segment
+        add_start(start)
+        pos = start + size
+    add_head(pos)
+    return DataList(data, array("I", heads), array("I", starts), others), pos
+
+
+def _read_data(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[Data | None, int, int]:
+    """A segment, or None if it is simple, and where its contents begin and how long they are."""
+    at = pos
+    flags, pos = read_u32(data, pos, end)
+    if flags > 2:
+        raise MalformedError("malformed data segment kind", Where(at), id="malformed_data_segment_kind")
+    if flags:
+        gate.need(Feature.BULK_MEMORY, at)
+    mem = 0
+    offset: Expr = ()
+    if flags != 1:
+        if flags == 2:
+            mem, pos = read_u32(data, pos, end)
+        offset, pos = read_expression(data, pos, end, gate, limits)
+    size_at = pos
+    size, pos = read_u32(data, pos, end)
+    if size > end - pos:
+        raise body_error("unexpected_end", size_at)
+    if not flags and len(offset) == 2 and offset[0].op is _I32_CONST:
+        return None, pos, size
+    contents = memoryview(data)[pos : pos + size]
+    return Data("passive" if flags == 1 else "active", contents, mem, offset, at), pos, size
