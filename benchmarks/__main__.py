@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks import compute, load
+from benchmarks import compute, load, plot
 from benchmarks.environment import describe
 from benchmarks.peers import PEERS, present
 from benchmarks.workloads import BY_NAME, WORKLOADS
 
 BASE = "wasm3"
 console = Console()
-json_file = click.Path(dir_okay=False, path_type=Path)
-json_option = click.option("--json", "json_path", type=json_file, help="Write all times to this file.")
+a_file = click.Path(dir_okay=False, path_type=Path)
+json_option = click.option("--json", "json_path", type=a_file, help="Write all times to this file.")
 
 
 def show_header(about: dict[str, Any]) -> None:
@@ -42,8 +42,17 @@ def write_json(path: Path | None, result: dict[str, Any]) -> None:
 @click.option("--rounds", default=5, show_default=True, help="Runs of each workload on each peer.")
 @click.option("--quick", is_flag=True, help="A smoke test: tiny sizes, one round, no figures worth quoting.")
 @json_option
+@click.option("--plot", "plot_path", type=a_file, help="Draw the ratios: FILE.svg and FILE.png (needs matplotlib).")
 @click.pass_context
-def main(context: click.Context, kernels: str, peers: str, rounds: int, quick: bool, json_path: Path | None) -> None:
+def main(
+    context: click.Context,
+    kernels: str,
+    peers: str,
+    rounds: int,
+    quick: bool,
+    json_path: Path | None,
+    plot_path: Path | None,
+) -> None:
     """Compare the speed of code on tamis and its peers, in one process, interleaved."""
     if context.invoked_subcommand is not None:
         return
@@ -67,6 +76,9 @@ def main(context: click.Context, kernels: str, peers: str, rounds: int, quick: b
     base = BASE if BASE in names else names[0]
     means = {name: mean(measured, name, base) for name in names}
     show_speed(measured, names, base, means)
+    if plot_path is not None:
+        for file in plot.draw(measured, names, base, means, plot_path):
+            console.print(f"drawn: {file}")
     write_json(
         json_path,
         {
