@@ -29,7 +29,7 @@ def draw(measured: list[Measured], names: list[str], base: str, means: dict[str,
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(f"time relative to {base} (less is faster)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.08), ncols=len(names), frameon=False)
+    figure.legend(loc="outside upper center", ncols=len(names), frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     files = [stem.with_suffix(suffix) for suffix in (".svg", ".png")]
     for file in files:
