@@ -13,7 +13,7 @@ from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Custom, Elem, Export, Global, Import, ImportDesc, Module, Table
 from interp.syntax.types import FuncType, MemType, RecType, TagType
 
-from .instructions import read_expression
+from .instructions import read_body, read_expression
 from .leb128 import read_u32
 from .lists import FuncList
 from .segments import counted, read_code, read_datas, read_elems, read_indices
@@ -84,6 +84,17 @@ class _Decoder:
         self._header()
         customs: list[Custom] = []
         sections: list[tuple[int, int, int]] = []
+        try:
+            self._sections(customs, sections)
+        except MalformedError:
+            self._check_last_body()
+            raise
+        funcs = FuncList(data, self.type_indices, self.offsets, self.lengths)
+        return Module(funcs=funcs, customs=tuple(customs), binary=data, sections=tuple(sections), **self.parts)
+
+    def _sections(self, customs: list[Custom], sections: list[tuple[int, int, int]]) -> None:
+        data = self.data
+        size = len(data)
         last = 0
         self.pos = 8
         while self.pos < size:
@@ -104,8 +115,14 @@ class _Decoder:
             sections.append((id, start, length))
             self.pos = self.end
         self._consistent(size)
-        funcs = FuncList(data, self.type_indices, self.offsets, self.lengths)
-        return Module(funcs=funcs, customs=tuple(customs), binary=data, sections=tuple(sections), **self.parts)
+
+    def _check_last_body(self) -> None:
+        """Raise the error of the last body if it has one: garbage behind the code mostly comes of its wrong length.
+
+        It stands before the garbage, so it is the first error, but bodies are not read here; a long one is left alone.
+        """
+        if self.offsets and self.lengths[-1] <= 0x10000:
+            read_body(self.data, self.offsets[-1], self.lengths[-1])
 
     def _header(self) -> None:
         data = self.data

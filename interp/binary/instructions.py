@@ -19,7 +19,7 @@ from typing import Any
 
 from interp.syntax.errors import body_error
 from interp.syntax.features import Feature
-from interp.syntax.instructions import OPS, PREFIXES, Ins, MemArg, Op
+from interp.syntax.instructions import OPS, PREFIXES, Catch, Ins, MemArg, Op
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Expr, Locals
 from interp.syntax.types import ValType
@@ -110,8 +110,7 @@ def _types(data: bytes, pos: int, end: int, gate: Gate) -> tuple[tuple[ValType, 
     return tuple(types), pos
 
 
-def _catches(data: bytes, pos: int, end: int, gate: Gate) -> tuple[tuple[tuple[int, int, int], ...], int]:
-    """Clauses of try_table as (kind, tag, label); kinds 0 to 3: catch, catch_ref, catch_all, catch_all_ref (tag -1)."""
+def _catches(data: bytes, pos: int, end: int, gate: Gate) -> tuple[tuple[Catch, ...], int]:
     count, pos = _count(data, pos, end)
     clauses = []
     for _ in range(count):
@@ -125,7 +124,7 @@ def _catches(data: bytes, pos: int, end: int, gate: Gate) -> tuple[tuple[tuple[i
         if kind < 2:
             tag, pos = read_u32(data, pos, end)
         label, pos = read_u32(data, pos, end)
-        clauses.append((kind, tag, label))
+        clauses.append(Catch(kind, tag, label))
     return tuple(clauses), pos
 
 

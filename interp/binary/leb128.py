@@ -1,7 +1,8 @@
 """Integers in LEB128 (specification 5.2.2): readers over bytes with a position, writers to bytes.
 
 A reader takes (data, pos, end) and gives (value, position behind it). It raises MalformedError with the ids of
-BODY_ERRORS and the offset of the integer's first byte; `end` bounds what may be read.
+BODY_ERRORS and the offset of the integer's first byte. `end` bounds what may be read; an integer that runs over it and
+is too long or too large as well is called that, since the reference interpreter holds lengths against contents last.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def read_unsigned(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]
         left = bits - shift
         if left <= 0:
             raise body_error("leb_too_long", at)
-        if pos >= end:
+        if pos >= len(data) or at >= end:
             raise body_error("unexpected_end", at)
         byte = data[pos]
         pos += 1
@@ -34,6 +35,8 @@ def read_unsigned(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]
             raise body_error("leb_too_large", at)
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
+            if pos > end:
+                raise body_error("unexpected_end", at)
             return value, pos
         shift += 7
 
@@ -50,7 +53,7 @@ def read_signed(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]:
         left = bits - shift
         if left <= 0:
             raise body_error("leb_too_long", at)
-        if pos >= end:
+        if pos >= len(data) or at >= end:
             raise body_error("unexpected_end", at)
         byte = data[pos]
         pos += 1
@@ -61,6 +64,8 @@ def read_signed(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
+            if pos > end:
+                raise body_error("unexpected_end", at)
             return (value - (1 << shift) if byte & 0x40 else value), pos
 
 

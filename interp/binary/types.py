@@ -265,6 +265,8 @@ def _read_comp_type(data: bytes, pos: int, end: int, gate: Gate) -> tuple[CompTy
             field, pos = _read_field(data, pos, end, gate)
             fields.append(field)
         return StructType(tuple(fields)), pos
+    if form >= 0x80:  # the form is a signed integer of 7 bits, and here it has another byte
+        raise body_error("leb_too_long", at)
     raise MalformedError("malformed definition type", Where(at), id="malformed_definition_type")
 
 
