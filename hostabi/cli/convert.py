@@ -1,0 +1,58 @@
+"""`tamis wat` and `tamis wasm`: from binary to text and back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from hostabi.cli.errors import CommandError
+
+
+def write_lines(lines: Iterable[str], output: str | None) -> None:
+    """Write lines to a file, or to standard output for None and "-"."""
+    if output in (None, "-"):
+        for line in lines:
+            sys.stdout.write(line + "\n")
+        return
+    with open(str(output), "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(line + "\n" for line in lines)
+
+
+@click.command
+@click.argument("module")
+@click.option("-o", "--output", metavar="FILE", help="Where to write; standard output without it.")
+def wat(module: str, output: str | None) -> None:
+    """Turn a binary module into text."""
+    from hostabi.cli.sources import load, named
+
+    found = load(module)
+    with named(module):
+        import interp
+
+        write_lines(interp.print_module(found).splitlines(), output)
+
+
+@click.command
+@click.argument("module")
+@click.option("-o", "--output", metavar="FILE", help='Where to write: MODULE with .wasm for its end; "-" is stdout.')
+@click.option("--no-check", is_flag=True, help="Write the module even if it is not valid.")
+def wasm(module: str, output: str | None, no_check: bool) -> None:
+    """Turn a text module into binary."""
+    import interp
+    from hostabi.cli.sources import load, load_valid, named
+
+    with named(module):
+        data = interp.encode(load(module) if no_check else load_valid(module).module)
+    if output is None:
+        if module == "-":
+            raise CommandError("standard input has no name to write to: use -o")
+        output = str(Path(module).with_suffix(".wasm"))
+        if output == module:
+            raise CommandError(f"{module}: would overwrite its own source: use -o")
+    if output == "-":
+        sys.stdout.buffer.write(data)
+    else:
+        Path(output).write_bytes(data)

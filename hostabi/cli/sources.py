@@ -1,0 +1,72 @@
+"""Modules from files: binary or text, told apart by name and first bytes; errors name the file and the place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import interp
+from hostabi.cli.errors import CommandError
+
+
+def read(path: str) -> bytes:
+    """The bytes of a file, or of standard input for "-". Raises CommandError."""
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def is_text(path: str, data: bytes) -> bool:
+    """Whether a file holds a text module: by its name, and else by how it begins."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in (".wat", ".wasm"):
+        return suffix == ".wat" and not data.startswith(b"\0asm")
+    return data.lstrip()[:2] in (b"(m", b";;", b"(;", b"(@") or data.lstrip()[:1] == b"("
+
+
+def describe(path: str, error: interp.WasmError) -> str:
+    """file: message (at offset 0x1f), or file:line:column: message."""
+    where = error.where
+    if where is not None and where.line is not None:
+        column = f":{where.column}" if where.column is not None else ""
+        context = f" ({where.context})" if where.context else ""
+        return f"{path}:{where.line}{column}: {error.message}{context}"
+    return f"{path}: {error}"
+
+
+@contextmanager
+def named(path: str) -> Iterator[None]:
+    """Turn the VM's errors within into CommandErrors that name the file."""
+    try:
+        yield
+    except interp.WasmError as error:
+        raise CommandError(describe(path, error)) from error
+    except RecursionError as error:
+        raise CommandError(f"{path}: nested too deeply") from error
+
+
+def load(path: str) -> interp.Module:
+    """The module in a file, not validated. Raises CommandError."""
+    data = read(path)
+    with named(path):
+        return interp.parse(data) if is_text(path, data) else interp.decode(data)
+
+
+def load_valid(path: str) -> interp.ValidModule:
+    """The validated module in a file. Raises CommandError."""
+    module = load(path)
+    with named(path):
+        return interp.validate(module)
+
+
+def load_binary(path: str) -> bytes:
+    """The bytes of a module, encoded if the file is text. Raises CommandError."""
+    data = read(path)
+    if not is_text(path, data):
+        return data
+    with named(path):
+        return interp.encode(interp.parse(data))
