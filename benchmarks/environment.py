@@ -31,11 +31,13 @@ def processor() -> str:
 
 
 def ours() -> dict[str, str]:
-    """Our version, where it is imported from, and what `tamis --version -v` says of the C engine."""
+    """Our version, where it is imported from, and how the C engine was built, if it was."""
     import interp
     from interp import _native
 
     where = "installed" if "site-packages" in str(interp.__file__) else "checkout"
     told = {"version": version_of("tamis"), "from": where}
-    info = getattr(_native, "build_info", None)
-    return told | ({str(key): str(value) for key, value in info().items()} if info else {})
+    if _native.lib is None:
+        return told
+    compiler, dispatch = (_native.ffi.string(text()) for text in (_native.lib.tm_compiler, _native.lib.tm_dispatch))
+    return told | {"compiler": compiler.decode(), "dispatch": dispatch.decode()}
