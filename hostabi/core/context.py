@@ -75,8 +75,8 @@ class StreamContext:
     logged: bool = False
     replied: bool = False
     """A local reply (or a reset) was asked for: the running callback's result is forced to a stop."""
-    cut: Callable[[], None] = lambda: None
-    """Stops both directions; set by whoever runs the stream."""
+    cut: Callable[[bool], None] = lambda response: None
+    """Stops the request, and the response too (if True, or if it has begun); set by whoever runs the stream."""
 
     def direction(self, way: Way) -> Direction:
         """The direction of that name."""

@@ -27,7 +27,7 @@ def close_stream(vm: VmState, stream_type: StreamType) -> None:
 
     def close() -> None:
         if _live(vm, stream) and not stream.logging:
-            stream.cut()
+            stream.cut(True)
             vm.emit(ResetStream(stream.stream, "closed by the filter"))
 
     vm.defer(close)
@@ -79,6 +79,7 @@ def send_local_response(
 
     def send() -> None:
         if _live(vm, stream):
+            stream.cut(False)
             vm.emit(SendLocalReply(stream.stream, stream.root.plugin, reply))
 
     vm.defer(send)

@@ -1,0 +1,162 @@
+"""One stream through one plugin: connects the stream machine of `core.state` with the guest's callbacks."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hostabi.core.commands import LocalReply, ResetStream, Send, SendLocalReply, Watermark
+from hostabi.core.context import RootContext, StreamContext
+from hostabi.core.events import Frame, StreamInfo, Way
+from hostabi.core.state import Direction, Kind
+from hostabi.core.vm import Vm
+
+# What a callback's result is taken for once the stream was answered locally within it (abi_reference 7.4).
+_FORCED = {Kind.HEADERS: 4, Kind.BODY: 3, Kind.TRAILERS: 1}
+
+_TOO_LARGE = {
+    Way.REQUEST: LocalReply(413, body=b"Payload Too Large", details="request_payload_too_large"),
+    Way.RESPONSE: LocalReply(500, body=b"Internal Server Error", details="response_payload_too_large"),
+}
+
+
+class Owner(Protocol):
+    """What a stream needs of its plugin."""
+
+    vm: Vm
+    root: RootContext
+
+    @property
+    def working(self) -> bool:
+        """Whether callbacks can be run."""
+
+
+class FilterStream:
+    """The Actor of both directions of a stream: runs callbacks, emits commands, creates the context when needed."""
+
+    def __init__(self, owner: Owner, stream: int, info: StreamInfo) -> None:
+        self.owner = owner
+        state = owner.vm.state
+        limit, literal = state.limits.body_buffer, owner.root.literal_stop
+        self.context = StreamContext(
+            0,
+            stream,
+            owner.root,
+            info,
+            Direction(Way.REQUEST, self, limit, literal),
+            Direction(Way.RESPONSE, self, limit, literal),
+        )
+        self.context.cut = self.cut
+        if not owner.working:
+            self.failed()
+
+    # --- the stream machine's actor
+
+    def show(self, way: Way, kind: Kind, size: int, end: bool) -> int | None:
+        """Run the callback of a frame; creates the context before the first one of a request."""
+        context = self.context
+        if way is Way.REQUEST:
+            self.create()
+        if not self.owner.working:
+            return None
+        if not context.created:
+            return 0
+        context.request.maps_dropped = context.response.maps_dropped = False
+        answered_before = context.replied
+        flag = int(end)
+        if kind is Kind.HEADERS and self.owner.vm.state.profile.header_end_of_stream_always_0:
+            flag = 0
+        args = (size,) if kind is Kind.TRAILERS else (size, flag)
+        result = self.owner.vm.call(f"proxy_on_{way.value}_{kind.value}", context, *args)
+        if not self.owner.working:
+            return None
+        if context.replied and not answered_before:
+            return _FORCED[kind]
+        return result or 0
+
+    def settled(self) -> None:
+        """Run what the callback deferred."""
+        self.owner.vm.settle()
+
+    def emit(self, way: Way, frame: Frame) -> None:
+        """Pass a frame on to the neighbour."""
+        self.owner.vm.state.emit(Send(self.context.stream, way, frame))
+
+    def overflow(self, way: Way) -> None:
+        """The filter holds more than the limit: answer 413 or 500, or reset when the response has begun."""
+        context = self.context
+        if context.replied:
+            return
+        context.replied = True
+        sent = way is Way.RESPONSE and context.response.headers_sent
+        self.cut(response=way is Way.RESPONSE)
+        state = self.owner.vm.state
+        if sent:
+            state.emit(ResetStream(context.stream, _TOO_LARGE[way].details))
+        else:
+            state.emit(SendLocalReply(context.stream, context.root.plugin, _TOO_LARGE[way]))
+
+    def watermark(self, way: Way, above: bool) -> None:
+        """Ask to stop or go on reading."""
+        self.owner.vm.state.emit(Watermark(self.context.stream, way, above))
+
+    # --- life
+
+    def create(self) -> None:
+        """Make the context known to the guest, once."""
+        context = self.context
+        if context.created or not self.owner.working:
+            return
+        state = self.owner.vm.state
+        context.created = True
+        context.id = state.new_context_id()
+        state.contexts[context.id] = context
+        self.owner.vm.call("proxy_on_context_create", context, context.root.id)
+
+    def cut(self, response: bool = True) -> None:
+        """Nothing more of this stream matters; with response False, a response still comes (one made here)."""
+        self.context.request.stop()
+        if response or self.context.response.started:  # what had begun is replaced
+            self.context.response.stop()
+
+    def failed(self) -> None:
+        """The plugin is dead: go on without it, or answer with a failure, as its policy says."""
+        context = self.context
+        if context.root.fail_open:
+            context.request.bypass()
+            context.response.bypass()
+            return
+        if context.request.stopped and context.response.stopped:
+            return
+        context.replied = True
+        self.cut()
+        state = self.owner.vm.state
+        reply = LocalReply(state.profile.failure_status, details="wasm_fail_stream", grpc_status=14, failure=True)
+        state.emit(SendLocalReply(context.stream, context.root.plugin, reply))
+
+    def log(self) -> None:
+        """The access log phase."""
+        context = self.context
+        if self.owner.vm.state.profile.create_context_at_log:
+            self.create()
+        if context.created and not context.logged:
+            context.logging = context.logged = True
+            self.owner.vm.call("proxy_on_log", context)
+            self.settled()
+
+    def end(self) -> None:
+        """The stream is over: on_done, on_log (if it was not yet), on_delete; then the context is gone."""
+        self.cut()
+        context = self.context
+        vm = self.owner.vm
+        first_done = not vm.state.profile.log_before_done
+        if not first_done:
+            self.log()
+        if context.created:
+            vm.call("proxy_on_done", context)
+            self.settled()
+        if first_done:
+            self.log()
+        if context.created:
+            vm.call("proxy_on_delete", context)
+            vm.state.contexts.pop(context.id, None)
+            self.settled()
