@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .instance import ModuleInst
 
 #: Raw bits in, raw bits out: None for no result, an integer for one, else a sequence.
-HostCode = Callable[..., None | int | Sequence[int]]
+HostCode = Callable[..., int | Sequence[int] | None]
 
 
 class FuncInst:
@@ -131,6 +131,8 @@ class Store:
         self.fuel: int | None = None
         self.ticks = 0
         self.deadline: float | None = None
+        #: Watches each instruction, on an engine that is steppable.
+        self.monitor: Any = None
         self.bytes = 0
         #: Frames and cells held by suspended activations, and how many activations there are.
         self.depth = 0
@@ -143,7 +145,7 @@ class Store:
     # -- accounts ------------------------------------------------------------------------------------------------
 
     def grant(self, needed: int = 1) -> int:
-        """Ticks that a thread may use before it leaves: a slice (more if one charge needs more), never over the fuel."""
+        """Ticks that a thread may use before it leaves: a slice, or one charge that is larger; never over the fuel."""
         slice = max(self.limits.ticks_per_slice, needed)
         return slice if self.fuel is None else min(slice, self.fuel)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index
-from typing import NamedTuple, SupportsFloat
+from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
 
@@ -123,12 +123,12 @@ def from_bits(store: Store, type: ValType, bits: int) -> object:
     return store.funcs[bits - 1] if bits else None
 
 
-def check_bits(store: Store, types: Sequence[ValType], values: Sequence[int]) -> None:
+def check_bits(store: Store, types: Sequence[ValType], values: Sequence[Any]) -> None:
     """Raises EmbedderError unless the values are raw bits of these types: the count, the range, known references."""
     if len(types) != len(values):
         raise EmbedderError(f"{len(types)} values are needed, {len(values)} given")
     for type, bits in zip(types, values, strict=True):
-        if not 0 <= bits <= _highest(store, type):
+        if not isinstance(bits, int) or not 0 <= bits <= _highest(store, type):
             raise EmbedderError(f"{bits!r} is not the raw bits of a {type}")
 
 

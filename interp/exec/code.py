@@ -1,0 +1,199 @@
+"""What the reference engine prepares of a function on its first call: a side table, and one step per instruction.
+
+A step is (handler, operand). The handler is found by the instruction's name, so that running needs no look-up; the
+operand is the instruction's immediates, save for blocks, which know where they end. Instruction `i` of the body is step
+`i`: the program counter is a position in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from interp.runtime.store import FuncInst
+from interp.syntax.errors import Crash
+from interp.syntax.instructions import Ins
+from interp.syntax.module import Expr, Module
+from interp.syntax.types import BlockType, FuncType
+
+from .steps import STEPS, Handler
+
+
+class Block(NamedTuple):
+    """The static part of a label: what block, loop, if and the function itself know before they run.
+
+    `arity` is how many values a branch to it carries, `target` the step where that goes on, and `otherwise` the step
+    where an `if` goes on when its condition is zero.
+    """
+
+    params: int
+    arity: int
+    target: int
+    loop: bool = False
+    otherwise: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A function ready to run. `cells` is parameters, locals and highest operand stack, `ticks` the price of entry."""
+
+    steps: tuple[tuple[Handler, Any], ...]
+    body: Expr
+    params: int
+    arity: int
+    zeros: list[int]
+    cells: int
+    ticks: int
+    block: Block
+
+
+def prepare(func: FuncInst) -> Code:
+    """The code of a validated function."""
+    module = func.module.module
+    locals_, body = func.code.contents
+    ends, elses = match_ends(body)
+    own_cells = sum(t.cells for t in (*func.type.params, *locals_))
+    return Code(
+        steps=tuple((_handler(ins, pc, body), _operand(module, ins, pc, ends, elses)) for pc, ins in enumerate(body)),
+        body=body,
+        params=len(func.type.params),
+        arity=len(func.type.results),
+        zeros=[0] * len(locals_),
+        cells=own_cells + highest_operands(module, func.type, body),
+        ticks=1 + (len(locals_) + 63) // 64,
+        block=Block(0, len(func.type.results), len(body) - 1),
+    )
+
+
+def match_ends(body: Expr) -> tuple[dict[int, int], dict[int, int]]:
+    """Where the blocks end: from the position of block, loop, if and else to that of `end`; and from if to its else."""
+    ends: dict[int, int] = {}
+    elses: dict[int, int] = {}
+    opened: list[int] = []
+    for pc, ins in enumerate(body):
+        name = ins.op.name
+        if name in _OPENERS:
+            opened.append(pc)
+        elif name == "else":
+            elses[opened[-1]] = pc
+        elif name == "end" and opened:
+            start = opened.pop()
+            ends[start] = pc
+            if start in elses:
+                ends[elses[start]] = pc
+    return ends, elses
+
+
+_OPENERS = frozenset({"block", "loop", "if"})
+
+
+def _handler(ins: Ins, pc: int, body: Expr) -> Handler:
+    name = "end of function" if pc == len(body) - 1 else ins.op.name
+    try:
+        return STEPS[name][0]
+    except KeyError:
+        raise Crash(f"the reference engine has no {name}") from None
+
+
+def _operand(module: Module, ins: Ins, pc: int, ends: dict[int, int], elses: dict[int, int]) -> Any:
+    match ins.op.name:
+        case "block":
+            type = block_type(module, ins.imm[0])
+            return Block(len(type.params), len(type.results), ends[pc] + 1)
+        case "loop":
+            type = block_type(module, ins.imm[0])
+            return Block(len(type.params), len(type.params), pc + 1, loop=True)
+        case "if":
+            type = block_type(module, ins.imm[0])
+            otherwise = elses[pc] + 1 if pc in elses else ends[pc]
+            return Block(len(type.params), len(type.results), ends[pc] + 1, otherwise=otherwise)
+        case "else":
+            return ends[pc]
+        case name:
+            if name in STEPS and (meaning := STEPS[name][1]) is not None:
+                return meaning
+            return ins.imm[0] if len(ins.imm) == 1 else ins.imm
+
+
+def block_type(module: Module, type: BlockType) -> FuncType:
+    """The function type that a block type stands for (3.2.2)."""
+    if type.value is None:
+        return FuncType()
+    if not isinstance(type.value, int):
+        return FuncType((), (type.value,))
+    comp = module.comp(type.value)
+    if not isinstance(comp, FuncType):
+        raise Crash("a valid block has a type that is no function type")
+    return comp
+
+
+# -- the height of the operand stack --------------------------------------------------------------------------------
+
+#: Operands and results of the instructions whose type needs the context, where the counts do not.
+_EFFECTS = {
+    "drop": (1, 0),
+    "select": (3, 1),
+    "select_t": (3, 1),
+    "local.get": (0, 1),
+    "local.set": (1, 0),
+    "local.tee": (1, 1),
+    "global.get": (0, 1),
+    "global.set": (1, 0),
+    "table.get": (1, 1),
+    "table.set": (2, 0),
+    "table.init": (3, 0),
+    "elem.drop": (0, 0),
+    "table.copy": (3, 0),
+    "table.grow": (2, 1),
+    "table.size": (0, 1),
+    "table.fill": (3, 0),
+    "ref.null": (0, 1),
+    "ref.is_null": (1, 1),
+    "ref.func": (0, 1),
+    "br_if": (1, 0),
+}
+#: After these the stack is polymorphic until the block ends.
+_LEAVERS = frozenset({"unreachable", "br", "br_table", "return"})
+
+
+def _effect(module: Module, ins: Ins) -> tuple[int, int]:
+    op = ins.op
+    if op.params is not None and op.results is not None:
+        return len(op.params), len(op.results)
+    if op.name == "call":
+        type = module.func_type(ins.imm[0])
+        return len(type.params), len(type.results)
+    if op.name == "call_indirect":
+        comp = module.comp(ins.imm[0])
+        if isinstance(comp, FuncType):
+            return len(comp.params) + 1, len(comp.results)
+    return _EFFECTS[op.name]
+
+
+def highest_operands(module: Module, type: FuncType, body: Expr) -> int:
+    """The most operands that the function's stack can hold, as the validation algorithm counts them.
+
+    One cell each: a module with vectors, whose values take two, does not come to this engine yet.
+    """
+    highest = height = 0
+    opened: list[tuple[int, FuncType]] = [(0, type)]  # height below a block's parameters, its type
+    for ins in body:
+        name = ins.op.name
+        base, current = opened[-1]
+        if name in _OPENERS:
+            inner = block_type(module, ins.imm[0])
+            base = max(height - (name == "if") - len(inner.params), base)
+            opened.append((base, inner))
+            height = base + len(inner.params)
+        elif name == "else":
+            height = base + len(current.params)
+        elif name == "end":
+            opened.pop()
+            height = base + len(current.results)
+        elif name in _LEAVERS:
+            height = base
+        else:
+            pops, pushes = _effect(module, ins)
+            height = max(height - pops, base) + pushes
+        highest = max(highest, height)
+    return highest

@@ -1,0 +1,151 @@
+"""The driver: turns the exits of an engine into calls of host functions, results and exceptions (engine contract 2).
+
+A host function may call back into its store: that is a new activation above the suspended one, last in first out.
+A Python exception of a host function drops the activation and leaves as the same object with the guest's backtrace as
+a note; no guest handler sees it. `Trap` raised by one is a trap. Everything in the store stays usable afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from interp.runtime import instance
+from interp.runtime.backtrace import frame_lines
+from interp.runtime.engine import (
+    Exhausted,
+    Failed,
+    HostCall,
+    OutOfFuel,
+    Paused,
+    Returned,
+    Thread,
+    Trapped,
+)
+from interp.runtime.store import Extern, FuncInst, HostFunc, Store
+from interp.runtime.values import Val, check_bits
+from interp.syntax.errors import (
+    TRAPS,
+    Crash,
+    EmbedderError,
+    Exhaustion,
+    FuelExhausted,
+    Interrupted,
+    Trap,
+    WasmError,
+    Where,
+)
+
+if TYPE_CHECKING:
+    from interp.runtime.instance import ModuleInst
+    from interp.valid.module import ValidModule
+
+
+def invoke_bits(store: Store, func: FuncInst | HostFunc, args: Sequence[int]) -> list[int]:
+    """Call a function with raw bits and give the raw bits of its results.
+
+    Raises Trap, Exhaustion, FuelExhausted, Interrupted (the store's deadline passed), ResourceError, LimitError
+    (activations nested too deep), EmbedderError (wrong store, thread, number or range of arguments), or the exception
+    of a host function as it is.
+    """
+    store.check(func)
+    check_bits(store, func.type.params, args)
+    depth, cells = store.depth, store.cells
+    store.enter()
+    try:
+        if isinstance(func, HostFunc):
+            _charge_host(store, func)
+            return list(call_host(store, func, args))
+        return _drive(store, store.engine.start(store, func, args))
+    finally:
+        store.leave()
+        store.depth, store.cells = depth, cells
+
+
+def invoke(store: Store, func: FuncInst | HostFunc, args: Sequence[Val]) -> list[Val]:
+    """Call a function with typed values (embedding interface, `func_invoke`). Raises as `invoke_bits`."""
+    for type, val in zip(func.type.params, args, strict=False):
+        if val.type != type:
+            raise EmbedderError(f"a {type} is needed, {val!r} given")
+    results = invoke_bits(store, func, [val.bits for val in args])
+    return [Val(type, bits) for type, bits in zip(func.type.results, results, strict=True)]
+
+
+def instantiate(store: Store, valid: ValidModule, imports: Sequence[Extern] = ()) -> ModuleInst:
+    """Instantiate a module with externs in the order of its imports, start function included (4.5.4).
+
+    Raises UnsupportedError, LinkError, LimitError, ResourceError, EmbedderError, and what the segments and the start
+    function raise.
+    """
+    return instance.instantiate(store, valid, imports, invoke_bits)
+
+
+def call_host(store: Store, func: HostFunc, args: Sequence[int]) -> Sequence[int]:
+    """Run a host function and check what it gives. Raises EmbedderError for wrong results, and what it raises."""
+    result = func.code(*args)
+    if result is None:
+        values: Sequence[int] = ()
+    elif isinstance(result, int):
+        values = (result,)
+    else:
+        values = tuple(result)
+    try:
+        check_bits(store, func.type.results, values)
+    except EmbedderError as error:
+        raise EmbedderError(f"host function {func.name or func.addr}: {error}") from None
+    return values
+
+
+def _charge_host(store: Store, func: HostFunc) -> None:
+    if store.grant() < 1:
+        raise FuelExhausted(where=Where(context=f"host function {func.name}"))
+    store.settle(1)
+
+
+def _drive(store: Store, thread: Thread) -> list[int]:
+    try:
+        exit = thread.run()
+        while True:
+            match exit:
+                case HostCall(func, args):
+                    _check_deadline(store, thread)
+                    try:
+                        values = call_host(store, func, args)
+                    except Trap as trap:
+                        exit = thread.throw_trap(trap)
+                    else:
+                        exit = thread.resume(values)
+                case Returned(results):
+                    return list(results)
+                case Paused():
+                    _check_deadline(store, thread)
+                    exit = thread.run()
+                case Trapped(trap):
+                    raise trap
+                case Exhausted(_, backtrace):
+                    raise Exhaustion(TRAPS["stack_exhausted"], backtrace=backtrace)
+                case OutOfFuel(index, offset):
+                    raise FuelExhausted(where=Where(offset, context=f"func {index}"), backtrace=thread.backtrace())
+                case Failed(error):
+                    raise error
+                case _:
+                    raise Crash(f"an engine left with {exit!r}")
+    except WasmError:
+        thread.abort()
+        raise
+    except BaseException as error:
+        _note(error, thread)
+        thread.abort()
+        raise
+
+
+def _check_deadline(store: Store, thread: Thread) -> None:
+    if store.deadline is not None and time.monotonic() >= store.deadline:
+        raise Interrupted(backtrace=thread.backtrace())
+
+
+def _note(error: BaseException, thread: Any) -> None:
+    lines = frame_lines(thread.backtrace())
+    if lines:
+        error.add_note("\n".join(["WebAssembly frames, innermost first:", *lines]))

@@ -1,0 +1,297 @@
+"""The reference engine: the literal stack machine of the specification (4.4 to 4.6), one clear step per instruction.
+
+The machine is three things: a stack of values, a stack of frames, and in each frame a stack of labels. A frame holds
+its function, the step where it goes on, its locals and the height of the value stack below its operands; a label the
+height of the value stack at its block and the block itself. Wasm calls push frames and never recurse in Python, so the
+machine can leave at any step and go on later. code.py prepares a function, steps.py says what each instruction does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from interp.runtime.engine import (
+    Exhausted,
+    Exit,
+    Failed,
+    FrameInfo,
+    HostCall,
+    OutOfFuel,
+    Paused,
+    Returned,
+    Trapped,
+)
+from interp.runtime.store import FuncInst, HostFunc, Store
+from interp.syntax.errors import EmbedderError, ResourceError, Trap
+from interp.syntax.features import WASM_2, Feature
+from interp.syntax.instructions import Ins
+
+from .code import Block, Code, prepare
+
+if TYPE_CHECKING:
+    from interp.runtime.instance import ModuleInst
+
+
+class Monitor(Protocol):
+    """Watches every instruction of a store on this engine: set `store.monitor` before the call."""
+
+    def before(self, frame: FrameInfo, ins: Ins, operands: Sequence[int]) -> None:
+        """An instruction is about to run; `operands` are raw bits, the topmost last."""
+
+    def after(self, frame: FrameInfo, ins: Ins, operands: Sequence[int]) -> None:
+        """It has run; `operands` are those of the frame that goes on (after a call the callee's, which has none)."""
+
+
+class Leave(Exception):
+    """The machine leaves with this exit. Not an error."""
+
+    def __init__(self, exit: Exit) -> None:
+        self.exit = exit
+
+
+class Frame:
+    """An activation of a function: where it stands, its locals, its labels (height, block), its operands' bottom."""
+
+    __slots__ = ("code", "func", "height", "labels", "locals", "module", "pc", "steps")
+
+    def __init__(self, func: FuncInst, code: Code, locals: list[int], height: int) -> None:
+        self.func = func
+        self.module: ModuleInst = func.module
+        self.code = code
+        self.steps = code.steps
+        self.pc = 0
+        self.locals = locals
+        self.height = height
+        self.labels: list[tuple[int, Block]] = [(height, code.block)]
+
+    def info(self) -> FrameInfo:
+        """The place of the instruction that is running or ran last."""
+        return FrameInfo(self.module, self.func.index, self.code.body[max(self.pc - 1, 0)].at)
+
+
+class ReferenceThread:
+    """One activation on the literal stack machine."""
+
+    def __init__(self, store: Store, func: FuncInst, args: Sequence[int]) -> None:
+        self.store = store
+        self.entry = func
+        self.stack: list[int] = list(args)
+        self.frames: list[Frame] = []
+        self.frame: Frame | None = None
+        self.left = 0
+        self._granted = 0
+        self._needed = 1
+        self._base_depth, self._base_cells = store.depth, store.cells
+        self._cells = store.cells
+        self._state = "new"  # new, running, host (in a host call), paused (repeats its last instruction), done
+        self._results: tuple[int, ...] = ()
+        limits = store.limits
+        self._depth_limit = limits.call_depth - store.depth
+        self._cells_limit = limits.value_stack_cells
+
+    # -- the protocol --------------------------------------------------------------------------------------------
+
+    def run(self) -> Exit:
+        """Begin, or go on after Paused or OutOfFuel."""
+        self._expect("new", "paused")
+        if self.frame is not None:
+            self.frame.pc -= 1
+        return self._go()
+
+    def resume(self, values: Sequence[int]) -> Exit:
+        """Answer a HostCall."""
+        self._expect("host")
+        self.stack.extend(values)
+        return self._go()
+
+    def throw_trap(self, trap: Trap) -> Exit:
+        """Answer a HostCall with a trap."""
+        self._expect("host")
+        return self._trapped(trap)
+
+    def abort(self) -> None:
+        """Drop the activation."""
+        self._state = "done"
+        self.frames.clear()
+        self.frame = None
+
+    def backtrace(self) -> tuple[FrameInfo, ...]:
+        """The frames, innermost first."""
+        return tuple(frame.info() for frame in reversed(self.frames))
+
+    def operands(self) -> list[int]:
+        """The operand stack of the innermost frame."""
+        return self.stack[self.frame.height :] if self.frame is not None else list(self.stack)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def _expect(self, *states: str) -> None:
+        if self._state not in states:
+            raise EmbedderError(f"a thread that is {self._state!r} cannot go on this way")
+
+    def _go(self) -> Exit:
+        """Run until the machine must leave, and close the account."""
+        started = self._state != "new" and self.frame is not None
+        self._state = "running"
+        self.left = self._granted = self.store.grant(self._needed)
+        self._needed = 1
+        try:
+            if not started:
+                self.call(self.entry)
+            if self.store.monitor is None:
+                self._loop()
+            else:
+                self._loop_watched(self.store.monitor)
+        except Leave as leave:
+            exit = leave.exit
+            self._settle()
+            return self._paused(exit.needed) if isinstance(exit, OutOfFuel) else exit
+        except Trap as trap:
+            self._settle()
+            return self._trapped(trap)
+        except ResourceError as error:
+            self._settle()
+            self._state = "done"
+            return Failed(error)
+        except BaseException:  # KeyboardInterrupt: the account is closed, the driver drops the activation
+            self._settle()
+            self._state = "done"
+            raise
+
+    def _loop(self) -> None:
+        """The machine: fetch a step, do it."""
+        stack = self.stack
+        while True:
+            frame = self.frame
+            handler, operand = frame.steps[frame.pc]  # type: ignore[union-attr]
+            frame.pc += 1  # type: ignore[union-attr]
+            handler(self, frame, stack, operand)  # type: ignore[arg-type]
+
+    def _loop_watched(self, monitor: Monitor) -> None:
+        """The same with a monitor around every step."""
+        while True:
+            info, ins = self._next()
+            monitor.before(info, ins, self.operands())
+            try:
+                self._step()
+            except Leave as leave:
+                if not isinstance(leave.exit, OutOfFuel):
+                    monitor.after(info, ins, self.operands())
+                raise
+            monitor.after(info, ins, self.operands())
+
+    def _next(self) -> tuple[FrameInfo, Ins]:
+        frame = self.frame
+        if frame is None:
+            raise EmbedderError("the thread has no frame")
+        ins = frame.code.body[frame.pc]
+        return FrameInfo(frame.module, frame.func.index, ins.at), ins
+
+    def _step(self) -> None:
+        frame = self.frame
+        if frame is None:
+            raise EmbedderError("the thread has no frame")
+        handler, operand = frame.steps[frame.pc]
+        frame.pc += 1
+        handler(self, frame, self.stack, operand)
+
+    # -- for the steps -------------------------------------------------------------------------------------------
+
+    def ensure(self, n: int) -> None:
+        """Leave unless `n` ticks are there; takes none."""
+        if n > self.left:
+            self._needed = n
+            raise Leave(OutOfFuel(-1, -1, n))
+
+    def charge(self, n: int) -> None:
+        """Take `n` ticks, or leave without taking any."""
+        if n > self.left:
+            self._needed = n
+            raise Leave(OutOfFuel(-1, -1, n))
+        self.left -= n
+
+    def call(self, func: FuncInst | HostFunc, above: int = 0) -> None:
+        """Call a function whose arguments are on the stack, `above` further values to be dropped first (4.4.11)."""
+        stack = self.stack
+        if isinstance(func, HostFunc):
+            self.charge(1)
+            if above:
+                stack.pop()
+            bottom = len(stack) - len(func.type.params)
+            args = tuple(stack[bottom:])
+            del stack[bottom:]
+            self._state = "host"
+            raise Leave(HostCall(func, args))
+        code: Code = func.lowered or self._prepare(func)
+        self.charge(code.ticks)
+        if len(self.frames) >= self._depth_limit:
+            raise self._exhausted("depth")
+        if self._cells + code.cells > self._cells_limit:
+            raise self._exhausted("cells")
+        if above:
+            stack.pop()
+        bottom = len(stack) - code.params
+        frame = Frame(func, code, stack[bottom:] + code.zeros, bottom)
+        del stack[bottom:]
+        self._cells += code.cells
+        self.frames.append(frame)
+        self.frame = frame
+
+    def return_(self) -> None:
+        """Leave the current function; its results are on top of the stack, right above the frame's height."""
+        frame = self.frames.pop()
+        self._cells -= frame.code.cells
+        if not self.frames:
+            self.frame = None
+            self._state = "done"
+            raise Leave(Returned(tuple(self.stack)))
+        self.frame = self.frames[-1]
+
+    # -- exits ---------------------------------------------------------------------------------------------------
+
+    def _prepare(self, func: FuncInst) -> Code:
+        code: Code = prepare(func)
+        func.lowered = code
+        return code
+
+    def _settle(self) -> None:
+        store = self.store
+        store.settle(self._granted - self.left)
+        self._granted = self.left = 0
+        store.depth = self._base_depth + len(self.frames)
+        store.cells = self._cells
+
+    def _paused(self, needed: int) -> Exit:
+        """The machine stands before a charge that it could not pay: the slice is used up, or the fuel."""
+        self._state = "paused" if self.frame is not None else "new"
+        if self.store.fuel is None or self.store.fuel >= needed:
+            return Paused()
+        if self.frame is None:
+            return OutOfFuel(self.entry.index, self.entry.code.offset, needed)
+        info = self.frame.info()
+        return OutOfFuel(info.func_index, info.offset, needed)
+
+    def _exhausted(self, which: str) -> Leave:
+        self._state = "done"
+        return Leave(Exhausted(which, self.backtrace()))
+
+    def _trapped(self, trap: Trap) -> Exit:
+        self._state = "done"
+        trap.backtrace += self.backtrace()
+        return Trapped(trap)
+
+
+class ReferenceEngine:
+    """Runs everything of version 2.0 but vectors, slowly and plainly."""
+
+    name = "reference"
+    features: frozenset[Feature] = WASM_2 - {Feature.SIMD}
+    capabilities = frozenset({"resumable", "copyable", "steppable"})
+
+    def link(self, inst: ModuleInst) -> None:
+        """Nothing to prepare: functions are prepared on their first call."""
+
+    def start(self, store: Store, func: FuncInst, args: Sequence[int]) -> ReferenceThread:
+        """A thread that will call `func`."""
+        return ReferenceThread(store, func, args)

@@ -1,0 +1,364 @@
+"""The reference engine's steps: what each instruction does to the machine (specification 4.4), one function each.
+
+Every function takes t the thread, f the current frame, s the value stack and x the operand (see code.py). The program
+counter stands behind the instruction already. A step that cannot be paid for raises before it has changed anything,
+since it will be repeated; a trap is raised as Trap; an exit of the machine as Leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+from interp.runtime import bulk
+from interp.runtime.bulk import bulk_ticks
+from interp.runtime.numerics import NUMERICS, Numeric
+from interp.syntax.errors import TRAPS, Trap
+from interp.syntax.instructions import BY_NAME, MemArg
+
+if TYPE_CHECKING:
+    from .code import Block
+    from .reference import Frame, ReferenceThread
+
+    T = ReferenceThread
+    F = Frame
+    S = list[int]
+
+Handler = Callable[["ReferenceThread", "Frame", list[int], Any], None]
+
+# -- control --------------------------------------------------------------------------------------------------------
+
+
+def unreachable(t: T, f: F, s: S, x: None) -> None:
+    raise Trap(TRAPS["unreachable"])
+
+
+def nop(t: T, f: F, s: S, x: None) -> None:
+    pass
+
+
+def enter_block(t: T, f: F, s: S, block: Block) -> None:
+    f.labels.append((len(s) - block.params, block))
+
+
+def if_(t: T, f: F, s: S, block: Block) -> None:
+    condition = s.pop()
+    f.labels.append((len(s) - block.params, block))
+    if not condition:
+        f.pc = block.otherwise
+
+
+def else_(t: T, f: F, s: S, end: int) -> None:
+    f.pc = end  # the first arm is over; `end` leaves the block
+
+
+def end(t: T, f: F, s: S, x: None) -> None:
+    f.labels.pop()
+
+
+def end_of_function(t: T, f: F, s: S, x: None) -> None:
+    t.return_()
+
+
+def br(t: T, f: F, s: S, depth: int) -> None:
+    height, block = f.labels[-1 - depth]
+    if block.loop:
+        t.charge(1)
+        if depth:
+            del f.labels[-depth:]
+    else:
+        del f.labels[-1 - depth :]
+    unwind(s, height, block.arity)
+    f.pc = block.target
+
+
+def unwind(s: S, height: int, arity: int) -> None:
+    """Drop what lies between `height` and the `arity` topmost values."""
+    surplus = len(s) - arity
+    if surplus > height:
+        del s[height:surplus]
+
+
+def br_if(t: T, f: F, s: S, depth: int) -> None:
+    if not s[-1]:
+        s.pop()
+        return
+    if f.labels[-1 - depth][1].loop:
+        t.ensure(1)
+    s.pop()
+    br(t, f, s, depth)
+
+
+def br_table(t: T, f: F, s: S, depths: tuple[int, ...]) -> None:
+    index = s[-1]
+    depth = depths[index] if index < len(depths) else depths[-1]
+    if f.labels[-1 - depth][1].loop:
+        t.ensure(1)
+    s.pop()
+    br(t, f, s, depth)
+
+
+def return_(t: T, f: F, s: S, x: None) -> None:
+    unwind(s, f.height, f.code.arity)
+    t.return_()
+
+
+def call(t: T, f: F, s: S, index: int) -> None:
+    t.call(f.module.funcs[index])
+
+
+def call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
+    type_index, table_index = x
+    table = f.module.tables[table_index]
+    index = s[-1]
+    if index >= table.length:
+        raise Trap(TRAPS["undefined_element"])
+    ref = table.cells[index]
+    if ref == 0:
+        raise Trap(f"{TRAPS['uninitialized_element']} {index}")
+    func = t.store.funcs[ref - 1]
+    if func.type_id != f.module.type_ids[type_index]:
+        raise Trap(TRAPS["call_type_mismatch"])
+    t.call(func, above=1)
+
+
+# -- references, parametric, variables ------------------------------------------------------------------------------
+
+
+def ref_null(t: T, f: F, s: S, heap: Any) -> None:
+    s.append(0)
+
+
+def ref_is_null(t: T, f: F, s: S, x: None) -> None:
+    s[-1] = 0 if s[-1] else 1
+
+
+def ref_func(t: T, f: F, s: S, index: int) -> None:
+    s.append(f.module.func_addr(index) + 1)
+
+
+def drop(t: T, f: F, s: S, x: None) -> None:
+    s.pop()
+
+
+def select(t: T, f: F, s: S, types: Any) -> None:
+    condition = s.pop()
+    second = s.pop()
+    if not condition:
+        s[-1] = second
+
+
+def local_get(t: T, f: F, s: S, index: int) -> None:
+    s.append(f.locals[index])
+
+
+def local_set(t: T, f: F, s: S, index: int) -> None:
+    f.locals[index] = s.pop()
+
+
+def local_tee(t: T, f: F, s: S, index: int) -> None:
+    f.locals[index] = s[-1]
+
+
+def global_get(t: T, f: F, s: S, index: int) -> None:
+    s.append(f.module.globals[index].bits)
+
+
+def global_set(t: T, f: F, s: S, index: int) -> None:
+    f.module.globals[index].bits = s.pop()
+
+
+# -- tables ---------------------------------------------------------------------------------------------------------
+
+
+def table_get(t: T, f: F, s: S, table: int) -> None:
+    s[-1] = f.module.tables[table].get(s[-1])
+
+
+def table_set(t: T, f: F, s: S, table: int) -> None:
+    ref = s.pop()
+    f.module.tables[table].set(s.pop(), ref)
+
+
+def table_size(t: T, f: F, s: S, table: int) -> None:
+    s.append(f.module.tables[table].length)
+
+
+def table_grow(t: T, f: F, s: S, table: int) -> None:
+    t.charge(bulk_ticks(8 * s[-1]))
+    delta = s.pop()
+    s[-1] = bulk.table_grow(f.module, table, s[-1], delta)
+
+
+def table_fill(t: T, f: F, s: S, table: int) -> None:
+    t.charge(bulk_ticks(8 * s[-1]))
+    d, ref, n = pop3(s)
+    bulk.table_fill(f.module, table, d, ref, n)
+
+
+def table_copy(t: T, f: F, s: S, x: tuple[int, int]) -> None:
+    t.charge(bulk_ticks(8 * s[-1]))
+    bulk.table_copy(f.module, *x, *pop3(s))
+
+
+def table_init(t: T, f: F, s: S, x: tuple[int, int]) -> None:
+    t.charge(bulk_ticks(8 * s[-1]))
+    bulk.table_init(f.module, *x, *pop3(s))
+
+
+def elem_drop(t: T, f: F, s: S, elem: int) -> None:
+    bulk.elem_drop(f.module, elem)
+
+
+def pop3(s: S) -> tuple[int, int, int]:
+    """The three topmost values, the deepest first."""
+    third = s.pop()
+    second = s.pop()
+    return s.pop(), second, third
+
+
+# -- memories -------------------------------------------------------------------------------------------------------
+
+
+def memory_size(t: T, f: F, s: S, mem: int) -> None:
+    s.append(f.module.mems[mem].pages)
+
+
+def memory_grow(t: T, f: F, s: S, mem: int) -> None:
+    t.charge(bulk_ticks(s[-1] * f.module.mems[mem].page))
+    s[-1] = bulk.memory_grow(f.module, mem, s[-1])
+
+
+def memory_fill(t: T, f: F, s: S, mem: int) -> None:
+    t.charge(bulk_ticks(s[-1]))
+    bulk.memory_fill(f.module, mem, *pop3(s))
+
+
+def memory_copy(t: T, f: F, s: S, x: tuple[int, int]) -> None:
+    t.charge(bulk_ticks(s[-1]))
+    bulk.memory_copy(f.module, *x, *pop3(s))
+
+
+def memory_init(t: T, f: F, s: S, x: tuple[int, int]) -> None:
+    t.charge(bulk_ticks(s[-1]))
+    bulk.memory_init(f.module, *x, *pop3(s))
+
+
+def data_drop(t: T, f: F, s: S, data: int) -> None:
+    bulk.data_drop(f.module, data)
+
+
+def load(format: str, bits: int) -> Handler:
+    """A load of one little-endian number in struct's notation, widened to `bits`."""
+    number = Struct("<" + format)
+    unpack, width, mask = number.unpack_from, number.size, (1 << bits) - 1
+
+    def step(t: T, f: F, s: S, x: MemArg) -> None:
+        memory = f.module.mems[x.mem]
+        ea = memory.effective_address(s[-1], x.offset, width)
+        s[-1] = unpack(memory.view, ea)[0] & mask
+
+    return step
+
+
+def store(format: str) -> Handler:
+    """A store of the low bytes of a value as one little-endian number in struct's notation."""
+    number = Struct("<" + format)
+    pack, width = number.pack_into, number.size
+    mask = (1 << 8 * width) - 1
+
+    def step(t: T, f: F, s: S, x: MemArg) -> None:
+        memory = f.module.mems[x.mem]
+        bits = s.pop()
+        ea = memory.effective_address(s.pop(), x.offset, width)
+        pack(memory.view, ea, bits & mask)
+
+    return step
+
+
+# -- numbers --------------------------------------------------------------------------------------------------------
+
+
+def const(t: T, f: F, s: S, bits: int) -> None:
+    s.append(bits)
+
+
+def unary(t: T, f: F, s: S, meaning: Numeric) -> None:
+    s[-1] = meaning(s[-1])
+
+
+def binary(t: T, f: F, s: S, meaning: Numeric) -> None:
+    b = s.pop()
+    s[-1] = meaning(s[-1], b)
+
+
+# -- the table ------------------------------------------------------------------------------------------------------
+
+_SPECIAL: dict[str, Handler] = {
+    "unreachable": unreachable,
+    "nop": nop,
+    "block": enter_block,
+    "loop": enter_block,
+    "if": if_,
+    "else": else_,
+    "end": end,
+    "end of function": end_of_function,
+    "br": br,
+    "br_if": br_if,
+    "br_table": br_table,
+    "return": return_,
+    "call": call,
+    "call_indirect": call_indirect,
+    "ref.null": ref_null,
+    "ref.is_null": ref_is_null,
+    "ref.func": ref_func,
+    "drop": drop,
+    "select": select,
+    "select_t": select,
+    "local.get": local_get,
+    "local.set": local_set,
+    "local.tee": local_tee,
+    "global.get": global_get,
+    "global.set": global_set,
+    "table.get": table_get,
+    "table.set": table_set,
+    "table.size": table_size,
+    "table.grow": table_grow,
+    "table.fill": table_fill,
+    "table.copy": table_copy,
+    "table.init": table_init,
+    "elem.drop": elem_drop,
+    "memory.size": memory_size,
+    "memory.grow": memory_grow,
+    "memory.fill": memory_fill,
+    "memory.copy": memory_copy,
+    "memory.init": memory_init,
+    "data.drop": data_drop,
+    "i32.const": const,
+    "i64.const": const,
+    "f32.const": const,
+    "f64.const": const,
+    "i32.load": load("I", 32),
+    "i64.load": load("Q", 64),
+    "f32.load": load("I", 32),
+    "f64.load": load("Q", 64),
+    "i32.store": store("I"),
+    "i64.store": store("Q"),
+    "f32.store": store("I"),
+    "f64.store": store("Q"),
+}
+#: The narrow accesses: width in bits to struct's notation, signed and unsigned.
+_NARROW = {8: "bB", 16: "hH", 32: "iI"}
+for _bits in (32, 64):
+    for _width, (_signed, _unsigned) in _NARROW.items():
+        if _width < _bits:
+            _SPECIAL[f"i{_bits}.load{_width}_s"] = load(_signed, _bits)
+            _SPECIAL[f"i{_bits}.load{_width}_u"] = load(_unsigned, _bits)
+            _SPECIAL[f"i{_bits}.store{_width}"] = store(_unsigned)
+
+#: Instruction name to its handler, and the operand if it is not the instruction's immediate.
+STEPS: dict[str, tuple[Handler, Numeric | None]] = {
+    **{name: (handler, None) for name, handler in _SPECIAL.items()},
+    **{name: (unary if len(BY_NAME[name].params or ()) == 1 else binary, f) for name, f in NUMERICS.items()},
+}
