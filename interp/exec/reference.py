@@ -9,7 +9,7 @@ machine can leave at any step and go on later. code.py prepares a function, step
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from interp.runtime.engine import (
     Exhausted,
@@ -159,7 +159,7 @@ class ReferenceThread:
             self._state = "done"
             raise
 
-    def _loop(self) -> None:
+    def _loop(self) -> NoReturn:
         """The machine: fetch a step, do it."""
         stack = self.stack
         while True:
@@ -168,7 +168,7 @@ class ReferenceThread:
             frame.pc += 1  # type: ignore[union-attr]
             handler(self, frame, stack, operand)  # type: ignore[arg-type]
 
-    def _loop_watched(self, monitor: Monitor) -> None:
+    def _loop_watched(self, monitor: Monitor) -> NoReturn:
         """The same with a monitor around every step."""
         while True:
             info, ins = self._next()

@@ -1,0 +1,335 @@
+"""The short way: `load` a module and use its exports with Python's own numbers (engine contract 10)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, SupportsIndex, overload
+
+from interp.exec import driver
+from interp.runtime import store as runtime
+from interp.runtime.instance import ModuleInst
+from interp.runtime.matching import import_type
+from interp.runtime.memory import Bytes, MemInst
+from interp.runtime.store import Extern, FuncInst, HostFunc
+from interp.runtime.table import GlobalInst, TableInst, TagInst
+from interp.runtime.values import from_bits, to_bits
+from interp.syntax.errors import EmbedderError, LinkError
+from interp.syntax.limits import VmLimits
+from interp.syntax.module import Import, Module
+from interp.syntax.types import FuncType, GlobalType, ValType
+from interp.valid.module import validate
+
+from .api import Store, is_text, read_module
+
+
+class Function:
+    """An exported function: call it with Python numbers; it gives one value, a tuple for several, None for none.
+
+    i32 and i64 results are signed, f32 results the exact double, a funcref another Function or None, an externref the
+    object. Arguments as `to_bits` says: TypeError for a float where an integer is needed, OverflowError out of range.
+    """
+
+    __slots__ = ("name", "raw")
+
+    def __init__(self, raw: FuncInst | HostFunc, name: str = "") -> None:
+        self.raw = raw
+        self.name = name
+
+    @property
+    def type(self) -> FuncType:
+        """Parameters and results."""
+        return self.raw.type
+
+    def __call__(self, *args: Any) -> Any:
+        params = self.raw.type.params
+        if len(args) != len(params):
+            raise TypeError(f"{self.name or 'function'} takes {len(params)} arguments, {len(args)} given")
+        store = self.raw.store
+        bits = [to_bits(store, type, unwrap(arg)) for type, arg in zip(params, args, strict=True)]
+        results = driver.invoke_bits(store, self.raw, bits)
+        values = [wrap_value(store, type, r) for type, r in zip(self.raw.type.results, results, strict=True)]
+        return tuple(values) if len(values) > 1 else values[0] if values else None
+
+    def __repr__(self) -> str:
+        return f"<Function {self.name} {self.raw.type}>"
+
+
+class Memory:
+    """A memory. `memory[a:b]` reads and writes bytes, `memory[a]` one; `array` and `view` share them without a copy.
+
+    Both are valid until the next call of the guest: ask again. Raises IndexError outside of the memory.
+    """
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: MemInst) -> None:
+        self.raw = raw
+
+    @property
+    def array(self) -> Bytes:
+        """The bytes as a numpy array of uint8."""
+        return self.raw.array
+
+    @property
+    def view(self) -> memoryview:
+        """The bytes as a writable memoryview."""
+        return self.raw.view
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        return self.raw.view
+
+    @property
+    def pages(self) -> int:
+        """Size in pages."""
+        return self.raw.pages
+
+    def __len__(self) -> int:
+        return self.raw.length
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, key: slice) -> bytes: ...
+    def __getitem__(self, key: SupportsIndex | slice) -> int | bytes:
+        if isinstance(key, slice):
+            return bytes(self.raw.view[key])
+        return self.raw.view[key]
+
+    def __setitem__(self, key: SupportsIndex | slice, value: Any) -> None:
+        """`memory[a] = byte`, or `memory[a:b] = bytes` of the very same length (ValueError otherwise)."""
+        if isinstance(key, slice):
+            self.raw.view[key] = memoryview(value).cast("B")
+        else:
+            self.raw.view[key] = value
+
+    def grow(self, pages: int) -> int:
+        """Add pages and give the old size in pages, or -1 where a limit forbids it."""
+        if pages < 0:
+            raise ValueError("a memory does not shrink")
+        return self.raw.grow(pages)
+
+    def __repr__(self) -> str:
+        return f"<Memory of {self.pages} pages>"
+
+
+class Table:
+    """A table: `table[i]` is a Function, an object or None. Raises IndexError outside of the table."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: TableInst) -> None:
+        self.raw = raw
+
+    def __len__(self) -> int:
+        return self.raw.length
+
+    def __getitem__(self, index: int) -> Any:
+        return wrap_value(self.raw.store, self.raw.type.ref, self.raw.cells[self._index(index)])
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        self.raw.cells[self._index(index)] = to_bits(self.raw.store, self.raw.type.ref, unwrap(value))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[index] for index in range(len(self)))
+
+    def _index(self, index: int) -> int:
+        if not -self.raw.length <= index < self.raw.length:
+            raise IndexError(f"no element {index} in a table of {self.raw.length}")
+        return index % self.raw.length
+
+    def grow(self, n: int, value: Any = None) -> int:
+        """Add `n` elements that hold `value` and give the old length, or -1 where a limit forbids it."""
+        if n < 0:
+            raise ValueError("a table does not shrink")
+        return self.raw.grow(n, to_bits(self.raw.store, self.raw.type.ref, unwrap(value)))
+
+    def __repr__(self) -> str:
+        return f"<Table of {len(self)} {self.raw.type.ref}>"
+
+
+class Global:
+    """A global; `value` reads it, and writes it if it is mutable (TypeError otherwise)."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: GlobalInst) -> None:
+        self.raw = raw
+
+    @property
+    def type(self) -> GlobalType:
+        """Its value type and whether it is mutable."""
+        return self.raw.type
+
+    @property
+    def value(self) -> Any:
+        """The value, converted as a function's result."""
+        return wrap_value(self.raw.store, self.raw.type.type, self.raw.bits)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        if not self.raw.type.mutable:
+            raise TypeError("the global is immutable")
+        self.raw.bits = to_bits(self.raw.store, self.raw.type.type, unwrap(value))
+
+    def __repr__(self) -> str:
+        return f"<Global {self.raw.type.type} {self.value!r}>"
+
+
+Wrapped = Function | Memory | Table | Global | TagInst
+
+
+def wrap(extern: Extern, name: str = "") -> Wrapped:
+    """The object with Python's numbers for a raw extern."""
+    match extern:
+        case FuncInst() | HostFunc():
+            return Function(extern, name)
+        case MemInst():
+            return Memory(extern)
+        case TableInst():
+            return Table(extern)
+        case GlobalInst():
+            return Global(extern)
+        case _:
+            return extern
+
+
+def unwrap(value: Any) -> Any:
+    """The raw extern behind a wrapper; anything else as it is."""
+    return value.raw if isinstance(value, (Function, Memory, Table, Global)) else value
+
+
+def wrap_value(store: runtime.Store, type: ValType, bits: int) -> Any:
+    """Raw bits as the Python value that exports give."""
+    value = from_bits(store, type, bits)
+    return Function(value) if isinstance(value, (FuncInst, HostFunc)) else value
+
+
+class Exports(Mapping[str, Any]):
+    """The exports by name: `exports["name"]`, and `exports.name` where the name is an identifier."""
+
+    def __init__(self, inst: ModuleInst) -> None:
+        self._wrapped = {name: wrap(extern, name) for name, extern in inst.exports.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._wrapped[name]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_wrapped"][name]
+        except KeyError:
+            raise AttributeError(f"no export is called {name!r}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._wrapped)
+
+    def __len__(self) -> int:
+        return len(self._wrapped)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._wrapped]
+
+    def __repr__(self) -> str:
+        return f"<Exports {', '.join(self._wrapped)}>"
+
+
+class Instance:
+    """A loaded module: its `exports`, the `store` it lives in, and `raw`, the instance of the embedding interface."""
+
+    def __init__(self, raw: ModuleInst) -> None:
+        self.raw = raw
+        self.exports = Exports(raw)
+
+    @property
+    def store(self) -> runtime.Store:
+        """The store: fuel, ticks, deadline, engine."""
+        return self.raw.store
+
+    def __repr__(self) -> str:
+        return f"<Instance with {self.exports!r}>"
+
+
+#: What `load` takes for imports: names to callables, wrapped or raw externs, numbers (for globals), or an Instance.
+Imports = Mapping[str, "Mapping[str, Any] | Instance"]
+
+
+def load(
+    source: str | os.PathLike[str] | bytes,
+    imports: Imports | None = None,
+    *,
+    engine: str | None = None,
+    limits: VmLimits | None = None,
+) -> Instance:
+    """Read, validate and instantiate a module, and run its start function.
+
+    `source` is a path, the bytes of a module, or its text (a string that begins with a parenthesis or a comment).
+    `imports` maps module names to maps of names; a callable gets Python numbers by the import's type and gives what the
+    results need, and an object of another instance makes both share its store.
+    Raises OSError, MalformedError, InvalidError, UnsupportedError, LimitError, LinkError, and what starting raises.
+    """
+    module = read_module(_contents(source), limits=limits)
+    valid = validate(module, limits=limits)
+    given = {
+        name: {n: e.raw for n, e in names.exports.items()} if isinstance(names, Instance) else names
+        for name, names in (imports or {}).items()
+    }
+    store = _shared_store(given, engine) or Store(engine, limits)
+    externs = [_extern(store, module, want, given) for want in module.imports]
+    return Instance(driver.instantiate(store, valid, externs))
+
+
+def _contents(source: str | os.PathLike[str] | bytes) -> bytes | str:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    if isinstance(source, str) and is_text(source.encode()):
+        return source
+    return Path(source).read_bytes()
+
+
+def _shared_store(given: Mapping[str, Mapping[str, Any]], engine: str | None) -> runtime.Store | None:
+    for names in given.values():
+        for value in names.values():
+            raw = unwrap(value)
+            if isinstance(raw, (FuncInst, HostFunc, MemInst, TableInst, GlobalInst, TagInst)):
+                store = raw.store
+                if engine is not None and store.engine.name != engine:
+                    raise EmbedderError(f"an import lives in a store of the {store.engine.name} engine, not {engine}")
+                return store
+    return None
+
+
+def _extern(store: runtime.Store, module: Module, want: Import, given: Mapping[str, Mapping[str, Any]]) -> Extern:
+    try:
+        value = unwrap(given[want.module][want.name])
+    except KeyError:
+        raise LinkError(f"unknown import {want.module}.{want.name}") from None
+    if isinstance(value, (FuncInst, HostFunc, MemInst, TableInst, GlobalInst, TagInst)):
+        return value
+    type = import_type(module, want)
+    if isinstance(type, FuncType) and want.kind == "func" and callable(value):
+        return store.host_func(type, host_code(store, type, value), name=f"{want.module}.{want.name}")
+    if isinstance(type, GlobalType) and not callable(value):
+        return store.global_(type, to_bits(store, type.type, value))
+    raise LinkError(f"incompatible import type for {want.module}.{want.name}: a {want.kind} is needed, not {value!r}")
+
+
+def host_code(store: runtime.Store, type: FuncType, function: Callable[..., Any]) -> runtime.HostCode:
+    """Raw host code that calls `function` with Python values and takes its results by type.
+
+    Raises TypeError where the function gives another number of results than the type has.
+    """
+    params, results = type.params, type.results
+
+    def code(*bits: int) -> Sequence[int]:
+        value = function(*(wrap_value(store, t, b) for t, b in zip(params, bits, strict=True)))
+        if not results:
+            if value is not None:
+                raise TypeError(f"a host function of type {type} gives None, not {value!r}")
+            return ()
+        values = (value,) if len(results) == 1 else tuple(value)
+        if len(values) != len(results):
+            raise TypeError(f"a host function of type {type} gives {len(results)} values, not {len(values)}")
+        return [to_bits(store, t, unwrap(v)) for t, v in zip(results, values, strict=True)]
+
+    return code
