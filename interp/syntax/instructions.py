@@ -59,7 +59,8 @@ class Ins(NamedTuple):
     """One instruction: its row, its immediates in the row's order, and its byte offset in the module (or -1).
 
     Immediates are integers (indices, lanes, labels, integer constants as unsigned bits, float and vector constants as
-    bit patterns), `BlockType`, `MemArg`, tuples of labels (default last), tuples of value types, or heap types.
+    bit patterns), `BlockType`, `MemArg`, tuples of labels (default last), tuples of value types, heap types, or tuples
+    of `Catch`.
     """
 
     op: Op
@@ -73,6 +74,17 @@ class MemArg(NamedTuple):
     align: int
     offset: int
     mem: int = 0
+
+
+class Catch(NamedTuple):
+    """A clause of try_table. `kind` as in the binary format: 0 catch, 1 catch_ref, 2 catch_all, 3 catch_all_ref.
+
+    `tag` is -1 for the last two.
+    """
+
+    kind: int
+    tag: int
+    label: int
 
 
 def _number(field: str, kind: str) -> int:

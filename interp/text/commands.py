@@ -67,7 +67,7 @@ Pattern = Const | Ref | NanPattern | LanesPattern | Either
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """Call an export; `module` is an identifier such as `$M`, or None for the latest module."""
+    """Call an export; `module` is an identifier (without its `$`), or None for the latest module."""
 
     module: str | None
     name: str
@@ -105,7 +105,7 @@ Source = TextSource | BinarySource
 
 @dataclass(frozen=True, slots=True)
 class ModuleCommand:
-    """Define a module and instantiate it; it becomes the latest one, and `name` (such as `$M`) if it has one."""
+    """Define a module and instantiate it; it becomes the latest one, and gets the name if it has one (`$M` is `M`)."""
 
     line: int
     name: str | None
