@@ -39,9 +39,11 @@ class Cursor:
     def fail(self, message: str | None = None, index: int | None = None) -> NoReturn:
         """Raise a MalformedError about a token, the next one unless told; without a message, one that fits it."""
         at = self.i if index is None else index
-        raise self.source.error(self.source.describe(at) or message or self._why(self.toks[at]), at)
+        raise self.source.error(self.source.describe(at) or message or self.why(at), at)
 
-    def _why(self, token: str) -> str:
+    def why(self, index: int) -> str:
+        """What to say about a token in a place where it cannot stand."""
+        token = self.toks[index]
         first = token[:1]
         if token in ("", "(", ")") or first == "$" or token in _KNOWN or is_string(token) or is_number(token):
             return f"unexpected token {token}".rstrip()

@@ -7,14 +7,14 @@ order); for all other lists the readers of the single immediates are joined.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from interp.syntax.instructions import Catch, MemArg, Op
 from interp.syntax.types import RefType, ValType
 
 from .context import Parser
 from .cursor import Cursor
-from .numbers import RangeError, is_nat, parse_float, parse_int, parse_nat
+from .numbers import RangeError, is_nat, is_number, parse_float, parse_int, parse_nat
 from .types import block_type, heap_type, ref_type, type_use, val_type
 
 Reader = Callable[[Parser, Op], tuple[Any, ...]]
@@ -119,14 +119,22 @@ def vector(p: Parser) -> int:
         p.fail()
     p.i += 1
     width, count, floats = shape
+    _expect_numbers(p, count, "wrong number of lane literals")
     value = 0
     for lane in range(count):
-        if p.toks[p.i] in ("(", ")"):
-            p.fail("wrong number of lane literals")
         value |= (floating(p, width) if floats else integer(p, width)) << lane * width
-    if p.toks[p.i][:1] in tuple("+-0123456789") and p.source.describe(p.i) is None:
-        p.fail("wrong number of lane literals")
     return value
+
+
+def _expect_numbers(p: Parser, count: int, message: str) -> None:
+    """Check that so many numbers follow, and no more, before any of them is looked at."""
+    end = p.i
+    while is_number(p.toks[end]):
+        end += 1
+    if end - p.i != count:
+        if p.why(end).startswith("unknown operator"):
+            p.fail(index=end)
+        p.fail(message, end)
 
 
 def _v128(p: Parser, op: Op) -> tuple[int]:
@@ -138,20 +146,13 @@ def _lane(p: Parser, op: Op) -> tuple[int]:
 
 
 def _lanes16(p: Parser, op: Op) -> tuple[tuple[int, ...]]:
+    _expect_numbers(p, 16, "invalid lane length")
     lanes = []
     for _ in range(16):
-        lane = p.try_nat(8)
-        if lane is None:
-            _bad_lane(p)
-        lanes.append(lane)
-    if is_nat(p.toks[p.i]):
-        p.fail("invalid lane length")
+        if not is_nat(p.toks[p.i]):
+            p.fail("i8 constant out of range")
+        lanes.append(p.nat(8))
     return (tuple(lanes),)
-
-
-def _bad_lane(p: Parser) -> NoReturn:
-    known = p.toks[p.i] in ("(", ")")
-    p.fail("invalid lane length" if known else None)
 
 
 def _mem(p: Parser) -> int:

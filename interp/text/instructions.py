@@ -197,14 +197,15 @@ def _part(p: Parser, stack: list[_Open], out: list[Ins], word: str, i: int) -> N
     elif word == "do" and kind == _TRY and top.ins is None:
         top.ins = out[-1]  # marks that the body was seen
         part = _DO
-    elif word == "catch" and kind == _TRY and top.ins is not None and top.op is not _CATCH_ALL:
+    elif word == "catch" and kind == _TRY and top.ins is not None and top.op.name in ("try", "catch"):
         out.append(Ins(_CATCH, (p.index("tag"),), at))
+        top.op = _CATCH
         part = _HANDLER
-    elif word == "catch_all" and kind == _TRY and top.ins is not None and top.op is not _CATCH_ALL:
+    elif word == "catch_all" and kind == _TRY and top.ins is not None and top.op.name in ("try", "catch"):
         out.append(Ins(_CATCH_ALL, (), at))
         top.op = _CATCH_ALL
         part = _HANDLER
-    elif word == "delegate" and kind == _TRY and top.ins is not None and out[-1].op is not _CATCH:
+    elif word == "delegate" and kind == _TRY and top.ins is not None and top.op.name == "try":
         p.pop_label()
         out.append(Ins(_DELEGATE_OP, (p.label(),), at))
         p.push_label(None)

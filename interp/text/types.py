@@ -117,6 +117,8 @@ def type_use(p: Parser, named: bool = False) -> tuple[int, list[str | None]]:
         p.fail(f"unknown type {index}", at)
     type, names = signature(p, named)
     if type != explicit:
+        if p.opens("param") or p.opens("type"):  # not a signature that differs, but parts of one in a wrong order
+            p.fail(index=p.i + 1)
         p.fail("inline function type", at)
     return index, names
 
