@@ -349,7 +349,7 @@ _SPECIAL: dict[str, Handler] = {
     "f64.store": store("Q"),
 }
 #: The narrow accesses: width in bits to struct's notation, signed and unsigned.
-_NARROW = {8: "bB", 16: "hH", 32: "iI"}
+_NARROW = {8: ("b", "B"), 16: ("h", "H"), 32: ("i", "I")}
 for _bits in (32, 64):
     for _width, (_signed, _unsigned) in _NARROW.items():
         if _width < _bits:
