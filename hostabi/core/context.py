@@ -53,6 +53,8 @@ class RootContext:
     done_pending: bool = False
     literal_stop: bool = False
     log_level: LogLevel = LogLevel.INFO
+    delete: Callable[[], None] = lambda: None
+    """Ends the plugin; set by whoever runs it."""
 
     @property
     def root(self) -> RootContext:
@@ -138,7 +140,6 @@ class VmState:
         # Set by the VM that runs the guest:
         self.get_memory: Callable[[], GuestMemory] | None = None
         self.run_allocator: Callable[[int], int] | None = None
-        self.delete_root: Callable[[RootContext], None] = lambda root: None
 
     # --- what marshalling needs (abi.hostcall.Caller)
 

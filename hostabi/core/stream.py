@@ -79,7 +79,7 @@ class FilterStream:
 
     def emit(self, way: Way, frame: Frame) -> None:
         """Pass a frame on to the neighbour."""
-        self.owner.vm.state.emit(Send(self.context.stream, way, frame))
+        self.owner.vm.state.emit(Send(self.context.stream, way, frame, self.owner.root.plugin))
 
     def overflow(self, way: Way) -> None:
         """The filter holds more than the limit: answer 413 or 500, or reset when the response has begun."""

@@ -30,5 +30,5 @@ def done(vm: VmState) -> None:
     if not root.done_pending:
         raise HostError(Status.NOT_FOUND, "nobody waits for proxy_done")
     root.done_pending = False
-    vm.defer(lambda: vm.delete_root(root))
+    vm.defer(root.delete)
 

@@ -1,0 +1,258 @@
+"""Chains: a request goes through the filters first to last, the response last to first (host_contract 1.7).
+
+A chain takes the events of a stream from the outside and gives the commands for the outside: what one filter sends is
+the next one's event. It decides what a local reply or a failure means, since that depends on what has left already.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hostabi.abi.codec import HeaderPairs
+from hostabi.abi.hostcall import EmbedderError
+from hostabi.core.commands import Command, LocalReply, ResetStream, Send, SendLocalReply
+from hostabi.core.events import (
+    Body,
+    Event,
+    Frame,
+    Headers,
+    PluginEvent,
+    RequestBody,
+    RequestHeaders,
+    RequestMetadata,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseMetadata,
+    ResponseTrailers,
+    Start,
+    StreamEnd,
+    StreamEvent,
+    StreamInfo,
+    StreamLog,
+    Trailers,
+    Way,
+    frame_of,
+)
+from hostabi.core.plugin import Plugin
+
+# HTTP status to gRPC status, for local replies to gRPC clients that do not name one.
+_GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+_GRPC_UNKNOWN = 2
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What a chain knows of one stream."""
+
+    info: StreamInfo
+    request_headers: HeaderPairs
+    shown_response: set[int] = field(default_factory=set)
+    """Positions of the filters that have been given response headers."""
+    client_started: bool = False
+    client_finished: bool = False
+    reset: bool = False
+    reply_position: int | None = None
+    """After a local reply, the first filter whose response frames still count; -1: none do, it went straight out."""
+
+
+class Chain:
+    """Filters in order, for HTTP streams."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        keys = [plugin.key for plugin in plugins]
+        if len(set(keys)) != len(keys):
+            raise EmbedderError("a plugin stands in a chain twice")
+        self.plugins = tuple(plugins)
+        self._streams: dict[int, _Stream] = {}
+        self._out: list[Command] = []
+        self._work: deque[tuple[int, int, Way, Frame]] = deque()
+        self._now = 0
+        self._busy = False
+
+    def handle(self, event: Event) -> list[Command]:
+        """Deal with an event. EmbedderError when one is under way, or for what the chain does not have."""
+        if self._busy:
+            raise EmbedderError("a chain handles one event at a time, and one is under way")
+        self._busy = True
+        self._now = event.now
+        self._out = []
+        try:
+            self._dispatch(event)
+            while self._work:
+                self._pass(*self._work.popleft())
+        finally:
+            self._busy = False
+            self._work.clear()
+        return self._out
+
+    def _dispatch(self, event: Event) -> None:
+        match event:
+            case Start():
+                for position in range(len(self.plugins)):
+                    self._give(position, event)
+            case PluginEvent():
+                self._give(self._position(event.plugin), event)
+            case StreamEnd():
+                self._end(event)
+            case StreamEvent():
+                self._stream_event(event)
+            case _:
+                raise EmbedderError(f"a chain has no use for {type(event).__name__}")
+
+    def _position(self, key: str) -> int:
+        for position, plugin in enumerate(self.plugins):
+            if plugin.key == key:
+                return position
+        raise EmbedderError(f"there is no plugin {key!r} in this chain")
+
+    # --- frames from outside
+
+    def _stream_event(self, event: StreamEvent) -> None:
+        if isinstance(event, RequestHeaders):
+            self._begin(event)
+        stream = self._streams.get(event.stream)
+        if stream is None:
+            raise EmbedderError(f"there is no stream {event.stream}")
+        if isinstance(event, RequestMetadata | ResponseMetadata):
+            for position in range(len(self.plugins)):
+                self._give(position, event)
+            return
+        found = frame_of(event)
+        if found is None:
+            raise EmbedderError(f"a chain has no use for {type(event).__name__}")
+        way, frame = found
+        if stream.reset or stream.reply_position is not None:
+            return  # answered here: neither the rest of the request nor the upstream's answer matters
+        if isinstance(frame, Body):
+            if way is Way.REQUEST:
+                stream.info.request_size += len(frame.data)
+            else:
+                stream.info.response_size += len(frame.data)
+        first = 0 if way is Way.REQUEST else len(self.plugins) - 1
+        self._work.append((event.stream, first, way, frame))
+
+    def _begin(self, event: RequestHeaders) -> None:
+        if event.stream in self._streams:
+            raise EmbedderError(f"the stream {event.stream} has begun already")
+        info = event.info or StreamInfo()
+        info.start_time = info.start_time or event.now
+        self._streams[event.stream] = _Stream(info, event.headers)
+
+    def _end(self, event: StreamEnd) -> None:
+        stream = self._streams.pop(event.stream, None)
+        if stream is None:
+            raise EmbedderError(f"there is no stream {event.stream}")
+        stream.info.end_time = event.now
+        for position, plugin in enumerate(self.plugins):
+            if plugin.vm.state.profile.create_context_at_log:
+                plugin.announce(event.stream, stream.info)
+            self._give(position, StreamLog(event.stream, now=event.now))
+        for position in range(len(self.plugins)):
+            self._give(position, event)
+
+    # --- from filter to filter
+
+    def _pass(self, number: int, position: int, way: Way, frame: Frame) -> None:
+        stream = self._streams.get(number)
+        if stream is None or stream.reset or self._obsolete(stream, position, way):
+            return
+        if not 0 <= position < len(self.plugins):
+            if way is Way.RESPONSE:
+                stream.client_started = True
+                stream.client_finished = isinstance(frame, Trailers) or frame.end_of_stream
+            self._out.append(Send(number, way, frame))
+            return
+        if way is Way.RESPONSE:
+            stream.shown_response.add(position)
+        self._give(position, _event(number, way, frame, stream.info, self._now))
+
+    @staticmethod
+    def _obsolete(stream: _Stream, position: int, way: Way) -> bool:
+        if stream.reply_position is None:
+            return False
+        return way is Way.REQUEST or position > stream.reply_position
+
+    def _give(self, position: int, event: Event) -> None:
+        plugin = self.plugins[position]
+        for command in plugin.handle(event):
+            match command:
+                case Send():
+                    # A plugin that shares a VM may speak within another's event, so the command says who it is.
+                    step = 1 if command.way is Way.REQUEST else -1
+                    at = self._position(command.plugin) + step
+                    self._work.append((command.stream, at, command.way, command.frame))
+                case SendLocalReply():
+                    self._local_reply(self._position(command.plugin), command)
+                case ResetStream():
+                    self._reset(command)
+                case _:
+                    self._out.append(command)
+
+    # --- replies made here
+
+    def _reset(self, command: ResetStream) -> None:
+        stream = self._streams.get(command.stream)
+        if stream is not None and not stream.reset and not stream.client_finished:
+            stream.reset = True
+            self._out.append(command)
+
+    def _local_reply(self, position: int, command: SendLocalReply) -> None:
+        stream = self._streams.get(command.stream)
+        if stream is None or stream.reset or stream.client_finished:
+            return
+        if stream.client_started:
+            self._reset(ResetStream(command.stream, command.reply.details or "local reply after the response began"))
+            return
+        # The filter that answers sees its own reply, unless it failed or has seen a response already (7.4).
+        seen = command.reply.failure or position in stream.shown_response
+        first = position - 1 if seen else position
+        if any(p in stream.shown_response for p in range(first + 1)):
+            first = -1
+        stale = [work for work in self._work if work[0] == command.stream]
+        for work in stale:
+            self._work.remove(work)
+        stream.reply_position = first
+        stream.info.response_code_details = command.reply.details or "direct_response"
+        self._out.append(command)
+        for frame in reply_frames(command.reply, stream.request_headers):
+            self._work.append((command.stream, first, Way.RESPONSE, frame))
+
+
+def reply_frames(reply: LocalReply, request: HeaderPairs) -> list[Frame]:
+    """A local reply as a response: headers completed as Envoy does, in gRPC's form for a gRPC client."""
+    wanted = dict(reversed(request))
+    if wanted.get(b"content-type", b"").startswith(b"application/grpc"):
+        status = reply.grpc_status
+        if status is None:
+            status = _GRPC_OF_HTTP.get(reply.status, _GRPC_UNKNOWN)
+        grpc: HeaderPairs = ((b":status", b"200"), (b"content-type", b"application/grpc"))
+        message = ((b"grpc-message", reply.body),) if reply.body else ()
+        return [Headers((*grpc, (b"grpc-status", b"%d" % status), *message), True)]
+    headers = [(b":status", b"%d" % reply.status)]
+    headers += [pair for pair in reply.headers if pair[0] not in (b":status", b"content-length")]
+    if reply.body:
+        headers.append((b"content-length", b"%d" % len(reply.body)))
+        if all(name != b"content-type" for name, _ in headers):
+            headers.append((b"content-type", b"text/plain"))
+    if not reply.body or wanted.get(b":method") == b"HEAD":
+        return [Headers(tuple(headers), True)]
+    return [Headers(tuple(headers)), Body(reply.body, True)]
+
+
+def _event(stream: int, way: Way, frame: Frame, info: StreamInfo, now: int) -> StreamEvent:
+    request = way is Way.REQUEST
+    match frame:
+        case Headers() if request:
+            return RequestHeaders(stream, frame.headers, frame.end_of_stream, info, now=now)
+        case Headers():
+            return ResponseHeaders(stream, frame.headers, frame.end_of_stream, now=now)
+        case Body():
+            kind = RequestBody if request else ResponseBody
+            return kind(stream, frame.data, frame.end_of_stream, now=now)
+        case Trailers():
+            return (RequestTrailers if request else ResponseTrailers)(stream, frame.trailers, now=now)
+
+

@@ -1,0 +1,177 @@
+"""The host: owns VMs by key, shared data, queues and metrics, and routes events to plugins and chains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from hostabi.abi.enums import AbiVersion, LogLevel
+from hostabi.abi.hostcall import EmbedderError
+from hostabi.core.chain import Chain
+from hostabi.core.clock import Clock, Entropy, seed_bytes
+from hostabi.core.commands import Command
+from hostabi.core.context import ForeignFunction, RootContext, VmState
+from hostabi.core.events import Event, PluginEvent, Start
+from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, Source, WasmGuest, load_filter
+from hostabi.core.policy import PROFILES, Limits, Profile
+from hostabi.core.python_filter import PythonFilter, PythonGuest
+from hostabi.core.shared import Shared
+from hostabi.core.vm import Guest, GuestTrap, Vm
+
+
+@dataclass(frozen=True, slots=True)
+class PluginConfig:
+    """How a filter is to be run: what Envoy's PluginConfig and VmConfig say (abi_reference 12.2)."""
+
+    name: str = ""
+    root_id: str = ""
+    configuration: bytes = b""
+    vm_id: str = ""
+    vm_configuration: bytes = b""
+    fail_open: bool = False
+    literal_stop_iteration: bool = False
+    environ: tuple[tuple[bytes, bytes], ...] = ()
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    log_level: LogLevel = LogLevel.INFO
+
+
+class Host:
+    """Everything that plugins share. `seed` makes entropy repeatable; engine None takes the fastest there is.
+
+    `upstreams` are the names that http_call may address, None for any. `foreign` adds foreign functions by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: str | None = None,
+        profile: str | Profile = "default",
+        limits: Limits | None = None,
+        seed: int | bytes = 0,
+        upstreams: frozenset[str] | None = None,
+        foreign: Mapping[str, ForeignFunction] | None = None,
+    ) -> None:
+        if isinstance(profile, str) and profile not in PROFILES:
+            raise ValueError(f"there is no profile {profile!r}; known are {', '.join(PROFILES)}")
+        self.engine = engine
+        self.profile = PROFILES[profile] if isinstance(profile, str) else profile
+        self.limits = limits or Limits()
+        self.seed = seed if isinstance(seed, bytes) else seed_bytes(seed)
+        self.upstreams = upstreams
+        self.foreign = {name.encode(): function for name, function in (foreign or {}).items()}
+        self.shared = Shared(self.limits)
+        self.vms: dict[str, Vm] = {}
+        self.plugins: dict[str, Plugin] = {}
+        self.chains: list[Chain] = []
+
+    # --- making
+
+    def plugin(
+        self,
+        source: Source | LoadedFilter | PythonFilter,
+        config: PluginConfig | None = None,
+        *,
+        now: int = 0,
+        abi: AbiVersion = AbiVersion.V0_2_1,
+    ) -> Plugin:
+        """A plugin of a filter: a path, bytes or text of a module, a loaded one, or a filter in Python.
+
+        Plugins of the same code, vm_id and vm_configuration share a VM. Its start functions run here, at the time
+        `now`; the plugin itself is configured by the event Start. Raises LoadError, and the errors of `interp` for a
+        module that is none. `abi` is the version a Python filter speaks.
+        """
+        config = config or PluginConfig()
+        if callable(source):
+            vm = self._start_vm(f"python-{len(self.vms)}", config, source, now, abi)
+        else:
+            loaded = source if isinstance(source, LoadedFilter) else load_filter(source, self.profile)
+            key = vm_key(config.vm_id, config.vm_configuration, loaded.digest)
+            vm = self.vms.get(key) or self._start_vm(key, config, loaded, now, loaded.abi)
+        root = self._root(vm, config)
+        plugin = Plugin(vm, root)
+        self.plugins[plugin.key] = plugin
+        return plugin
+
+    def _root(self, vm: Vm, config: PluginConfig) -> RootContext:
+        name = config.name or config.root_id or "plugin"
+        taken = sum(1 for key in self.plugins if key == name or key.startswith(f"{name}#"))
+        higress = vm.state.abi is AbiVersion.V0_2_100
+        return RootContext(
+            0,
+            f"{name}#{taken + 1}" if taken else name,
+            config.name,
+            config.root_id,
+            config.configuration,
+            config.fail_open,
+            dict(config.attributes),
+            literal_stop=higress or config.literal_stop_iteration or self.profile.literal_stop_iteration,
+            log_level=config.log_level,
+        )
+
+    def _start_vm(
+        self, key: str, config: PluginConfig, source: LoadedFilter | PythonFilter, now: int, abi: AbiVersion
+    ) -> Vm:
+        state = VmState(
+            key,
+            vm_id=config.vm_id.encode(),
+            vm_configuration=config.vm_configuration,
+            shared=self.shared,
+            limits=self.limits,
+            profile=self.profile,
+            entropy=Entropy(self.seed, key),
+            clock=Clock(now),
+            environ=config.environ,
+            upstreams=self.upstreams,
+            foreign=self.foreign,
+            log_level=config.log_level,
+        )
+        state.abi = abi
+        vm = Vm(state)
+        guest: Guest
+        if isinstance(source, LoadedFilter):
+            guest = WasmGuest(source, state, self.engine)
+            for warning in source.warnings:
+                state.complain(warning)
+        else:
+            guest = PythonGuest(source, state, abi)
+        vm.attach(guest)
+        try:
+            vm.start()
+        except GuestTrap as trap:
+            raise LoadError(f"the filter failed while starting: {trap.message}", *trap.frames) from trap
+        self.vms[key] = vm
+        return vm
+
+    def chain(self, plugins: Sequence[Plugin]) -> Chain:
+        """A chain of plugins of this host; what happens to one of them is then handled by the chain."""
+        for plugin in plugins:
+            if self.plugins.get(plugin.key) is not plugin:
+                raise EmbedderError(f"the plugin {plugin.key!r} belongs to another host")
+        chain = Chain(plugins)
+        self.chains.append(chain)
+        return chain
+
+    # --- events
+
+    def handle(self, event: Event) -> list[Command]:
+        """Deal with an event of a plugin, wherever it is; events of streams go to their chain.
+
+        Start goes to every plugin. EmbedderError for a plugin that does not exist.
+        """
+        if isinstance(event, Start):
+            return [command for plugin in self.plugins.values() for command in plugin.handle(event)]
+        if not isinstance(event, PluginEvent):
+            raise EmbedderError(f"{type(event).__name__} must be given to a chain or a plugin")
+        for chain in self.chains:
+            if any(plugin.key == event.plugin for plugin in chain.plugins):
+                return chain.handle(event)
+        plugin = self.plugins.get(event.plugin)
+        if plugin is None:
+            raise EmbedderError(f"there is no plugin {event.plugin!r}")
+        return plugin.handle(event)
+
+
+def vm_key(vm_id: str, vm_configuration: bytes, digest: str) -> str:
+    """The key under which VMs are shared: SHA-256 over vm_id, vm_configuration and code, as Envoy does (12.1)."""
+    return sha256(b"||".join((vm_id.encode(), vm_configuration, digest.encode()))).hexdigest().upper()

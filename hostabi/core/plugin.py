@@ -1,0 +1,545 @@
+"""Plugins, and the Wasm guests behind them. The only module of this package that knows the VM (`interp`).
+
+`LoadedFilter` is a module with what the ABI says about it; `WasmGuest` is an instance of one; `Plugin` is a configured
+root context in a VM, and turns events into commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import interp
+from hostabi.abi.callbacks import ALLOCATORS, CALLBACKS, START_FUNCTIONS, versions_announced
+from hostabi.abi.enums import AbiVersion, LogLevel, Status
+from hostabi.abi.hostcall import EmbedderError, GuestError, Phase, ProcExit
+from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
+from hostabi.core.buffers import HeaderMap
+from hostabi.core.commands import Command, Log, PluginFailed, PluginGone
+from hostabi.core.context import Callout, RootContext, VmState
+from hostabi.core.events import (
+    CallFailed,
+    CallResponse,
+    Event,
+    ForeignCall,
+    PluginEvent,
+    QueueReady,
+    RequestHeaders,
+    RequestMetadata,
+    ResponseMetadata,
+    Shutdown,
+    Start,
+    StreamEnd,
+    StreamEvent,
+    StreamInfo,
+    StreamLog,
+    Tick,
+    Way,
+    frame_of,
+)
+from hostabi.core.link import Code, Judged, LinkRefused, Wanted, judge, link
+from hostabi.core.policy import Profile
+from hostabi.core.stream import FilterStream
+from hostabi.core.vm import GuestTrap, Vm
+from hostabi.core.world import FilterWorld, NoWorld
+from hostabi.hostcalls import wasi
+from hostabi.hostcalls.timers import arm_tick
+
+Source = bytes | str | Path
+
+
+class LoadError(Exception):
+    """A filter that cannot be loaded or started; `reasons` are whole sentences for people."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+
+
+# --- modules ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LoadedFilter:
+    """A validated module, its ABI version, and what is odd about it."""
+
+    valid: interp.ValidModule
+    abi: AbiVersion
+    digest: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> interp.Module:
+        """The module itself."""
+        return self.valid.module
+
+    def function_imports(self) -> list[Wanted]:
+        """Its function imports, in order, duplicates included."""
+        return wanted_functions(self.module)
+
+
+def wanted_functions(module: interp.Module) -> list[Wanted]:
+    """The function imports of a module, in order, duplicates included, with their types by name."""
+    wanted = []
+    for one in module.imports:
+        if isinstance(one.desc, int):
+            params, results = _signature(module, one.desc)
+            wanted.append(Wanted(one.module, one.name, params, results))
+    return wanted
+
+
+def _signature(module: interp.Module, type_index: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    type = module.comp(type_index)
+    if not isinstance(type, interp.FuncType):
+        raise LoadError(f"type {type_index} is not a function type")
+    return tuple(map(str, type.params)), tuple(map(str, type.results))
+
+
+def parse_source(source: Source, *, limits: interp.VmLimits | None = None) -> interp.Module:
+    """A module from a path, from bytes (binary or text), or from text that begins with a parenthesis."""
+    if isinstance(source, str) and source.lstrip().startswith(("(", ";;")):
+        return interp.parse(source)
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    if data.startswith(b"\0asm") or not data.lstrip().startswith((b"(", b";;")):
+        return interp.decode(data, limits=limits)
+    return interp.parse(data.decode("utf-8"))
+
+
+def find_abi(module: interp.Module, profile: Profile) -> tuple[AbiVersion, list[str]]:
+    """The ABI version a module announces, and remarks; LoadError when it announces none (abi_reference 1.1)."""
+    announced = versions_announced([export.name for export in module.exports if export.kind == "func"])
+    known = [one for one in announced if isinstance(one, AbiVersion)]
+    if known:
+        chosen = known[0] if profile.strict_abi else max(known)
+        odd = [f"several ABI markers are exported; {chosen.text} is taken"] if len(announced) > 1 else []
+        return chosen, odd
+    unknown = [one for one in announced if isinstance(one, str)]
+    if any(text.startswith("0.2.") for text in unknown) and not profile.strict_abi:
+        return AbiVersion.V0_2_1, [f"the ABI version {unknown[0]} is unknown and taken for 0.2.1"]
+    if "vnext" in unknown:
+        raise LoadError("the filter was built for the abandoned vNEXT draft of the ABI (proxy_abi_version_vnext)")
+    if profile.allow_unversioned and not unknown:
+        return AbiVersion.V0_2_1, ["no ABI marker is exported; 0.2.1 is assumed"]
+    raise LoadError("Missing or unknown Proxy-Wasm ABI version")
+
+
+def load_filter(source: Source, profile: Profile, limits: interp.VmLimits | None = None) -> LoadedFilter:
+    """Read and validate a filter. Raises LoadError, and the errors of `interp` for a bad module."""
+    module = parse_source(source, limits=limits)
+    abi, odd = find_abi(module, profile)
+    valid = interp.validate(module, limits=limits)
+    # A text module has no bytes; its representation identifies it as well.
+    identity = module.binary or repr(module.exports).encode() + repr(module.funcs).encode()
+    return LoadedFilter(valid, abi, sha256(identity).hexdigest(), tuple(odd))
+
+
+def judge_imports(module: interp.Module, abi: AbiVersion, profile: Profile) -> list[Judged]:
+    """What linking would make of each function import, and of what a host never gives."""
+    known = wasi.imports(NoWorld())
+    judged = [judge(wanted, abi, profile, known) for wanted in wanted_functions(module)]
+    for one in module.imports:
+        if one.kind in ("global", "tag"):
+            judged.append(Judged(Wanted(one.module, one.name, (), ()), "refused", f"an imported {one.kind}"))
+    return judged
+
+
+# --- guests ----------------------------------------------------------------------------------------------------------
+
+
+class _Memory:
+    """The memory of an instance as the ABI sees it."""
+
+    def __init__(self, memory: interp.MemInst) -> None:
+        self._memory = memory
+
+    @property
+    def length(self) -> int:
+        """Size in bytes."""
+        return self._memory.length
+
+    def read(self, addr: int, n: int) -> bytes:
+        """n bytes at addr."""
+        check_range(self._memory.length, addr, n)
+        return self._memory.read(addr, n)
+
+    def write(self, addr: int, data: bytes) -> None:
+        """Store data at addr."""
+        check_range(self._memory.length, addr, len(data))
+        self._memory.write(addr, data)
+
+
+class WasmGuest:
+    """An instance of a filter in a store of its own."""
+
+    def __init__(self, filter: LoadedFilter, state: VmState, engine: str | None) -> None:
+        self.filter = filter
+        self.abi = filter.abi
+        self.state = state
+        limits = replace(
+            interp.DEFAULT_LIMITS, memory_pages=state.limits.memory_pages, call_depth=state.limits.call_depth
+        )
+        self.store = interp.Store(engine, limits)
+        self._instance: interp.ModuleInst | None = None
+        module = filter.module
+        self._exports = {export.name: export.index for export in module.exports if export.kind == "func"}
+        self._params: dict[str, int | None] = {}
+        order = reversed(ALLOCATORS) if state.profile.malloc_first else ALLOCATORS
+        self._allocator = next((name for name in order if name in self._exports), None)
+        if self._allocator is None and state.profile.allocator_required:
+            raise LoadError("Wasm module is missing malloc function.")
+        self._check_exports()
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine."""
+        return self.store.engine.name
+
+    @property
+    def ticks(self) -> int:
+        """Fuel used so far."""
+        return self.store.ticks
+
+    @property
+    def can_allocate(self) -> bool:
+        """Whether there is an allocator."""
+        return self._allocator is not None
+
+    @property
+    def memory(self) -> GuestMemory:
+        """Its first memory; GuestMemoryError when it has none."""
+        # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
+        instance = self._instance or self.store.instances[-1]
+        if not instance.mems:
+            raise GuestMemoryError("the guest has no memory")
+        return _Memory(instance.mems[0])
+
+    def _type_of(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        type = self.filter.module.func_type(self._exports[name])
+        return tuple(map(str, type.params)), tuple(map(str, type.results))
+
+    def _check_exports(self) -> None:
+        wanted: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+        for name, row in CALLBACKS.items():
+            versions = [self.abi] if self.state.profile.strict_abi else list(AbiVersion)
+            wanted[name] = [row.signature(version) for version in versions]
+        wanted |= {name: [(("i32",), ("i32",))] for name in ALLOCATORS}
+        wanted |= {"_initialize": [((), ())], "_start": [((), ())], "__main_void": [((), ("i32",))]}
+        bad = [name for name, types in wanted.items() if name in self._exports and self._type_of(name) not in types]
+        if bad:
+            raise LoadError(*(f"Bad function signature for: {name}" for name in bad))
+
+    def params_of(self, callback: str) -> int | None:
+        """How many parameters a callback takes, None when it is not exported or of a later version."""
+        if callback not in self._params:
+            row = CALLBACKS.get(callback)
+            there = callback in self._exports and row is not None and row.since <= self.abi
+            self._params[callback] = len(self._type_of(callback)[0]) if there else None
+        return self._params[callback]
+
+    # --- running
+
+    def start(self) -> None:
+        """Instantiate, which runs the start section, then run the start functions (abi_reference 4.2)."""
+        self.state.phase = Phase.LINK
+        self._guarded(self._instantiate)
+        self.state.phase = Phase.START
+        names = [name for name in START_FUNCTIONS if name in self._exports]
+        if "_initialize" in names:
+            self._run_start("_initialize")
+            if "main" in names:
+                params = len(self._type_of("main")[0])
+                self._run_start("main", (0, 0)[:params])
+            elif "__main_void" in names:
+                self._run_start("__main_void")
+        elif "_start" in names:
+            self._run_start("_start")
+
+    def _run_start(self, name: str, args: tuple[int, ...] = ()) -> None:
+        self._guarded(lambda: self._invoke(name, args))
+
+    def _guarded(self, body: Callable[[], object]) -> None:
+        try:
+            body()
+        except ProcExit as exit:
+            # A command ends so when all went well; its memory stays, and its exports can be called (4.2).
+            if exit.code:
+                raise GuestTrap(str(exit)) from exit
+
+    def _instantiate(self) -> None:
+        module = self.filter.module
+        wanted = self.filter.function_imports()
+        try:
+            codes = iter(link(wanted, self.state, wasi.imports(FilterWorld(self.state))))
+        except LinkRefused as refused:
+            raise LoadError(*refused.reasons) from refused
+        externs: list[interp.Extern] = []
+        for one in module.imports:
+            if isinstance(one.desc, int):
+                externs.append(self._host_func(one.desc, f"{one.module}.{one.name}", next(codes)))
+            elif isinstance(one.desc, interp.MemType):
+                externs.append(self.store.memory(one.desc))
+            elif isinstance(one.desc, interp.TableType):
+                externs.append(self.store.table(one.desc))
+            else:
+                raise LoadError(f"import {one.module}.{one.name} cannot be linked: an imported {one.kind}")
+        self.store.fuel = self.state.limits.fuel_per_call
+        try:
+            self._instance = interp.instantiate(self.store, self.filter.valid, externs)
+        except ProcExit:
+            self._instance = self.store.instances[-1]
+            raise
+        except (interp.Trap, interp.FuelExhausted) as trap:
+            raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
+
+    def _host_func(self, type_index: int, name: str, code: Code) -> interp.HostFunc:
+        def run(*bits: int) -> int | None:
+            try:
+                return code(*bits)
+            except GuestError as error:
+                raise interp.Trap(str(error)) from error
+            except ProcExit as exit:
+                if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
+                    raise
+                raise interp.Trap(str(exit)) from exit
+
+        type = self.filter.module.comp(type_index)
+        if not isinstance(type, interp.FuncType):
+            raise LoadError(f"{name} is imported with no function type")
+        return self.store.host_func(type, run, name=name)
+
+    def _invoke(self, name: str, args: Sequence[int]) -> int | None:
+        if self._instance is None:
+            raise EmbedderError("the guest has not been instantiated")
+        func = self._instance.exports[name]
+        self.store.fuel = self.state.limits.fuel_per_call
+        try:
+            results = interp.invoke_bits(self.store, func, args)
+        except (interp.Trap, interp.FuelExhausted, interp.LimitError, interp.ResourceError) as trap:
+            raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
+        return results[0] if results else None
+
+    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
+        """Run a callback."""
+        return self._invoke(callback, args)
+
+    def allocate(self, size: int) -> int:
+        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
+        if self._instance is None or self._allocator is None:
+            raise GuestMemoryError("the guest cannot allocate yet")
+        results = interp.invoke_bits(self.store, self._instance.exports[self._allocator], (size,))
+        return results[0]
+
+
+# --- plugins ---------------------------------------------------------------------------------------------------------
+
+
+class Plugin:
+    """A filter with a configuration, in a VM that it may share. `handle(event)` gives commands."""
+
+    def __init__(self, vm: Vm, root: RootContext) -> None:
+        self.vm = vm
+        self.root = root
+        self.streams: dict[int, FilterStream] = {}
+        self.refusal: str | None = None
+        """Why the plugin does not work although its VM does: its configuration was refused."""
+        self.gone = False
+        self._told = False
+        root.delete = self._delete_root
+        vm.on_failure.append(self._vm_failed)
+
+    @property
+    def key(self) -> str:
+        """The name that events and commands use for it, unique in its host."""
+        return self.root.plugin
+
+    @property
+    def working(self) -> bool:
+        """Whether callbacks can be run."""
+        return not (self.vm.failure or self.refusal or self.gone)
+
+    @property
+    def failure(self) -> str | None:
+        """Why it does not work, in a line; None when it does."""
+        return self.vm.failure.message if self.vm.failure else self.refusal
+
+    def handle(self, event: Event) -> list[Command]:
+        """Deal with an event. EmbedderError when one is under way in the VM, or when it is another plugin's."""
+        if isinstance(event, PluginEvent) and event.plugin != self.key:
+            raise EmbedderError(f"an event for the plugin {event.plugin!r} came to {self.key!r}")
+        self.vm.begin(event.now)
+        try:
+            self._dispatch(event)
+            self.vm.settle()
+        finally:
+            commands = self.vm.end()
+        return commands
+
+    def _dispatch(self, event: Event) -> None:
+        match event:
+            case StreamEvent():
+                self._on_stream(event)
+            case Start():
+                self._on_start()
+            case _ if not self.working:
+                self._on_late(event)
+            case Tick():
+                self._on_tick()
+            case CallResponse():
+                callout = Callout(HeaderMap(event.headers), HeaderMap(event.trailers), event.body)
+                self._on_call(event.token, callout, 0, b"")
+            case CallFailed():
+                self._on_call(event.token, Callout(), Status.BROKEN_CONNECTION, event.message.encode())
+            case QueueReady():
+                self._call("proxy_on_queue_ready", event.queue)
+            case ForeignCall():
+                self._on_foreign(event)
+            case Shutdown():
+                self._on_shutdown(event.force)
+            case _:
+                raise EmbedderError(f"a plugin has no use for {type(event).__name__}")
+
+    def _call(self, callback: str, *args: int) -> int | None:
+        result = self.vm.call(callback, self.root, *args)
+        self.vm.settle()
+        return result
+
+    # --- life of the plugin
+
+    def _on_start(self) -> None:
+        state, root = self.vm.state, self.root
+        if root.id:
+            raise EmbedderError(f"the plugin {self.key!r} has been started already")
+        root.id = state.new_context_id()
+        state.contexts[root.id] = root
+        root.configuring = True
+        try:
+            self._call("proxy_on_context_create", 0)
+            self._demand("proxy_on_vm_start", len(state.vm_configuration))
+            self._demand("proxy_on_configure", len(root.configuration))
+        finally:
+            root.configuring = False
+
+    def _demand(self, callback: str, size: int) -> None:
+        if self.working and self._call(callback, size) == 0:
+            self.refusal = f"{callback} returned false"
+            self._tell(self.refusal, self.refusal, ())
+            for stream in self.streams.values():
+                stream.failed()
+
+    def _vm_failed(self) -> None:
+        failure = self.vm.failure
+        if failure is not None and not self._told:
+            self._tell(f"{failure.callback}: {failure.message}", failure.report(), failure.frames)
+        for stream in list(self.streams.values()):
+            stream.failed()
+
+    def _tell(self, message: str, report: str, frames: tuple[str, ...]) -> None:
+        self._told = True
+        self.vm.state.emit(PluginFailed(self.key, message, report, frames))
+
+    def _on_late(self, event: Event) -> None:
+        """An event for a plugin that does not work: nothing but its end matters."""
+        if isinstance(event, CallResponse | CallFailed):
+            self.vm.state.calls.pop(event.token, None)
+        if isinstance(event, Shutdown) and not self.gone:
+            self.gone = True
+            self.vm.forget(self.root)
+            self.vm.state.emit(PluginGone(self.key))
+
+    def _on_shutdown(self, force: bool) -> None:
+        if self.root.done_pending:
+            if force:
+                self._delete_root()
+            return
+        agrees = self._call("proxy_on_done")
+        if self.gone or not self.working:
+            return
+        if agrees == 0 and not force:
+            self.root.done_pending = True
+        else:
+            self._delete_root()
+
+    def _delete_root(self) -> None:
+        if self.gone:
+            return
+        self.vm.call("proxy_on_delete", self.root)
+        self.gone = True
+        self.vm.forget(self.root)
+        self.vm.state.emit(PluginGone(self.key))
+
+    # --- what comes from outside
+
+    def _on_tick(self) -> None:
+        if self.root.tick_period_ms:
+            self._call("proxy_on_tick")
+            if self.working and self.root.tick_period_ms:
+                arm_tick(self.vm.state, self.root)
+
+    def _on_call(self, token: int, callout: Callout, code: int, message: bytes) -> None:
+        root = self.root
+        if self.vm.state.calls.pop(token, None) is not root:
+            return  # a token this plugin does not hold (any more): SDKs panic on those
+        root.callout, root.status_code, root.status_message = callout, code, message
+        try:
+            counts = (len(callout.headers), len(callout.body), len(callout.trailers))
+            self.vm.call("proxy_on_http_call_response", root, token, *counts)
+        finally:
+            root.callout, root.status_code, root.status_message = None, 0, b""
+        self.vm.settle()
+
+    def _on_foreign(self, event: ForeignCall) -> None:
+        stream = self.streams.get(event.stream) if event.stream is not None else None
+        if event.stream is not None and (stream is None or not stream.context.created):
+            return
+        state = self.vm.state
+        state.foreign_arguments = event.arguments
+        try:
+            context = stream.context if stream else self.root
+            self.vm.call("proxy_on_foreign_function", context, event.function_id, len(event.arguments))
+        finally:
+            state.foreign_arguments = None
+        self.vm.settle()
+
+    # --- streams
+
+    def _on_stream(self, event: StreamEvent) -> None:
+        stream = self.streams.get(event.stream)
+        match event:
+            case StreamEnd():
+                if stream is not None:
+                    stream.end()
+                    del self.streams[event.stream]
+                return
+            case StreamLog():
+                if stream is not None and self.vm.state.profile.log_before_done:
+                    stream.log()
+                return
+            case RequestHeaders() if stream is None:
+                stream = self._new_stream(event.stream, event.info or StreamInfo(start_time=event.now))
+            case RequestMetadata() | ResponseMetadata():
+                way = Way.REQUEST if isinstance(event, RequestMetadata) else Way.RESPONSE
+                if stream is not None and stream.context.created and self.working:
+                    self.vm.call(f"proxy_on_{way.value}_metadata", stream.context, event.elements)
+                return
+            case RequestHeaders():
+                raise EmbedderError(f"the stream {event.stream} has begun already")
+        found = frame_of(event)
+        if stream is None or found is None:
+            return  # the stream has ended, or never came here
+        stream.context.direction(found[0]).feed(found[1])
+
+    def _new_stream(self, number: int, info: StreamInfo) -> FilterStream:
+        stream = FilterStream(self, number, info)
+        self.streams[number] = stream
+        return stream
+
+    def announce(self, number: int, info: StreamInfo) -> None:
+        """A stream exists that this plugin may never see a frame of; it gets its access log all the same."""
+        if number not in self.streams and self.working:
+            self._new_stream(number, info)
+
+    def log(self, level: LogLevel, message: str) -> None:
+        """A line of the host itself in the name of this plugin."""
+        self.vm.state.emit(Log(self.key, level, message.encode()))
