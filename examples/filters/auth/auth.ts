@@ -17,12 +17,15 @@ import {
   send_http_response,
   stream_context,
 } from "@gcoredev/proxy-wasm-sdk-as/assembly";
+import { ensureContext } from "@gcoredev/proxy-wasm-sdk-as/assembly/runtime";
 
 class AuthRoot extends RootContext {
   users: Map<string, string> = new Map();
 
   onConfigure(size: u32): bool {
     if (!super.onConfigure(size)) return false;
+    // When the plugin ends, the SDK looks for its context among those of the streams, and aborts when it is not there.
+    ensureContext(this.context_id, this.context_id);
     const lines = this.getConfiguration().split("\n");
     for (let i = 0; i < lines.length; i++) {
       const line = lines[i].trim();

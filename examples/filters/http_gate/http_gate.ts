@@ -21,6 +21,7 @@ import {
   send_http_response,
   stream_context,
 } from "@gcoredev/proxy-wasm-sdk-as/assembly";
+import { ensureContext } from "@gcoredev/proxy-wasm-sdk-as/assembly/runtime";
 
 const TIMEOUT_MS: u32 = 2000;
 
@@ -30,6 +31,8 @@ class GateRoot extends RootContext {
 
   onConfigure(size: u32): bool {
     if (!super.onConfigure(size)) return false;
+    // When the plugin ends, the SDK looks for its context among those of the streams, and aborts when it is not there.
+    ensureContext(this.context_id, this.context_id);
     if (size == 0) return true;
     const words = this.getConfiguration().trim().split(" ");
     if (words.length != 2) {
