@@ -298,15 +298,14 @@ class FilterWasi:
     # the three descriptors there are: 0 is empty, 1 and 2 are logs
 
     def fd_write(self, fd: int, iovs: int, n: int, ret: int) -> int:
-        """Log what is written to 1 (INFO) and 2 (ERROR): one record a call, without one trailing newline."""
+        """Log what is written to 1 (INFO) and 2 (ERROR), one record a call; the log takes a trailing newline off."""
         if fd not in (1, 2):
             return Errno.BADF
         memory = self.env.memory
         data = gather(memory, iovecs(memory, iovs, n, self.limits))
         write_u32(memory, ret, len(data))
-        text = data.removesuffix(b"\n")
-        if text:
-            self.env.write_output(fd, text)
+        if data:
+            self.env.write_output(fd, data)
         return Errno.SUCCESS
 
     def fd_pwrite(self, fd: int, iovs: int, n: int, offset: int, ret: int) -> int:
