@@ -1,0 +1,166 @@
+"""The state of checking one body (specification, appendix 7.3): operand types and control frames.
+
+On the operand stack None is Unknown, the bottom type that dead code conjures up. A v128 takes two cells, everything
+else one, Unknown included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from interp.syntax.errors import body_error
+from interp.syntax.types import I32, I64, BlockType, FuncType, NumType, ValType
+
+from .context import Context
+
+_EMPTY = FuncType()
+
+#: A type on the operand stack; None is Unknown.
+Operand = ValType | None
+Types = Sequence[ValType]
+
+
+class Frame:
+    """A control frame: the opcode's name, types at its start and end, the stack below it, whether its rest is dead."""
+
+    __slots__ = ("cells", "dead", "end", "height", "name", "start")
+
+    def __init__(self, name: str, start: Types, end: Types, height: int, cells: int) -> None:
+        self.name = name
+        self.start = start
+        self.end = end
+        self.height = height
+        self.cells = cells
+        self.dead = False
+
+    @property
+    def label(self) -> Types:
+        """What a branch to this frame carries."""
+        return self.start if self.name == "loop" else self.end
+
+
+def plural(types: Types) -> str:
+    """Types as messages write them."""
+    return "[" + " ".join(map(str, types)) + "]"
+
+
+class Checker:
+    """Operands and frames of one body; `start` is the offset for what is wrong with the function as a whole."""
+
+    def __init__(self, context: Context, type: FuncType, locals: Types, where: str = "", start: int = -1) -> None:
+        self.c = context
+        self.results = type.results
+        self.locals: list[ValType] = [*type.params, *locals]
+        self.where = where
+        self.start = start
+        self.at = start
+        self.stack: list[Operand] = []
+        self.frames = [Frame("func", (), type.results, 0, 0)]
+        self.base = 0
+        self.cells = 0
+        self.top = 0
+
+    @property
+    def frame_cells(self) -> int:
+        """Parameters, locals and the highest operand stack."""
+        return sum(type.cells for type in self.locals) + self.top
+
+    def fail(self, id: str, a: object = "", b: object = "") -> NoReturn:
+        """Raise an error of BODY_ERRORS at the current instruction."""
+        raise body_error(id, self.at, a, b, self.where)
+
+    # Operands.
+
+    def push(self, type: Operand) -> None:
+        """Push one operand."""
+        self.stack.append(type)
+        self.cells += 1 if type is None else type.cells
+
+    def push_all(self, types: Iterable[ValType]) -> None:
+        """Push operands, the last one ends on top."""
+        for type in types:
+            self.push(type)
+
+    def pop(self) -> Operand:
+        """Pop any operand."""
+        if len(self.stack) == self.base:
+            if self.frames[-1].dead:
+                return None
+            self.fail("type_mismatch", "a value", "empty")
+        type = self.stack.pop()
+        self.cells -= 1 if type is None else type.cells
+        return type
+
+    def expect(self, want: ValType) -> Operand:
+        """Pop an operand of a type; gives what was there."""
+        if len(self.stack) == self.base:
+            if self.frames[-1].dead:
+                return None
+            self.fail("type_mismatch", want, "empty")
+        found = self.pop()
+        if found is not want and found is not None and found != want:
+            self.fail("type_mismatch", want, found)
+        return found
+
+    def pop_all(self, types: Types) -> list[Operand]:
+        """Pop operands of these types, the last one first; gives what was there."""
+        return [self.expect(type) for type in reversed(types)][::-1]
+
+    # Control frames.
+
+    def enter(self, name: str, start: Types, end: Types) -> None:
+        """Push a control frame and the operands that it begins with."""
+        if len(self.frames) > self.c.limits.nesting:
+            self.fail("nesting_limit")
+        self.base = len(self.stack)
+        self.frames.append(Frame(name, start, end, self.base, self.cells))
+        self.push_all(start)
+
+    def leave(self) -> Frame:
+        """Pop a control frame whose operands must be exactly those that it ends with."""
+        frame = self.frames[-1]
+        self.pop_all(frame.end)
+        if len(self.stack) != frame.height:
+            self.fail("type_mismatch_height")
+        self.frames.pop()
+        self.base = self.frames[-1].height if self.frames else 0
+        return frame
+
+    def die(self) -> None:
+        """What follows in this frame is dead."""
+        frame = self.frames[-1]
+        del self.stack[frame.height :]
+        self.cells = frame.cells
+        frame.dead = True
+
+    def label(self, depth: int) -> Types:
+        """The types of a label."""
+        if depth >= len(self.frames):
+            self.fail("unknown_label", depth)
+        return self.frames[-1 - depth].label
+
+    # The context.
+
+    def func_type(self, index: int) -> FuncType:
+        """A function type by type index."""
+        if index >= len(self.c.types):
+            self.fail("unknown_type", index)
+        type = self.c.types[index]
+        if not isinstance(type, FuncType):
+            self.fail("not_a_function_type", index)
+        return type
+
+    def block_type(self, type: BlockType) -> FuncType:
+        """A block type as a function type."""
+        if type.value is None:
+            return _EMPTY
+        if isinstance(type.value, int):
+            return self.func_type(type.value)
+        return FuncType((), (type.value,))
+
+    def address(self, mem: int) -> NumType:
+        """The type of addresses of a memory."""
+        if mem >= len(self.c.mems):
+            self.fail("unknown_memory", mem)
+        return I64 if self.c.mems[mem].limits.index == "i64" else I32

@@ -1,0 +1,39 @@
+"""The context C of validation (specification 3.1.1) as sequences by index, and what this validator has rules for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from interp.syntax.features import WASM_2, Feature
+from interp.syntax.limits import VmLimits
+from interp.syntax.types import CompType, FuncType, GlobalType, MemType, RefType, TableType
+
+#: Features with rules here; the others are off whatever the caller says.
+VALIDATED = WASM_2 | {
+    Feature.EXTENDED_CONST,
+    Feature.TAIL_CALL,
+    Feature.RELAXED_SIMD,
+    Feature.MULTI_MEMORY,
+    Feature.MEMORY64,
+    Feature.WIDE_ARITHMETIC,
+}
+
+
+@dataclass(slots=True)
+class Context:
+    """What a module declares, imports first. `datas` is the number of data segments, `elems` the segments' types.
+
+    `refs` are the functions that `ref.func` may name.
+    """
+
+    types: Sequence[CompType]
+    funcs: Sequence[FuncType]
+    tables: Sequence[TableType]
+    mems: Sequence[MemType]
+    globals: Sequence[GlobalType]
+    elems: Sequence[RefType]
+    datas: int
+    refs: frozenset[int]
+    features: frozenset[Feature]
+    limits: VmLimits

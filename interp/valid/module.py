@@ -1,0 +1,164 @@
+"""Modules (specification 3.5): `validate` and what it gives, the ValidModule, without which nothing runs.
+
+The rules of a module are here, for every engine. Bodies are checked by the C validator where there is one, else by
+expr.py; both say the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from interp import _native
+from interp.binary.decode import decode
+from interp.binary.encode import encode
+from interp.binary.instructions import expand, instructions, read_locals
+from interp.binary.types import Gate, heap_feature
+from interp.syntax.errors import UnsupportedError, WasmError, Where, body_error
+from interp.syntax.features import DEFAULT_FEATURES, Feature, from_mask
+from interp.syntax.instructions import Ins
+from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
+from interp.syntax.module import Expr, Func, Module
+from interp.syntax.types import BlockType, RefType, ValType
+
+from .canon import Group, canonical
+from .checker import Checker
+from .context import VALIDATED, Context
+from .expr import check
+from .rules_module import check_module, make_context, module_features
+
+Bodies = Literal["auto", "python", "native"]
+
+
+@dataclass(frozen=True)
+class ValidModule:
+    """A module that keeps every rule.
+
+    `features` are those it needs; `frame_cells` has one number per own function: parameters, locals and highest operand
+    stack in 64-bit cells; `refs` are the functions that `ref.func` may name; `type_ids` has one number per type, equal
+    for equal types of any two modules of the process; `native` is the C validator's handle, or None.
+    """
+
+    module: Module
+    features: frozenset[Feature]
+    frame_cells: Sequence[int]
+    refs: frozenset[int]
+    type_ids: Sequence[int]
+    native: Any = None
+    _groups: tuple[Group, ...] = field(default=(), repr=False)
+
+
+def validate(
+    module: Module,
+    *,
+    features: frozenset[Feature] | None = None,
+    limits: VmLimits | None = None,
+    bodies: Bodies = "auto",
+) -> ValidModule:
+    """Check a module: its own rules first, then its bodies in order.
+
+    `bodies` chooses who checks those. A module from text that goes to the C validator is encoded first, and the result
+    holds that module. Raises InvalidError, MalformedError (bodies are not read before), LimitError, UnsupportedError.
+    """
+    enabled = (DEFAULT_FEATURES if features is None else features) & VALIDATED
+    bound = DEFAULT_LIMITS if limits is None else limits
+    native = _native_validator() if bodies != "python" else None
+    if bodies == "native" and native is None:
+        raise UnsupportedError("there is no C validator in this installation", feature="native")
+    if native is not None and not module.binary:
+        module = decode(encode(module), features=enabled, limits=bound)
+    used = module_features(module)
+    _require(used, enabled)
+    context = make_context(module, enabled, bound)
+    used |= check_module(module, context)
+    type_ids, groups = canonical(module.rec_types)
+    handle: Any = None
+    cells: Sequence[int]
+    if native is not None:
+        handle, cells, mask = native.validate_bodies(module, context.refs, type_ids, enabled, bound)
+        used |= from_mask(mask)
+    else:
+        gate = Gate(enabled)
+        cells = array("I", (_check_body(module, context, gate, index) for index in range(len(module.funcs))))
+        used |= gate.used
+    return ValidModule(module, frozenset(used), cells, context.refs, type_ids, handle, groups)
+
+
+def _native_validator() -> Any:
+    """The module that hands bodies to C, or None where there is no C."""
+    if _native.lib is None or importlib.util.find_spec("interp.valid.native") is None:
+        return None
+    return importlib.import_module("interp.valid.native")
+
+
+def _require(used: Iterable[Feature], enabled: frozenset[Feature]) -> None:
+    missing = sorted(feature.value for feature in used if feature not in enabled)
+    if missing:
+        raise UnsupportedError(f"needs the feature {missing[0]}, which is off", feature=missing[0], id="feature_off")
+
+
+def _check_body(module: Module, context: Context, gate: Gate, index: int) -> int:
+    """Check one own function; gives its frame_cells."""
+    func = module.funcs[index]
+    number = module.imported_funcs + index
+    where = f"func {number}"
+    try:
+        locals, code, start = _from_bytes(module, func, context, gate) if module.binary else _from_text(func, gate)
+        if len(locals) > context.limits.locals:
+            raise body_error("locals_limit", start, len(locals))
+        checker = Checker(context, context.funcs[number], locals, where, start)
+        check(checker, code)
+    except WasmError as error:
+        error.where = replace(error.where or Where(), context=where)
+        raise
+    return checker.frame_cells
+
+
+_Body = tuple[Sequence[ValType], Iterable[Ins], int]
+
+
+def _from_bytes(module: Module, func: Func, context: Context, gate: Gate) -> _Body:
+    data, offset, end = module.binary, func.offset, func.offset + func.length
+    runs, pos = read_locals(data, offset, func.length, gate, context.limits)
+    counted = module.data_count is not None
+    return expand(runs), instructions(data, pos, end, gate, context.limits, data_count=counted), offset
+
+
+def _from_text(func: Func, gate: Gate) -> _Body:
+    body = func.body
+    for type in func.locals:
+        _need_type(type, gate)
+    return func.locals, _gated(body, gate), -1
+
+
+def _gated(body: Expr, gate: Gate) -> Iterator[Ins]:
+    """The instructions of a body that has no bytes, held against what reading bytes would have refused."""
+    depth = 1
+    for ins in body:
+        if not depth:
+            raise body_error("section_size_mismatch", ins.at)
+        gate.need(ins.op.feature, ins.at)
+        if "block" in ins.op.immediates:
+            depth += 1
+        elif ins.op.name in ("end", "delegate"):
+            depth -= 1
+        for value in ins.imm:
+            if isinstance(value, BlockType):
+                if isinstance(value.value, int):
+                    gate.need(Feature.MULTI_VALUE, ins.at)
+                elif value.value is not None:
+                    _need_type(value.value, gate)
+        yield ins
+    if depth:
+        raise body_error("unexpected_end", -1)
+
+
+def _need_type(type: ValType, gate: Gate) -> None:
+    if isinstance(type, RefType):
+        gate.need(heap_feature(type.heap, type.nullable), -1)
+    elif type.name == "v128":
+        gate.need(Feature.SIMD, -1)
