@@ -1,1 +1,135 @@
-"""tamis, the virtual machine: the specification's embedding interface."""
+"""tamis, the virtual machine: the specification's embedding interface.
+
+    bytes --decode--> Module --validate--> ValidModule --instantiate--> ModuleInst --invoke--> values
+    text  --parse---^
+
+`load` does all of it at once and gives exports that take and give Python's numbers.
+"""
+
+from __future__ import annotations
+
+from interp.api import Linker, Store, read_module
+from interp.binary.decode import decode
+from interp.binary.encode import encode
+from interp.exec.driver import instantiate, invoke, invoke_bits
+from interp.exec.engines import available as engines
+from interp.runtime.backtrace import backtrace_lines
+from interp.runtime.engine import FrameInfo
+from interp.runtime.instance import ModuleInst
+from interp.runtime.memory import MemInst
+from interp.runtime.store import Extern, FuncInst, HostFunc
+from interp.runtime.table import GlobalInst, TableInst
+from interp.runtime.values import Val
+from interp.sugar import Function, Global, Instance, Memory, Table, load
+from interp.syntax.errors import (
+    Crash,
+    EmbedderError,
+    Exhaustion,
+    FuelExhausted,
+    Interrupted,
+    InvalidError,
+    LimitError,
+    LinkError,
+    MalformedError,
+    ResourceError,
+    Trap,
+    UnsupportedError,
+    WasmError,
+    Where,
+)
+from interp.syntax.features import DEFAULT_FEATURES, WASM_1, WASM_2, Feature
+from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
+from interp.syntax.module import Module
+from interp.syntax.types import (
+    EXTERNREF,
+    F32,
+    F64,
+    FUNCREF,
+    I32,
+    I64,
+    V128,
+    FuncType,
+    GlobalType,
+    MemType,
+    RefType,
+    TableType,
+    ValType,
+)
+from interp.syntax.types import Limits as SizeLimits
+from interp.text.parser import parse
+from interp.valid.module import ValidModule, validate
+
+Limits = VmLimits
+
+__all__ = [
+    # modules
+    "Module",
+    "ValidModule",
+    "decode",
+    "encode",
+    "parse",
+    "read_module",
+    "validate",
+    # running
+    "Extern",
+    "FuncInst",
+    "GlobalInst",
+    "HostFunc",
+    "Linker",
+    "MemInst",
+    "ModuleInst",
+    "Store",
+    "TableInst",
+    "Val",
+    "engines",
+    "instantiate",
+    "invoke",
+    "invoke_bits",
+    # the short way
+    "Function",
+    "Global",
+    "Instance",
+    "Memory",
+    "Table",
+    "load",
+    # types
+    "EXTERNREF",
+    "F32",
+    "F64",
+    "FUNCREF",
+    "I32",
+    "I64",
+    "V128",
+    "FuncType",
+    "GlobalType",
+    "MemType",
+    "RefType",
+    "SizeLimits",
+    "TableType",
+    "ValType",
+    # features and limits
+    "DEFAULT_FEATURES",
+    "DEFAULT_LIMITS",
+    "Feature",
+    "Limits",
+    "VmLimits",
+    "WASM_1",
+    "WASM_2",
+    # errors
+    "Crash",
+    "EmbedderError",
+    "Exhaustion",
+    "FrameInfo",
+    "FuelExhausted",
+    "Interrupted",
+    "InvalidError",
+    "LimitError",
+    "LinkError",
+    "MalformedError",
+    "ResourceError",
+    "Trap",
+    "UnsupportedError",
+    "WasmError",
+    "Where",
+    "backtrace_lines",
+]

@@ -52,14 +52,14 @@ def prepare(func: FuncInst) -> Code:
     module = func.module.module
     locals_, body = func.code.contents
     ends, elses = match_ends(body)
-    own_cells = sum(t.cells for t in (*func.type.params, *locals_))
+    own = func.index - module.imported_funcs
     return Code(
         steps=tuple((_handler(ins, pc, body), _operand(module, ins, pc, ends, elses)) for pc, ins in enumerate(body)),
         body=body,
         params=len(func.type.params),
         arity=len(func.type.results),
         zeros=[0] * len(locals_),
-        cells=own_cells + highest_operands(module, func.type, body),
+        cells=func.module.valid.frame_cells[own],
         ticks=1 + (len(locals_) + 63) // 64,
         block=Block(0, len(func.type.results), len(body) - 1),
     )
@@ -125,75 +125,3 @@ def block_type(module: Module, type: BlockType) -> FuncType:
     if not isinstance(comp, FuncType):
         raise Crash("a valid block has a type that is no function type")
     return comp
-
-
-# -- the height of the operand stack --------------------------------------------------------------------------------
-
-#: Operands and results of the instructions whose type needs the context, where the counts do not.
-_EFFECTS = {
-    "drop": (1, 0),
-    "select": (3, 1),
-    "select_t": (3, 1),
-    "local.get": (0, 1),
-    "local.set": (1, 0),
-    "local.tee": (1, 1),
-    "global.get": (0, 1),
-    "global.set": (1, 0),
-    "table.get": (1, 1),
-    "table.set": (2, 0),
-    "table.init": (3, 0),
-    "elem.drop": (0, 0),
-    "table.copy": (3, 0),
-    "table.grow": (2, 1),
-    "table.size": (0, 1),
-    "table.fill": (3, 0),
-    "ref.null": (0, 1),
-    "ref.is_null": (1, 1),
-    "ref.func": (0, 1),
-    "br_if": (1, 0),
-}
-#: After these the stack is polymorphic until the block ends.
-_LEAVERS = frozenset({"unreachable", "br", "br_table", "return"})
-
-
-def _effect(module: Module, ins: Ins) -> tuple[int, int]:
-    op = ins.op
-    if op.params is not None and op.results is not None:
-        return len(op.params), len(op.results)
-    if op.name == "call":
-        type = module.func_type(ins.imm[0])
-        return len(type.params), len(type.results)
-    if op.name == "call_indirect":
-        comp = module.comp(ins.imm[0])
-        if isinstance(comp, FuncType):
-            return len(comp.params) + 1, len(comp.results)
-    return _EFFECTS[op.name]
-
-
-def highest_operands(module: Module, type: FuncType, body: Expr) -> int:
-    """The most operands that the function's stack can hold, as the validation algorithm counts them.
-
-    One cell each: a module with vectors, whose values take two, does not come to this engine yet.
-    """
-    highest = height = 0
-    opened: list[tuple[int, FuncType]] = [(0, type)]  # height below a block's parameters, its type
-    for ins in body:
-        name = ins.op.name
-        base, current = opened[-1]
-        if name in _OPENERS:
-            inner = block_type(module, ins.imm[0])
-            base = max(height - (name == "if") - len(inner.params), base)
-            opened.append((base, inner))
-            height = base + len(inner.params)
-        elif name == "else":
-            height = base + len(current.params)
-        elif name == "end":
-            opened.pop()
-            height = base + len(current.results)
-        elif name in _LEAVERS:
-            height = base
-        else:
-            pops, pushes = _effect(module, ins)
-            height = max(height - pops, base) + pushes
-        highest = max(highest, height)
-    return highest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 from collections.abc import Callable
 
@@ -13,11 +15,10 @@ from .reference import ReferenceEngine
 
 
 def _make_native() -> Engine | None:
-    if _native.lib is None:
+    if _native.lib is None or importlib.util.find_spec("interp.exec.native") is None:
         return None
-    from .native import NativeEngine
-
-    return NativeEngine()
+    engine: Engine = importlib.import_module("interp.exec.native").NativeEngine()
+    return engine
 
 
 #: The fastest first. A maker gives None where its engine cannot run here.

@@ -348,7 +348,8 @@ class _Runner:
             valid = self._valid(action)
             _expect(Trap, message, lambda: self._instantiate(valid))
         else:
-            _expect(Trap, message, lambda: self._act(action))
+            to_do: c.Action = action
+            _expect(Trap, message, lambda: self._act(to_do))
 
     def _matches(self, type: ValType, bits: int, pattern: c.Pattern) -> bool:
         match pattern:
