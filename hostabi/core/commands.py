@@ -16,7 +16,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Send(Command):
-    """Pass a frame on: a plugin's to its neighbour in the chain, a chain's (plugin "") to the upstream or the client."""
+    """Pass a frame on: a plugin's to its neighbour in the chain, a chain's to the upstream or the client."""
 
     stream: int
     way: Way

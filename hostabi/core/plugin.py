@@ -100,11 +100,16 @@ def _signature(module: interp.Module, type_index: int) -> tuple[tuple[str, ...],
 def parse_source(source: Source, *, limits: interp.VmLimits | None = None) -> interp.Module:
     """A module from a path, from bytes (binary or text), or from text that begins with a parenthesis."""
     if isinstance(source, str) and source.lstrip().startswith(("(", ";;")):
-        return interp.parse(source)
+        return _from_text(source)
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     if data.startswith(b"\0asm") or not data.lstrip().startswith((b"(", b";;")):
         return interp.decode(data, limits=limits)
-    return interp.parse(data.decode("utf-8"))
+    return _from_text(data.decode("utf-8"))
+
+
+def _from_text(text: str) -> interp.Module:
+    # Through the binary format: so a text has offsets for backtraces, and bytes that identify it.
+    return interp.decode(interp.encode(interp.parse(text)))
 
 
 def find_abi(module: interp.Module, profile: Profile) -> tuple[AbiVersion, list[str]]:
@@ -130,9 +135,7 @@ def load_filter(source: Source, profile: Profile, limits: interp.VmLimits | None
     module = parse_source(source, limits=limits)
     abi, odd = find_abi(module, profile)
     valid = interp.validate(module, limits=limits)
-    # A text module has no bytes; its representation identifies it as well.
-    identity = module.binary or repr(module.exports).encode() + repr(module.funcs).encode()
-    return LoadedFilter(valid, abi, sha256(identity).hexdigest(), tuple(odd))
+    return LoadedFilter(valid, abi, sha256(module.binary).hexdigest(), tuple(odd))
 
 
 def judge_imports(module: interp.Module, abi: AbiVersion, profile: Profile) -> list[Judged]:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.enums import AbiVersion, Status
-from hostabi.abi.hostcall import REGISTRY, HostError
+from hostabi.abi.hostcall import REGISTRY, HostError, Wire
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError
 from hostabi.core.context import VmState
 from hostabi.core.vm import GuestTrap
@@ -39,7 +39,9 @@ class HostCalls:
             raise AttributeError(f"there is no host call {name!r}")
 
         def run(*values: object) -> object:
-            answer = call.answer(self._state, values)
+            wires = [param.wire for param in call.params]
+            late = [_later(v) if w is Wire.LATE_BYTES else v for w, v in zip(wires, values, strict=True)]
+            answer = call.answer(self._state, late)
             given = tuple((param.name, value) for param, value in zip(call.params, values, strict=True))
             self._state.called(call.name, given, answer.status, answer.outputs)
             if answer.status is not Status.OK:
@@ -47,6 +49,10 @@ class HostCalls:
             return answer.outputs if len(answer.outputs) > 1 else next(iter(answer.outputs), None)
 
         return run
+
+
+def _later(value: object) -> Callable[[], object]:
+    return lambda: value
 
 
 PythonFilter = Callable[[HostCalls], object]

@@ -1,0 +1,136 @@
+"""A Proxy-Wasm host: filters for HTTP traffic, run on the virtual machine `interp`, without I/O of its own.
+
+A `Host` owns plugins and chains; a chain's `handle(event)` gives the commands to carry out. For a filter in a test,
+`hostabi.testing.FilterHost` does all of it.
+"""
+
+from hostabi.abi.enums import (
+    AbiVersion,
+    BodyAction,
+    BufferType,
+    HeadersAction,
+    LogLevel,
+    MapType,
+    MetricType,
+    Status,
+    StreamType,
+    TrailersAction,
+)
+from hostabi.abi.hostcall import EmbedderError, GuestError, HostError
+from hostabi.core.chain import Chain
+from hostabi.core.commands import (
+    CancelCall,
+    ClearRouteCache,
+    Command,
+    LocalReply,
+    Log,
+    Metric,
+    PluginFailed,
+    PluginGone,
+    ResetStream,
+    Send,
+    SendLocalReply,
+    SetTimer,
+    StartCall,
+    Wake,
+    Watermark,
+)
+from hostabi.core.events import (
+    Body,
+    CallFailed,
+    CallResponse,
+    Event,
+    ForeignCall,
+    Headers,
+    QueueReady,
+    RequestBody,
+    RequestHeaders,
+    RequestMetadata,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseMetadata,
+    ResponseTrailers,
+    Shutdown,
+    Start,
+    StreamEnd,
+    StreamInfo,
+    StreamLog,
+    Tick,
+    Trailers,
+    Way,
+)
+from hostabi.core.host import Host, PluginConfig
+from hostabi.core.plugin import LoadError, Plugin
+from hostabi.core.policy import PROFILES, Limits, Profile, Restriction
+from hostabi.core.python_filter import HostCalls
+
+__all__ = [
+    # the host
+    "Host",
+    "Plugin",
+    "PluginConfig",
+    "Chain",
+    "Limits",
+    "Profile",
+    "PROFILES",
+    "Restriction",
+    "HostCalls",
+    # events
+    "Event",
+    "Start",
+    "RequestHeaders",
+    "RequestBody",
+    "RequestTrailers",
+    "RequestMetadata",
+    "ResponseHeaders",
+    "ResponseBody",
+    "ResponseTrailers",
+    "ResponseMetadata",
+    "StreamLog",
+    "StreamEnd",
+    "StreamInfo",
+    "Tick",
+    "CallResponse",
+    "CallFailed",
+    "QueueReady",
+    "ForeignCall",
+    "Shutdown",
+    # commands
+    "Command",
+    "Send",
+    "SendLocalReply",
+    "LocalReply",
+    "ResetStream",
+    "Watermark",
+    "StartCall",
+    "CancelCall",
+    "SetTimer",
+    "Wake",
+    "Log",
+    "Metric",
+    "PluginFailed",
+    "PluginGone",
+    "ClearRouteCache",
+    # frames
+    "Way",
+    "Headers",
+    "Body",
+    "Trailers",
+    # numbers of the ABI
+    "AbiVersion",
+    "Status",
+    "LogLevel",
+    "MapType",
+    "BufferType",
+    "StreamType",
+    "MetricType",
+    "HeadersAction",
+    "BodyAction",
+    "TrailersAction",
+    # errors
+    "LoadError",
+    "HostError",
+    "GuestError",
+    "EmbedderError",
+]

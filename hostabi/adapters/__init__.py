@@ -1,0 +1,1 @@
+"""The host's connections to the world: one exchange, programs, files."""

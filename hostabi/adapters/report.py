@@ -1,0 +1,72 @@
+"""An exchange as plain data for JSON, with stable keys; the same on every engine but for `engine`."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from hostabi.abi.codec import HeaderPairs
+from hostabi.adapters.message import Exchange, Message
+from hostabi.core.commands import LocalReply, StartCall
+
+
+def exchange_data(exchange: Exchange) -> dict[str, object]:
+    """The object that `tamis run --json` prints."""
+    trap = exchange.trap
+    return {
+        "abi": exchange.abi,
+        "engine": exchange.engine,
+        "request": _message(exchange.request),
+        "response": _message(exchange.response),
+        "local_response": _reply(exchange.local_response),
+        "logs": [{"level": log.level.name.lower(), "message": as_text(log.message)} for log in exchange.logs],
+        "calls": [_call(call) for call in exchange.calls],
+        "fuel": exchange.fuel,
+        "trap": None if trap is None else {"message": trap.message, "backtrace": list(trap.backtrace)},
+        "reset": exchange.reset,
+        "paused": exchange.paused,
+    }
+
+
+def as_text(data: bytes) -> str:
+    """Bytes as text, those that are not UTF-8 as \\xNN."""
+    return data.decode("utf-8", "backslashreplace")
+
+
+def _pairs(pairs: HeaderPairs) -> list[list[str]]:
+    return [[as_text(name), as_text(value)] for name, value in pairs]
+
+
+def body_data(body: bytes) -> dict[str, str]:
+    """A body under `body`, or under `body_base64` when it is not UTF-8."""
+    try:
+        return {"body": body.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"body_base64": b64encode(body).decode("ascii")}
+
+
+def _message(message: Message | None) -> dict[str, object] | None:
+    if message is None:
+        return None
+    return {"headers": _pairs(message.headers), **body_data(message.body), "trailers": _pairs(message.trailers)}
+
+
+def _reply(reply: LocalReply | None) -> dict[str, object] | None:
+    if reply is None:
+        return None
+    return {
+        "status": reply.status,
+        "headers": _pairs(reply.headers),
+        **body_data(reply.body),
+        "details": reply.details,
+        "grpc_status": reply.grpc_status,
+    }
+
+
+def _call(call: StartCall) -> dict[str, object]:
+    return {
+        "upstream": call.upstream,
+        "headers": _pairs(call.headers),
+        **body_data(call.body),
+        "trailers": _pairs(call.trailers),
+        "timeout_ms": call.timeout_ms,
+    }
