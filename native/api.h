@@ -1,0 +1,134 @@
+/* The interface of the native part: read by the compiler (through engine.h) and by cffi alike, so plain declarations only. */
+
+/* ---- linear memory (memory.c) ---- */
+typedef struct tm_memory {
+    uint8_t *base;
+    uint64_t length;   /* bytes in use, a multiple of the page size */
+    uint64_t reserved; /* bytes of address space held; 0 for a moving memory */
+} tm_memory;
+
+tm_memory *tm_memory_new(uint64_t length, uint64_t reserve);
+int tm_memory_grow(tm_memory *memory, uint64_t new_length);
+void tm_memory_free(tm_memory *memory);
+
+/* ---- what the front end knows of a module (walk.c); all arrays belong to the caller and outlive the env ---- */
+typedef struct tm_env {
+    const uint8_t *bytes;
+    uint64_t size;
+    uint32_t n_types, n_funcs, n_imported, n_tables, n_mems, n_globals, n_elems;
+    int64_t n_datas;              /* -1: no data count section */
+    const uint32_t *sigs;         /* per function type: parameter count, result count, types */
+    const uint32_t *type_sig;     /* per type index: place in sigs, or 0xFFFFFFFF for a type that is no function type */
+    const uint32_t *type_ids;     /* per type index: canonical id */
+    const uint32_t *func_types;   /* per function, imports first: type index */
+    const uint32_t *code_offset;  /* per own function */
+    const uint32_t *code_length;
+    const uint32_t *table_types;  /* element type codes */
+    const uint32_t *global_types; /* type code, bit 31 for mutable */
+    const uint32_t *elem_types;
+    const uint8_t *declared;      /* per function: may stand in ref.func */
+    uint64_t features;
+    uint64_t max_function_bytes, max_locals, max_nesting, max_br_table, max_frame_cells;
+} tm_env;
+
+typedef struct tm_error {
+    int32_t id; /* row of BODY_ERRORS; -1: none; -2: the machine gave no memory */
+    uint32_t func;
+    uint64_t offset;
+    uint64_t a, b;
+} tm_error;
+
+typedef struct tm_func tm_func;
+typedef struct tm_code tm_code; /* a validated module: its functions, lowered on first call, shared by all instances */
+
+tm_code *tm_code_new(const tm_env *env);
+/* Validates every body in order. Returns 0, or -1 with error filled in. frame_cells has room for every own function. */
+int tm_code_validate(tm_code *code, uint32_t *frame_cells, uint64_t *features, tm_error *error);
+void tm_code_free(tm_code *code);
+uint64_t tm_code_bytes(const tm_code *code);
+/* Lowers one function now. 0, or -1 when the machine gives no memory. */
+int tm_code_lower(tm_code *code, uint32_t own_index);
+/* The byte offset of the instruction that a place in lowered code belongs to. */
+uint64_t tm_code_offset(tm_code *code, uint32_t own_index, uint64_t word);
+
+/* ---- instances and threads (store.c, run.c) ---- */
+typedef struct tm_table {
+    uint64_t *cells;
+    uint64_t length;
+} tm_table;
+
+typedef struct tm_funcinst {
+    tm_func *func;            /* NULL for a host function */
+    struct tm_instance *instance;
+    uint32_t type_id;         /* the store's number of its type */
+    uint32_t addr;
+} tm_funcinst;
+
+typedef struct tm_instance {
+    tm_memory *memory;        /* memory 0, or one of length 0 */
+    uint64_t **globals;       /* per global: its cell */
+    tm_table **tables;
+    uint32_t *type_ids;       /* per type index: the store's number */
+    uint32_t *imported;       /* per imported function: its address */
+    uint32_t n_imported;
+    uint32_t first_addr;      /* own functions have consecutive addresses from here */
+    tm_code *code;
+    tm_funcinst *own;         /* filled by tm_thread_link */
+    uint32_t number;          /* for the caller to know it by */
+} tm_instance;
+
+typedef struct tm_frame {
+    const uint64_t *ip;       /* where this function goes on when its callee returns */
+    uint64_t *sp;
+    tm_func *func;
+    tm_instance *instance;
+    uint64_t cells;           /* sum of frame_cells up to this frame */
+} tm_frame;
+
+typedef struct tm_thread {
+    int64_t left;             /* ticks before the loop must leave */
+    tm_frame *fp;
+    tm_frame *fp_limit;
+    uint64_t cells_limit;
+    tm_instance *instance;
+    tm_funcinst **funcs;      /* the store's functions by address */
+    uint64_t n_funcs;
+    const uint64_t *ip;       /* where to go on */
+    uint64_t *sp;
+    uint64_t *stack;
+    tm_frame *frames;
+    uint64_t stack_cells, frame_count;
+    /* what an exit tells */
+    int exit;
+    uint32_t trap;            /* row of TRAPS */
+    uint32_t service;
+    uint64_t need;            /* ticks asked for */
+    uint64_t addr;            /* host function */
+    uint64_t *args;           /* its arguments, and where results go; operands of a service */
+    uint64_t imm1, imm2;
+} tm_thread;
+
+tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);
+void tm_thread_free(tm_thread *thread);
+/* Where the arguments of the next activation go: the first free cell. */
+uint64_t *tm_thread_top(tm_thread *thread);
+/* Gives store addresses to the own functions of an instance. 0, or -1 when the machine gives no memory. */
+int tm_thread_link(tm_thread *thread, tm_instance *instance);
+int tm_thread_add_host(tm_thread *thread, uint64_t addr, uint32_t type_id);
+void tm_instance_free(tm_instance *instance);
+/* Begins an activation above whatever is suspended; arguments are at tm_thread_top. */
+int tm_thread_enter(tm_thread *thread, uint64_t addr);
+/* Runs until it must leave; returns a TM_EXIT_ number. */
+int tm_thread_run(tm_thread *thread);
+/* Ends the innermost activation, whatever it is doing. */
+void tm_thread_leave(tm_thread *thread);
+/* Frame n (0 = innermost) of the innermost activation: instance number, own index, word of its code. 0 when there is none. */
+int tm_thread_where(tm_thread *thread, uint64_t n, uint32_t *number, uint32_t *own_index, uint64_t *word);
+
+/* ---- facts and checks ---- */
+const char *tm_dispatch(void);  /* "tail calls (global registers)", ... and why */
+const char *tm_compiler(void);
+int tm_self_test(void);         /* 0, or 1 + the number of the first handler whose tail call was lost */
+uint32_t tm_handler_count(void);
+/* One plain instruction by table id on raw bits, for comparing with the Python meanings. Trap row + 1, or 0. */
+int tm_numeric(uint32_t op, uint64_t a, uint64_t b, uint64_t *result);

@@ -1,0 +1,131 @@
+/* Threads: one value stack and one stack of frames for a store, and the activations nested on them. */
+#include "engine.h"
+
+static const word *entry_code(void) {
+    static word code[2];
+    code[0] = tm_handler_word(H_enter);
+    code[1] = tm_handler_word(H_halt);
+    return code;
+}
+
+static tm_memory no_memory;
+
+tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
+    tm_thread *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    /* A host function's results and the arguments of an entry may stand above the last frame. */
+    uint64_t slack = 4096;
+    t->stack = calloc(stack_cells + slack, sizeof(word));
+    t->frame_count = depth + 2;
+    t->frames = calloc(t->frame_count + 256, sizeof(tm_frame));
+    if (!t->stack || !t->frames) { tm_thread_free(t); return NULL; }
+    t->stack_cells = stack_cells + slack;
+    t->cells_limit = stack_cells;
+    t->fp = t->frames; /* a frame of nobody: where the first activation stands */
+    t->sp = t->stack;
+    t->fp->sp = t->stack;
+    t->fp_limit = t->frames + depth + 1;
+    return t;
+}
+
+void tm_thread_free(tm_thread *t) {
+    if (!t) return;
+    for (uint64_t k = 0; k < t->n_funcs; k++)
+        if (t->funcs[k] && !t->funcs[k]->func) free(t->funcs[k]);
+    free(t->funcs);
+    free(t->stack);
+    free(t->frames);
+    free(t);
+}
+
+static int room_for(tm_thread *t, uint64_t count) {
+    if (count <= t->n_funcs) return 0;
+    tm_funcinst **funcs = realloc(t->funcs, (size_t)count * sizeof *funcs);
+    if (!funcs) return -1;
+    memset(funcs + t->n_funcs, 0, (size_t)(count - t->n_funcs) * sizeof *funcs);
+    t->funcs = funcs;
+    t->n_funcs = count;
+    return 0;
+}
+
+int tm_thread_link(tm_thread *t, tm_instance *instance) {
+    tm_code *code = instance->code;
+    if (room_for(t, (uint64_t)instance->first_addr + code->n_own)) return -1;
+    instance->own = calloc(code->n_own ? code->n_own : 1, sizeof *instance->own);
+    if (!instance->own) return -1;
+    for (uint32_t k = 0; k < code->n_own; k++) {
+        tm_funcinst *f = &instance->own[k];
+        f->func = &code->funcs[k];
+        f->instance = instance;
+        f->type_id = instance->type_ids[code->env.func_types[code->env.n_imported + k]];
+        f->addr = instance->first_addr + k;
+        t->funcs[f->addr] = f;
+    }
+    if (!instance->memory) instance->memory = &no_memory;
+    return 0;
+}
+
+int tm_thread_add_host(tm_thread *t, uint64_t addr, uint32_t type_id) {
+    if (room_for(t, addr + 1)) return -1;
+    tm_funcinst *f = calloc(1, sizeof *f);
+    if (!f) return -1;
+    f->type_id = type_id;
+    f->addr = (uint32_t)addr;
+    t->funcs[addr] = f;
+    return 0;
+}
+
+void tm_instance_free(tm_instance *instance) { free(instance->own); }
+
+uint64_t *tm_thread_top(tm_thread *t) {
+    tm_frame *fp = t->fp;
+    return fp->func ? t->sp + fp->func->cells : t->sp;
+}
+
+int tm_thread_enter(tm_thread *t, uint64_t addr) {
+    tm_funcinst *f = t->funcs[addr];
+    tm_frame *fp = t->fp;
+    if ((uint64_t)(fp + 3 - t->frames) > t->frame_count + 256) return -1;
+    word *top = tm_thread_top(t);
+    fp->ip = t->ip; /* of whatever is suspended here */
+    fp->sp = t->sp;
+    fp[1].func = f->func;
+    fp[1].instance = f->instance;
+    fp[1].cells = fp->cells;
+    fp[1].ip = NULL;
+    t->fp = fp + 1;
+    t->fp_limit++; /* the frame that marks the entry is none of the guest's */
+    t->sp = top;
+    t->ip = entry_code();
+    t->instance = f->instance;
+    return 0;
+}
+
+/* The frame that marks the entry of the innermost activation: its code is the entry's. */
+static tm_frame *entry_frame(tm_thread *t) {
+    const word *code = entry_code();
+    if (t->ip == code || t->ip == code + 1) return t->fp;
+    tm_frame *fp = t->fp - 1;
+    while (fp > t->frames && fp->ip != code + 1) fp--;
+    return fp;
+}
+
+void tm_thread_leave(tm_thread *t) {
+    tm_frame *entry = entry_frame(t);
+    t->fp = entry - 1;
+    t->fp_limit--;
+    t->ip = t->fp->ip;
+    t->sp = t->fp->sp;
+    t->instance = t->fp->instance;
+}
+
+int tm_thread_where(tm_thread *t, uint64_t n, uint32_t *number, uint32_t *own_index, uint64_t *at) {
+    tm_frame *entry = entry_frame(t), *fp = t->fp;
+    if (fp == entry || (uint64_t)(fp - entry) <= n) return 0;
+    const word *ip = n ? fp[-(int64_t)n].ip - 1 : t->ip; /* a caller's place is the call, the word before where it goes on */
+    fp -= n;
+    *number = fp->instance->number;
+    *own_index = fp->func->own_index;
+    *at = fp->func->words ? (uint64_t)(ip - fp->func->code) : 0;
+    return 1;
+}
