@@ -14,7 +14,7 @@ from interp.syntax.module import Custom, Elem, Export, Global, Import, ImportDes
 from interp.syntax.types import FuncType, MemType, RecType, TagType
 
 from .instructions import read_body, read_expression
-from .leb128 import read_u32
+from .leb128 import CutError, read_on, read_u32
 from .lists import FuncList
 from .segments import counted, read_code, read_datas, read_elems, read_indices
 from .types import (
@@ -60,6 +60,11 @@ def decode(data: bytes, *, features: frozenset[Feature] | None = None, limits: V
 
 def _malformed(message: str, at: int) -> MalformedError:
     return MalformedError(message, Where(at), id=message.lower().replace(" ", "_"))
+
+
+def _within(error: WasmError, context: str) -> WasmError:
+    error.where = replace(error.where or Where(), context=context)
+    return error
 
 
 class _Decoder:
@@ -122,7 +127,10 @@ class _Decoder:
         It stands before the garbage, so it is the first error, but bodies are not read here; a long one is left alone.
         """
         if self.offsets and self.lengths[-1] <= 0x10000:
-            read_body(self.data, self.offsets[-1], self.lengths[-1])
+            try:
+                read_body(self.data, self.offsets[-1], self.lengths[-1])
+            except CutError as cut:
+                raise read_on(self.data, cut) from None
 
     def _header(self) -> None:
         data = self.data
@@ -147,17 +155,19 @@ class _Decoder:
             _READERS[id](self)
             if self.pos != self.end:
                 raise body_error("section_size_mismatch", self.pos)
+        except CutError as cut:
+            raise _within(read_on(self.data, cut), f"{SECTIONS[id]} section") from None
         except WasmError as error:
-            error.where = replace(error.where or Where(self.pos), context=f"{SECTIONS[id]} section")
-            raise
+            raise _within(error, f"{SECTIONS[id]} section") from None
 
     def _custom(self, after: int) -> Custom:
         at = self.pos
         try:
             name = self._string()
+        except CutError as cut:
+            raise _within(read_on(self.data, cut), "custom section") from None
         except WasmError as error:
-            error.where = replace(error.where or Where(at), context="custom section")
-            raise
+            raise _within(error, "custom section") from None
         return Custom(name, memoryview(self.data)[self.pos : self.end], after, at)
 
     # The small things.

@@ -1,13 +1,33 @@
 """Integers in LEB128 (specification 5.2.2): readers over bytes with a position, writers to bytes.
 
-A reader takes (data, pos, end) and gives (value, position behind it). It raises MalformedError with the ids of
-BODY_ERRORS and the offset of the integer's first byte. `end` bounds what may be read; an integer that runs over it and
-is too long or too large as well is called that, since the reference interpreter holds lengths against contents last.
+A reader takes (data, pos, end) and gives (value, position behind it); `end` bounds what may be read. It raises
+MalformedError with the ids of BODY_ERRORS and the offset of the integer's first byte.
 """
 
 from __future__ import annotations
 
-from interp.syntax.errors import body_error
+from interp.syntax.errors import MalformedError, Where, body_error
+
+
+class CutError(MalformedError):
+    """An integer that runs over the end of what may be read: `bits` wide, negative if it is signed."""
+
+    def __init__(self, at: int, bits: int) -> None:
+        super().__init__("unexpected end of section or function", Where(at), id="unexpected_end")
+        self.at = at
+        self.bits = bits
+
+
+def read_on(data: bytes, error: CutError) -> MalformedError:
+    """What is wrong with a cut integer for one who reads on, as the reference interpreter does within sections."""
+    try:
+        if error.bits < 0:
+            read_signed(data, error.at, len(data), -error.bits)
+        else:
+            read_unsigned(data, error.at, len(data), error.bits)
+    except MalformedError as longer:
+        return longer
+    return error
 
 
 def read_u32(data: bytes, pos: int, end: int) -> tuple[int, int]:
@@ -27,16 +47,14 @@ def read_unsigned(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]
         left = bits - shift
         if left <= 0:
             raise body_error("leb_too_long", at)
-        if pos >= len(data) or at >= end:
-            raise body_error("unexpected_end", at)
+        if pos >= end:
+            raise CutError(at, bits)
         byte = data[pos]
         pos += 1
         if left < 7 and (byte & 0x7F) >> left:
             raise body_error("leb_too_large", at)
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            if pos > end:
-                raise body_error("unexpected_end", at)
             return value, pos
         shift += 7
 
@@ -53,8 +71,8 @@ def read_signed(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]:
         left = bits - shift
         if left <= 0:
             raise body_error("leb_too_long", at)
-        if pos >= len(data) or at >= end:
-            raise body_error("unexpected_end", at)
+        if pos >= end:
+            raise CutError(at, -bits)
         byte = data[pos]
         pos += 1
         if left < 7:
@@ -64,8 +82,6 @@ def read_signed(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            if pos > end:
-                raise body_error("unexpected_end", at)
             return (value - (1 << shift) if byte & 0x40 else value), pos
 
 
