@@ -5,7 +5,7 @@ from __future__ import annotations
 from interp.syntax.types import FuncType, RecType, StructType, SubType
 
 from .cursor import Cursor
-from .lexer import Source
+from .lexer import Source, is_string
 
 #: Index spaces by the word that the text format has for them.
 SPACES = ("func", "table", "memory", "global", "tag", "elem", "data")
@@ -15,7 +15,7 @@ class Parser(Cursor):
     """A cursor and the context of one module.
 
     `names[space]` maps names to indices, `counts[space]` is the size of a space. `labels` holds the names of the open
-    blocks, outermost first, the function's own label included.
+    blocks, outermost first, the function's own label included; `shown` the annotated names of the function's locals.
     """
 
     __slots__ = (
@@ -28,6 +28,7 @@ class Parser(Cursor):
         "locals",
         "names",
         "rec_types",
+        "shown",
         "type_names",
         "types",
         "uses_data",
@@ -47,6 +48,7 @@ class Parser(Cursor):
         self.local_names: dict[int, dict[int, str]] = {}
         self.labels: list[str | None] = []
         self.label_levels: dict[str, list[int]] = {}
+        self.shown: dict[int, str] = {}
         self.uses_data = False
 
     def bind(self, space: str, name: str | None, index: int) -> None:
@@ -102,6 +104,19 @@ class Parser(Cursor):
         if not levels:
             self.fail(f"unknown label {name}", self.i - 1)
         return len(self.labels) - 1 - levels[-1]
+
+    def annotated(self, ident: str | None) -> str | None:
+        """An identifier just passed, or what a `(@name "...")` behind it says instead."""
+        for annotation in self.source.annotations.get(self.i, ()):
+            if annotation.name == "name" and len(annotation.tokens) == 1 and is_string(annotation.tokens[0]):
+                return self.source.name(annotation.tokens[0], self.i)
+        return ident
+
+    def show(self, ident: str | None, local: int) -> None:
+        """Keep the annotated name of a local that has one."""
+        name = self.annotated(ident)
+        if name is not None and name != ident:
+            self.shown[local] = name
 
     def push_label(self, name: str | None) -> None:
         """Enter a block."""

@@ -82,19 +82,11 @@ class Fields:
         return self.imported[kind] + len(own[kind])  # type: ignore[arg-type]
 
 
-def annotated_name(p: Parser, ident: str | None) -> str | None:
-    """An identifier, or what a `(@name "...")` behind it says instead."""
-    for annotation in p.source.annotations.get(p.i, ()):
-        if annotation.name == "name" and len(annotation.tokens) == 1 and annotation.tokens[0][:1] == '"':
-            return p.source.name(annotation.tokens[0], p.i)
-    return ident
-
-
 def _head(p: Parser, f: Fields, kind: str) -> tuple[str | None, int, tuple[str, str] | None]:
     """Identifier, inline exports and inline import of a definition: the name, its index, the import's two names."""
     name = p.ident()
     if kind == "func":
-        name = annotated_name(p, name)
+        name = p.annotated(name)
     index = f.next_index(kind)
     while p.try_open("export"):
         f.exports.append(Export(p.name(), kind, index))
@@ -108,8 +100,9 @@ def _head(p: Parser, f: Fields, kind: str) -> tuple[str | None, int, tuple[str, 
 
 def _import_desc(p: Parser, f: Fields, kind: str, index: int) -> ImportDesc:
     if kind == "func":
+        p.shown = {}
         type_index, names = type_use(p, named=True)
-        _keep_locals(f, index, names)
+        _keep_locals(p, f, index, names)
         return type_index
     if kind == "table":
         return table_type(p)
@@ -120,8 +113,8 @@ def _import_desc(p: Parser, f: Fields, kind: str, index: int) -> ImportDesc:
     return TagType(type_use(p, named=True)[0])
 
 
-def _keep_locals(f: Fields, index: int, names: list[str | None]) -> None:
-    known = {local: name for local, name in enumerate(names) if name is not None}
+def _keep_locals(p: Parser, f: Fields, index: int, names: list[str | None]) -> None:
+    known = {local: name for local, name in enumerate(names) if name is not None} | p.shown
     if known:
         f.local_names[index] = known
 
@@ -143,7 +136,7 @@ def import_field(p: Parser, f: Fields) -> None:
     ident = p.ident()
     index = f.next_index(kind)
     if kind == "func":
-        ident = annotated_name(p, ident)
+        ident = p.annotated(ident)
         if ident is not None:
             f.func_names[index] = ident
     desc = _import_desc(p, f, kind, index)
@@ -161,6 +154,7 @@ def func_field(p: Parser, f: Fields) -> None:
     if imported is not None:
         _inline_import(p, f, "func", imported, index, at)
         return
+    p.shown = {}
     type_index, names = type_use(p, named=True)
     p.locals = {}
     for local, param in enumerate(names):
@@ -171,14 +165,15 @@ def func_field(p: Parser, f: Fields) -> None:
             here = p.i
             name = p.ident()
             _bind_local(p, name, len(names), here)
-            names.append(annotated_name(p, name))
+            p.show(name, len(names))
+            names.append(name)
             types.append(val_type(p))
             p.close()
         else:
             while not p.try_close():
                 types.append(val_type(p))
                 names.append(None)
-    _keep_locals(f, index, names)
+    _keep_locals(p, f, index, names)
     p.labels, p.label_levels = [None], {}
     body = sequence(p)
     body.append(Ins(_END, (), p.source.starts[p.i]))

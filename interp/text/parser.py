@@ -15,7 +15,7 @@ from interp.syntax.types import SubType
 
 from .context import SPACES, Parser
 from .cursor import Cursor
-from .fields import FIELDS, Fields, annotated_name
+from .fields import FIELDS, Fields
 from .lexer import Annotation, Source, is_string, string_bytes
 from .types import sub_type
 
@@ -65,7 +65,7 @@ def parse_fields(cursor: Cursor, name: str | None) -> Module:
     """Pass module fields up to a `)` that they do not open, or to the end."""
     p = Parser(cursor)
     f = Fields()
-    f.module_name = annotated_name(p, name)
+    f.module_name = p.annotated(name)
     start = p.i
     type_fields = _bind_names(p)
     end = p.i

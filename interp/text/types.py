@@ -87,7 +87,9 @@ def signature(p: Parser, named: bool) -> Signature:
     names: list[str | None] = []
     while p.try_open("param"):
         if p.toks[p.i][:1] == "$" and named:
-            names.append(p.ident())
+            name = p.ident()
+            p.show(name, len(names))
+            names.append(name)
             params.append(val_type(p))
             p.close()
         else:
