@@ -39,6 +39,7 @@ FLOORS = {
     "hostabi.core.context": 4,
     "hostabi.core.shared": 4,
     "hostabi.core.policy": 4,
+    "hostabi.core.world": 4,
     "hostabi.hostcalls": 5,
     "hostabi.core.link": 6,
     "hostabi.core.vm": 6,
