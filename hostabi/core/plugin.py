@@ -313,15 +313,22 @@ class WasmGuest:
         return self.store.host_func(type, run, name=name)
 
     def _invoke(self, name: str, args: Sequence[int]) -> int | None:
-        if self._instance is None:
-            raise EmbedderError("the guest has not been instantiated")
-        func = self._instance.exports[name]
         self.store.fuel = self.state.limits.fuel_per_call
         try:
-            results = interp.invoke_bits(self.store, func, args)
-        except (interp.Trap, interp.FuelExhausted, interp.LimitError, interp.ResourceError) as trap:
+            results = interp.invoke_bits(self.store, self._func(name), args)
+        except (interp.Trap, interp.FuelExhausted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
+        except (interp.LimitError, interp.ResourceError) as error:
+            raise GuestTrap(error.message) from error
         return results[0] if results else None
+
+    def _func(self, name: str) -> interp.FuncInst | interp.HostFunc:
+        # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
+        instance = self._instance or self.store.instances[-1]
+        func = instance.exports[name]
+        if not isinstance(func, interp.FuncInst | interp.HostFunc):
+            raise EmbedderError(f"the export {name!r} is not a function")
+        return func
 
     def call(self, callback: str, args: tuple[int, ...]) -> int | None:
         """Run a callback."""
@@ -329,9 +336,9 @@ class WasmGuest:
 
     def allocate(self, size: int) -> int:
         """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
-        if self._instance is None or self._allocator is None:
-            raise GuestMemoryError("the guest cannot allocate yet")
-        results = interp.invoke_bits(self.store, self._instance.exports[self._allocator], (size,))
+        if self._allocator is None:
+            raise GuestMemoryError("the guest exports no allocator")
+        results = interp.invoke_bits(self.store, self._func(self._allocator), (size,))
         return results[0]
 
 
