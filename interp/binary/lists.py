@@ -6,7 +6,7 @@ A Go filter has 5,000 functions and 80,000 data segments; a host looks at few of
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import overload
 from weakref import WeakValueDictionary
 
@@ -65,18 +65,40 @@ class DataList(Sequence[Data]):
     memory 0, offset a lone `i32.const`) are in `others`, by index.
     """
 
-    __slots__ = ("_data", "heads", "others", "starts")
+    __slots__ = ("_addresses", "_data", "heads", "others", "starts")
 
-    def __init__(self, data: bytes, heads: array[int], starts: array[int], others: dict[int, Data]) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        heads: array[int],
+        starts: array[int],
+        others: dict[int, Data],
+        addresses: array[int] | None = None,
+    ) -> None:
         self._data = data
         self.heads = heads
         self.starts = starts
         self.others = others
+        self._addresses = addresses
 
     @property
     def simple(self) -> int:
         """How many segments are simple."""
         return len(self.starts) - len(self.others)
+
+    @property
+    def addresses(self) -> array[int]:
+        """Where each simple segment goes in memory 0; 0 for the others."""
+        if self._addresses is None:
+            others = self.others
+            self._addresses = array(
+                "I", [0 if i in others else self._address(self.heads[i])[0] for i in range(len(self.starts))]
+            )
+        return self._addresses
+
+    def contents(self, index: int) -> memoryview:
+        """The bytes of a segment, without making anything else."""
+        return memoryview(self._data)[self.starts[index] : self.heads[index + 1]]
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -93,47 +115,18 @@ class DataList(Sequence[Data]):
         if other is not None:
             return other
         head = self.heads[number]
-        value, pos = self._address(head)
-        code = Ins(_I32_CONST, (value,), pos[0]), Ins(_END, (), pos[1])
-        return Data("active", self.contents(number), 0, code, head)
+        value, const, end = self._address(head)
+        return Data("active", self.contents(number), 0, (Ins(_I32_CONST, (value,), const), Ins(_END, (), end)), head)
 
-    def _address(self, head: int) -> tuple[int, tuple[int, int]]:
+    def _address(self, head: int) -> tuple[int, int, int]:
+        """The address of a simple segment, and where its `i32.const` and its `end` are."""
         data = self._data
         pos = head
         while data[pos] & 0x80:  # the flags may be written longer than needed
             pos += 1
         const = pos + 1
         value, pos = read_signed(data, const + 1, len(data), 32)
-        return value & 0xFFFFFFFF, (const, pos)
-
-    def contents(self, index: int) -> memoryview:
-        """The bytes of a segment, without making anything else."""
-        return memoryview(self._data)[self.starts[index] : self.heads[index + 1]]
-
-    def addresses(self) -> Iterator[tuple[int, int, int]]:
-        """(address, start, end) of each segment, in order, if all are simple; start and end are places in the module.
-
-        Raises ValueError if some are not.
-        """
-        if self.others:
-            raise ValueError("not all data segments are simple")
-        data, heads, starts = self._data, self.heads, self.starts
-        for index, start in enumerate(starts):
-            head = heads[index]
-            if data[head] or data[head + 2] & 0x80 == 0:
-                value = self._address(head)[0]
-            else:  # at least two bytes
-                pos, value, shift = head + 2, 0, 0
-                while True:
-                    byte = data[pos]
-                    value |= (byte & 0x7F) << shift
-                    shift += 7
-                    if byte < 0x80:
-                        break
-                    pos += 1
-                if byte & 0x40:
-                    value = value - (1 << shift) & 0xFFFFFFFF
-            yield value & 0xFFFFFFFF, start, heads[index + 1]
+        return value & 0xFFFFFFFF, const, pos
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from struct import Struct
 
+from interp import _native
 from interp.syntax.errors import LimitError, MalformedError, Where, body_error
 from interp.syntax.features import Feature
 from interp.syntax.instructions import BY_NAME
@@ -136,45 +137,81 @@ _FORMS = tuple(_form(size) for size in (3, 4, 2, 1))
 def read_datas(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[DataList, int]:
     """The contents of a data section.
 
-    Go's linker leaves out runs of zeros and so makes a segment of some 30 bytes of contents: the usual forms are
-    recognised by one comparison of their first 8 bytes, the others are read piece by piece.
+    Go's linker leaves out runs of zeros and so makes a segment of some 30 bytes of contents. C reads the simple ones
+    where there is C. Here the usual forms are recognised by one comparison of their first 8 bytes.
     """
     count, pos = counted(data, pos, end, limits, "data_segments")
-    heads: list[int] = []
-    starts: list[int] = []
+    heads, starts = array("I", bytes(4 * count + 4)), array("I", bytes(4 * count))
+    addresses = array("I", bytes(4 * count)) if hasattr(_native.lib, "tm_scan_datas") else None
     others: dict[int, Data] = {}
-    add_head, add_start = heads.append, starts.append
+    done = 0
+    while done < count:
+        if addresses is None:
+            read, pos = _scan(data, pos, end, done, count, heads, starts)
+        else:
+            read, pos = _scan_in_c(data, pos, end, done, count, heads, starts, addresses)
+        done += read
+        if done < count:
+            heads[done] = pos
+            segment, start, size = _read_data(data, pos, end, gate, limits)
+            if segment is not None:
+                others[done] = segment
+            elif addresses is not None:
+                addresses = (
+                    None  # simple, yet C left it (its flags are written long): addresses are found when asked for
+                )
+            starts[done] = start
+            pos = start + size
+            done += 1
+    heads[count] = pos
+    return DataList(data, heads, starts, others, addresses), pos
+
+
+def _scan(
+    data: bytes, pos: int, end: int, first: int, count: int, heads: array[int], starts: array[int]
+) -> tuple[int, int]:
+    """Read simple segments of the usual forms from `first` on; gives how many there were, and where the next begins."""
     window = Struct("<Q").unpack_from
     mask, want, shift, width = _FORMS[0]
     stop = end - 8
-    left = count
-    while left:
-        left -= 1
-        if pos <= stop:
-            (first,) = window(data, pos)
-            if first & mask != want:
-                for form in _FORMS:
-                    if first & form[0] == form[1]:
-                        mask, want, shift, width = form
-                        break
-            if first & mask == want:
-                size = first >> shift & 0xFF
-                start = pos + width
-                if size >= 0x80:
-                    size, start = read_u32(data, start - 1, end)
-                if start + size <= end:
-                    add_head(pos)
-                    add_start(start)
-                    pos = start + size
-                    continue
-        add_head(pos)
-        segment, start, size = _read_data(data, pos, end, gate, limits)
-        if segment is not None:
-            others[len(starts)] = segment
-        add_start(start)
+    index = first
+    while index < count and pos <= stop:
+        (begin,) = window(data, pos)
+        if begin & mask != want:
+            for form in _FORMS:
+                if begin & form[0] == form[1]:
+                    mask, want, shift, width = form
+                    break
+            else:
+                break
+        size = begin >> shift & 0xFF
+        start = pos + width
+        if size >= 0x80:
+            size, start = read_u32(data, start - 1, end)
+        if start + size > end:
+            break
+        heads[index] = pos
+        starts[index] = start
         pos = start + size
-    add_head(pos)
-    return DataList(data, array("I", heads), array("I", starts), others), pos
+        index += 1
+    return index - first, pos
+
+
+def _scan_in_c(
+    data: bytes,
+    pos: int,
+    end: int,
+    first: int,
+    count: int,
+    heads: array[int],
+    starts: array[int],
+    addresses: array[int],
+) -> tuple[int, int]:
+    """`_scan` in C, which reads all forms and finds the addresses as well."""
+    ffi = _native.ffi
+    places = [ffi.cast("uint32_t *", ffi.from_buffer(numbers)) + first for numbers in (heads, starts, addresses)]
+    read = int(_native.lib.tm_scan_datas(ffi.from_buffer(data), pos, end, count - first, *places))
+    return read, heads[first + read]
 
 
 def _read_data(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[Data | None, int, int]:
