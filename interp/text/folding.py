@@ -17,7 +17,7 @@ from .notation import Labels, print_instruction
 #: Longest line that an instruction and its operands share.
 _WIDTH = 72
 #: Depth beyond which lines are not indented further, so that the text stays in proportion to the code.
-MOST_INDENT = 40
+MOST_INDENT = 12
 
 #: Operands and results of instructions whose row does not say.
 _ARITY = {

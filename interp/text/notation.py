@@ -33,9 +33,7 @@ from .numbers import print_float
 _PLAIN_NAME = re.compile(r"[0-9A-Za-z!#$%&'*+\-./:<=>?@\\^_`|~]+\Z")
 _CATCHES = ("catch", "catch_ref", "catch_all", "catch_all_ref")
 _SHORT_ESCAPES = {0x22: '\\"', 0x5C: "\\\\", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t"}
-_BYTES = [
-    _SHORT_ESCAPES.get(byte, chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:02x}") for byte in range(256)
-]
+_BYTES = [_SHORT_ESCAPES.get(byte, chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:02x}") for byte in range(256)]
 
 
 def print_bytes(data: bytes | memoryview) -> str:
@@ -126,7 +124,7 @@ def _make_writer(op: Op) -> Writer:
     parts = [_SINGLE[kind] for kind in kinds]
     if len(parts) == 1:
         part = parts[0]
-        return lambda op, imm, labels, func: (word + part(op, imm[0]))
+        return lambda op, imm, labels, func: word + part(op, imm[0])
     return lambda op, imm, labels, func: word + "".join(part(op, value) for part, value in zip(parts, imm, strict=True))
 
 
@@ -205,7 +203,9 @@ _SINGLE: dict[str, Callable[[Op, Any], str]] = {
     "types": _types,
     "catches": _catches,
     "zero": lambda op, value: "",
-    **dict.fromkeys(("label", "type", "table", "global", "data", "elem", "tag", "field", "lane", "heap", "u32"), _number),
+    **dict.fromkeys(
+        ("label", "type", "table", "global", "data", "elem", "tag", "field", "lane", "heap", "u32"), _number
+    ),
 }
 
 
