@@ -125,6 +125,15 @@ void tm_thread_leave(tm_thread *thread);
 /* Frame n (0 = innermost) of the innermost activation: instance number, own index, word of its code. 0 when there is none. */
 int tm_thread_where(tm_thread *thread, uint64_t n, uint32_t *number, uint32_t *own_index, uint64_t *word);
 
+/* ---- data segments in bulk (sections.c); a segment is simple if it is active, for memory 0, at a lone i32.const ---- */
+/* Reads simple segments from pos on and stops before the first other one: per segment where it begins, where its contents
+ * begin, its address. Gives how many there were; heads gets one entry more, the place after the last one. */
+uint64_t tm_scan_datas(const uint8_t *bytes, uint64_t pos, uint64_t end, uint64_t count, uint32_t *heads, uint32_t *starts,
+                       uint32_t *addresses);
+/* Writes simple segments into a memory, in order, up to the first that does not fit; gives how many were written. */
+uint64_t tm_write_datas(tm_memory *memory, const uint8_t *bytes, const uint32_t *heads, const uint32_t *starts,
+                        const uint32_t *addresses, uint64_t count);
+
 /* ---- facts and checks ---- */
 const char *tm_dispatch(void);  /* "tail calls (global registers)", ... and why */
 const char *tm_compiler(void);

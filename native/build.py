@@ -30,7 +30,7 @@ import generate  # noqa: E402  (found by the path above, also when setuptools ru
 
 generate.write(HERE / "generated")
 
-SOURCES = ["memory.c", "walk.c", "thread.c", "numeric.c", "run.c", "facts.c"]
+SOURCES = ["memory.c", "walk.c", "thread.c", "numeric.c", "run.c", "facts.c", "sections.c"]
 FLAGS = [
     "-std=gnu11", "-O2", "-g0", "-fomit-frame-pointer", "-foptimize-sibling-calls", "-fcf-protection=none", "-fno-lto",
     "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fno-stack-protector", "-fno-plt", "-fno-tree-loop-distribute-patterns",
