@@ -1,0 +1,50 @@
+"""Tests that take `engine` run on each engine; `--testsuite` (or TAMIS_TESTSUITE) says where the official suite is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from interp.exec.engines import available
+
+ENGINES = ("reference", "native")
+#: In continuous integration nothing may be missing: what would be skipped fails.
+STRICT = bool(os.environ.get("TAMIS_CI"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--testsuite",
+        default=os.environ.get("TAMIS_TESTSUITE"),
+        help="folder of the official WebAssembly test suite, the one that has core/ (default: TAMIS_TESTSUITE)",
+    )
+
+
+def absent(reason: str) -> None:
+    """Skip with a reason, or fail where nothing may be skipped."""
+    if STRICT:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of an engine that is present."""
+    name: str = request.param
+    if name not in available():
+        absent(f"this installation has no {name} engine")
+    return name
+
+
+@pytest.fixture(scope="session")
+def testsuite(request: pytest.FixtureRequest) -> Path:
+    """The folder of the official suite."""
+    where = request.config.getoption("--testsuite")
+    if not where:
+        absent("the official suite is not here: give --testsuite or TAMIS_TESTSUITE")
+    folder = Path(str(where)).expanduser()
+    if not (folder / "core").is_dir():
+        pytest.fail(f"{folder} has no folder core/")
+    return folder

@@ -1,0 +1,141 @@
+"""Scripts through the embedding interface on each engine: ours, and the official suite where it is to be found.
+
+The counts of the official suite are pinned in pinned.json: file to the commands that pass, and those that wait, by the
+feature they wait for. Nothing may fail, and nothing may change without the table changing with it. `python
+spec_tests/wasm/test_spec_suite.py FOLDER` writes the table anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interp.tools.spec import FileResult, run_script
+
+HERE = Path(__file__).parent
+PINNED: dict[str, dict[str, Any]] = json.loads((HERE / "pinned.json").read_text())
+OURS = sorted((HERE / "suite").glob("*.wast"))
+#: Files whose commands read, write or grow memories: these run with moving memories as well.
+MEMORY_FILES = [
+    name
+    for name in PINNED
+    if "memory" in name
+    or Path(name).stem
+    in {"address", "align", "bulk", "data", "endianness", "float_exprs", "imports", "linking", "load", "store", "traps"}
+]
+
+
+def run(path: Path, engine: str) -> FileResult:
+    return run_script(path.read_bytes(), path.name, engine)
+
+
+def counts(result: FileResult) -> dict[str, Any]:
+    pinned: dict[str, Any] = {"passed": result.passed}
+    if result.waiting:
+        pinned["waiting"] = dict(sorted(result.waiting.items()))
+    return pinned
+
+
+def suite_files(folder: Path) -> list[Path]:
+    return sorted((folder / "core").glob("*.wast")) + sorted((folder / "core" / "bulk-memory").glob("*.wast"))
+
+
+def assert_clean(result: FileResult) -> None:
+    assert not result.failures, "\n".join(map(str, result.failures))
+
+
+# -- our own scripts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_ours(path, engine):
+    result = run(path, engine)
+    assert_clean(result)
+    assert not result.waiting
+    assert result.passed == result.total > 0
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in OURS if "memory" in p.stem or "linking" in p.stem], ids=lambda path: path.stem
+)
+def test_ours_with_moving_memories(path, engine, monkeypatch):
+    monkeypatch.setenv("TAMIS_MEMORY", "moving")
+    test_ours(path, engine)
+
+
+def test_a_script_can_fail(engine):
+    """A runner that passes everything would prove nothing: each kind of command is made to fail once."""
+    module = '(module (func (export "one") (result i32) i32.const 1) (func (export "trap") unreachable)\n'
+    module += ' (func (export "nan") (result f32) f32.const nan:0x200000))\n'
+    wrong = [
+        '(assert_return (invoke "one") (i32.const 2))',
+        '(assert_return (invoke "one") (i64.const 1))',
+        '(assert_return (invoke "one"))',
+        '(assert_return (invoke "nan") (f32.const nan:canonical))',
+        '(assert_return (invoke "absent"))',
+        '(assert_return (invoke "trap"))',
+        '(invoke "trap")',
+        '(assert_trap (invoke "one") "unreachable")',
+        '(assert_trap (invoke "trap") "integer overflow")',
+        '(assert_exhaustion (invoke "trap") "call stack exhausted")',
+        '(assert_invalid (module (func)) "type mismatch")',
+        '(assert_malformed (module quote "(func)") "unexpected token")',
+        '(assert_malformed (module binary "\\00asm" "\\01\\00\\00\\00") "unexpected end")',
+        '(assert_unlinkable (module) "unknown import")',
+        '(assert_unlinkable (module (import "a" "b" (func))) "incompatible import type")',
+        "(module (func (result i32)))",
+        '(module (import "a" "b" (func)))',
+        '(register "m" $absent)',
+    ]
+    for command in wrong:
+        result = run_script(module + command, "wrong", engine)
+        assert (result.total, result.passed, len(result.failures)) == (2, 1, 1), command
+        assert result.failures[0].line == 3
+
+
+def test_what_waits_is_counted_by_feature_and_passes_for_nothing(engine):
+    script = """
+        (module $m (tag))
+        (assert_return (invoke "f"))
+        (register "m" $m)
+        (module (import "m" "t" (tag)))
+        (assert_invalid (module (tag) (func (result i32))) "type mismatch")
+        (module (func (export "f")))
+        (assert_return (invoke "f"))
+    """
+    result = run_script(script, "waiting", engine)
+    assert_clean(result)
+    assert (result.passed, dict(result.waiting)) == (2, {"exceptions": 5})
+
+
+# -- the official suite ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_official(name, engine, testsuite):
+    result = run(testsuite / "core" / name, engine)
+    assert_clean(result)
+    assert counts(result) == PINNED[name]
+
+
+@pytest.mark.parametrize("name", MEMORY_FILES)
+def test_official_with_moving_memories(name, engine, testsuite, monkeypatch):
+    monkeypatch.setenv("TAMIS_MEMORY", "moving")
+    test_official(name, engine, testsuite)
+
+
+def test_every_official_file_is_pinned(testsuite):
+    assert {path.relative_to(testsuite / "core").as_posix() for path in suite_files(testsuite)} == set(PINNED)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    table = {}
+    for path in suite_files(folder):
+        table[path.relative_to(folder / "core").as_posix()] = counts(run(path, "reference"))
+    rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in table.items())
+    (HERE / "pinned.json").write_text("{\n" + rows + "\n}\n")
