@@ -46,6 +46,8 @@ if os.environ.get("TAMIS_SANITIZE"):
     LINK += ["-fsanitize=address,undefined"]
 
 api = re.sub(r"/\*.*?\*/", "", (HERE / "api.h").read_text(), flags=re.S)
+numbers = (HERE / "generated" / "tables.h").read_text()
+api += "\n".join(line for line in numbers.splitlines() if line.startswith(("enum { TM_EXIT_", "enum { SERVICE_")))
 
 ffibuilder = FFI()
 ffibuilder.cdef(api)

@@ -186,7 +186,7 @@ def table_size(t: T, f: F, s: S, table: int) -> None:
 
 
 def table_grow(t: T, f: F, s: S, table: int) -> None:
-    t.charge(bulk_ticks(8 * s[-1]))
+    t.charge(bulk.table_grow_ticks(f.module, table, s[-1]))
     delta = s.pop()
     s[-1] = bulk.table_grow(f.module, table, s[-1], delta)
 
@@ -226,7 +226,7 @@ def memory_size(t: T, f: F, s: S, mem: int) -> None:
 
 
 def memory_grow(t: T, f: F, s: S, mem: int) -> None:
-    t.charge(bulk_ticks(s[-1] * f.module.mems[mem].page))
+    t.charge(bulk.memory_grow_ticks(f.module, mem, s[-1]))
     s[-1] = bulk.memory_grow(f.module, mem, s[-1])
 
 

@@ -23,6 +23,18 @@ def bulk_ticks(nbytes: int) -> int:
     return (nbytes + 4095) >> 12
 
 
+def memory_grow_ticks(inst: ModuleInst, mem: int, delta: int) -> int:
+    """Ticks of memory.grow: for what it will allocate, nothing where a limit already says no."""
+    memory = inst.mems[mem]
+    return bulk_ticks(delta * memory.page) if delta <= memory.max_pages - memory.pages else 0
+
+
+def table_grow_ticks(inst: ModuleInst, table: int, delta: int) -> int:
+    """Ticks of table.grow, likewise."""
+    target = inst.tables[table]
+    return bulk_ticks(8 * delta) if delta <= target.max_length - target.length else 0
+
+
 def memory_init(inst: ModuleInst, data: int, mem: int, d: int, s: int, n: int) -> None:
     """memory.init: copy `n` bytes at `s` of a data segment to address `d`. Raises Trap."""
     memory, source = inst.mems[mem], inst.datas[data].data

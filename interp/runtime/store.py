@@ -82,6 +82,8 @@ class FuncList(Sequence[FuncInst | HostFunc]):
         self._made: list[FuncInst | HostFunc | None] = []
         self._starts: list[int] = []
         self._insts: list[ModuleInst] = []
+        #: The host functions among them, in order.
+        self.hosts: list[HostFunc] = []
 
     def __len__(self) -> int:
         return len(self._made)
@@ -99,6 +101,7 @@ class FuncList(Sequence[FuncInst | HostFunc]):
     def add_host(self, func: HostFunc) -> None:
         """Append a host function, whose address must be the length so far."""
         self._made.append(func)
+        self.hosts.append(func)
 
     def add_instance(self, inst: ModuleInst, count: int) -> int:
         """Set `count` addresses aside for the own functions of an instance and give the first."""

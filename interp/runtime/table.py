@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from interp import _native
 from interp.syntax.errors import TRAPS, LimitError, ResourceError, Trap
 from interp.syntax.types import FuncType, GlobalType, Limits, RefType, TableType
 
@@ -20,16 +21,21 @@ _ORDER = sys.byteorder
 class TableInst:
     """References in `cells`, a memoryview of format "Q"; only the first `length` belong to the table.
 
-    Growing may replace `cells` by another region: nobody keeps it across a growth.
+    Growing may replace `cells` by another region: nobody keeps it across a growth. `handle` is the `tm_table *` that the
+    native engine reads, or None without the C part.
     """
 
-    __slots__ = ("__weakref__", "cells", "length", "store", "type")
+    __slots__ = ("__weakref__", "_region", "cells", "handle", "length", "store", "type")
 
     def __init__(self, store: Store, type: TableType, ref: int) -> None:
         self.store = store
         self.type = type
         self.length = 0
         self.cells = memoryview(bytearray(8)).cast("Q")
+        self.handle: Any = None
+        if _native.lib is not None:
+            self.handle = _native.ffi.new("tm_table *")
+            self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", self.cells)
         n = type.limits.min
         if n > store.limits.table_entries:
             raise LimitError(f"table of {n} entries passes the limit table_entries", limit="table_entries")
@@ -42,12 +48,17 @@ class TableInst:
         limits = self.type.limits
         return TableType(self.type.ref, Limits(self.length, limits.max, limits.index, limits.shared))
 
+    @property
+    def max_length(self) -> int:
+        """The largest length that growing can reach."""
+        declared, limit = self.type.limits.max, self.store.limits.table_entries
+        return limit if declared is None else min(declared, limit)
+
     def grow(self, delta: int, ref: int) -> int:
         """Add `delta` cells that hold `ref` and give the old length, or -1 where a limit forbids it."""
         old = self.length
         new = old + delta
-        declared = self.type.limits.max
-        if delta < 0 or new > self.store.limits.table_entries or (declared is not None and new > declared):
+        if delta < 0 or new > self.max_length:
             return -1
         if new > len(self.cells):
             # Twice the room, so that growing by one again and again stays linear.
@@ -60,7 +71,11 @@ class TableInst:
                 raise ResourceError(f"the machine has no {8 * room} bytes for a table") from None
             cells[:old] = self.cells[:old]
             self.cells = cells
+            if self.handle is not None:
+                self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", cells)
         self.length = new
+        if self.handle is not None:
+            self.handle.length = new
         if ref:
             self.fill(old, ref, delta)
         return old

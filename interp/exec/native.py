@@ -1,0 +1,338 @@
+"""The native engine: the Engine protocol over the C loop (native/README.md).
+
+C never owns a Python object and calls none: functions are addresses in the store, and what has one meaning for every
+engine (growing, tables, segments) leaves the loop as a *service* and is done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from interp import _native
+from interp.runtime import bulk
+from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, HostCall, OutOfFuel, Paused, Returned, Trapped
+from interp.runtime.instance import ModuleInst
+from interp.runtime.store import FuncInst, HostFunc, Store
+from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
+from interp.syntax.features import WASM_2, Feature
+from interp.valid.native import NativeCode
+
+if TYPE_CHECKING:
+    from interp.runtime.memory import MemInst
+
+_TRAPS = tuple(TRAPS.values())
+
+#: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
+Service = tuple[int, Callable[..., int], Callable[..., int | None]]
+
+
+def _last_bytes(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
+    return bulk.bulk_ticks(operands[-1])
+
+
+def _last_refs(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
+    return bulk.bulk_ticks(8 * operands[-1])
+
+
+def _nothing(inst: ModuleInst, x: int, y: int) -> int:
+    return 0
+
+
+def _services() -> dict[int, Service]:
+    lib = _native.lib
+    return {
+        lib.SERVICE_memory_grow: (
+            1,
+            lambda inst, x, y, n: bulk.memory_grow_ticks(inst, x, n),
+            lambda inst, x, y, n: bulk.memory_grow(inst, x, n),
+        ),
+        lib.SERVICE_table_grow: (
+            2,
+            lambda inst, x, y, ref, n: bulk.table_grow_ticks(inst, x, n),
+            lambda inst, x, y, ref, n: bulk.table_grow(inst, x, ref, n),
+        ),
+        lib.SERVICE_memory_init: (3, _last_bytes, bulk.memory_init),
+        lib.SERVICE_data_drop: (0, _nothing, lambda inst, x, y: bulk.data_drop(inst, x)),
+        lib.SERVICE_table_init: (3, _last_refs, bulk.table_init),
+        lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
+        lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
+        lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
+    }
+
+
+#: Words of a service instruction, which the loop stands at while its service is done.
+_SERVICE_WORDS = 5
+
+
+class _State:
+    """A store's stacks in C, and what the C side has been told of the store so far."""
+
+    def __init__(self, store: Store) -> None:
+        limits = store.limits
+        thread = _native.lib.tm_thread_new(limits.value_stack_cells, limits.call_depth)
+        if thread == _native.ffi.NULL:
+            raise ResourceError("the machine has no memory for a value stack")
+        self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        self.instances: list[_Instance] = []
+        self.hosts = 0
+        self.active: list[NativeThread] = []
+
+    def sync_hosts(self, store: Store) -> None:
+        """Tell C of host functions made since."""
+        hosts = store.funcs.hosts
+        for func in hosts[self.hosts :]:
+            if _native.lib.tm_thread_add_host(self.thread, func.addr, func.type_id):
+                raise ResourceError("the machine has no memory for a host function")
+        self.hosts = len(hosts)
+
+
+class _Instance:
+    """An instance as C sees it: pointers to what the store owns, which this object keeps alive."""
+
+    def __init__(self, state: _State, inst: ModuleInst) -> None:
+        ffi, lib = _native.ffi, _native.lib
+        code = inst.valid.native
+        if not isinstance(code, NativeCode):
+            raise UnsupportedError(
+                "the native engine runs modules that the C validator checked; this one was checked in Python",
+                feature="native",
+            )
+        self.inst = inst
+        self.code = code
+        self._state = state
+        handle = self.handle = ffi.new("tm_instance *")
+        self._keep: list[Any] = []
+        if inst.mems:
+            handle.memory = self._kept(inst.mems[0])
+        cells = [ffi.from_buffer("uint64_t[]", g.cell) for g in inst.globals]
+        handle.globals = self._array("uint64_t *[]", cells)
+        handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
+        handle.type_ids = self._array("uint32_t[]", [max(id, 0) for id in inst.type_ids])
+        handle.imported = self._array("uint32_t[]", inst.imported_addrs)
+        handle.n_imported = len(inst.imported_addrs)
+        handle.first_addr = inst.first_addr
+        handle.code = code.code
+        handle.number = len(state.instances)
+        if lib.tm_thread_link(state.thread, handle):
+            raise ResourceError("the machine has no memory for an instance")
+        self._own = ffi.gc(handle.own, lambda _, handle=handle: lib.tm_instance_free(handle))
+        state.instances.append(self)
+
+    def _kept(self, memory: MemInst) -> Any:
+        self._keep.append(memory)
+        return memory.handle
+
+    def _array(self, type: str, items: Sequence[Any]) -> Any:
+        made = _native.ffi.new(type, items if items else 1)
+        self._keep += (made, items)
+        return made
+
+
+class NativeThread:
+    """One activation on the C loop."""
+
+    __slots__ = ("_args", "_mode", "_need", "_results", "_state", "_store", "_values", "entry")
+
+    def __init__(self, state: _State, store: Store, func: FuncInst, values: Sequence[int]) -> None:
+        self.entry = func
+        self._state = state
+        self._store = store
+        self._values = values
+        self._mode = "new"  # new, paused, host, running, done
+        self._need = 1
+        self._results = 0
+        self._args: Any = None
+
+    # -- the protocol --------------------------------------------------------------------------------------------
+
+    def run(self) -> Exit:
+        """Begin, or go on after Paused or OutOfFuel."""
+        if self._mode == "new":
+            self._enter()
+        elif self._mode != "paused" or self._state.active[-1] is not self:
+            raise EmbedderError(f"a thread that is {self._mode!r} cannot go on this way")
+        return self._go()
+
+    def resume(self, values: Sequence[int]) -> Exit:
+        """Answer a HostCall."""
+        self._expect_host()
+        args = self._args
+        for index, value in enumerate(values):
+            args[index] = value
+        return self._go()
+
+    def throw_trap(self, trap: Trap) -> Exit:
+        """Answer a HostCall with a trap."""
+        self._expect_host()
+        return self._trapped(trap)
+
+    def abort(self) -> None:
+        """Drop the activation."""
+        if self._mode in ("new", "done"):
+            self._mode = "done"
+            return
+        if self._state.active[-1] is not self:
+            raise EmbedderError("activations end in the reverse order of their beginning")
+        self._leave()
+
+    def backtrace(self) -> tuple[FrameInfo, ...]:
+        """The frames, innermost first."""
+        if self._mode in ("new", "done") or self._state.active[-1] is not self:
+            return ()
+        ffi, lib, thread = _native.ffi, _native.lib, self._state.thread
+        number, own, word = ffi.new("uint32_t *"), ffi.new("uint32_t *"), ffi.new("uint64_t *")
+        frames: list[FrameInfo] = []
+        known: dict[tuple[int, int, int], FrameInfo] = {}  # a recursion comes back to the same places
+        after = int(self._mode == "host")
+        while lib.tm_thread_where(thread, len(frames), after, number, own, word):
+            place = (number[0], own[0], word[0])
+            info = known.get(place)
+            if info is None:
+                native = self._state.instances[number[0]]
+                offset = lib.tm_code_offset(native.code.code, own[0], word[0])
+                info = known[place] = FrameInfo(native.inst, len(native.inst.imported_addrs) + own[0], offset)
+            frames.append(info)
+        return tuple(frames)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def _expect_host(self) -> None:
+        if self._mode != "host" or self._state.active[-1] is not self:
+            raise EmbedderError(f"a thread that is {self._mode!r} cannot go on this way")
+
+    def _enter(self) -> None:
+        state, func = self._state, self.entry
+        if len(state.instances) != len(self._store.instances) or state.hosts != len(self._store.funcs.hosts):
+            state.sync_hosts(self._store)
+        top = _native.lib.tm_thread_top(state.thread)
+        for index, value in enumerate(self._values):
+            top[index] = value
+        if _native.lib.tm_thread_enter(state.thread, func.addr):
+            raise EmbedderError("activations nested too deep")
+        self._results = len(func.type.results)
+        state.active.append(self)
+
+    def _leave(self) -> None:
+        _native.lib.tm_thread_leave(self._state.thread)
+        self._state.active.pop()
+        self._mode = "done"
+
+    def _go(self) -> Exit:
+        store, thread, lib = self._store, self._state.thread, _native.lib
+        self._mode = "running"
+        while True:
+            granted = thread.left = store.grant(self._need)
+            self._need = 1
+            code = lib.tm_thread_run(thread)
+            store.settle(granted - thread.left)
+            if code == lib.TM_EXIT_HOST_CALL:
+                func = store.funcs[thread.addr]
+                if not isinstance(func, HostFunc):
+                    raise Crash("the loop left for a function that is no host function")
+                args = self._args = thread.args
+                self._mode = "host"
+                return HostCall(func, [args[i] for i in range(len(func.type.params))])
+            if code == lib.TM_EXIT_RETURNED:
+                sp = thread.sp
+                results = [sp[i] for i in range(self._results)]
+                self._leave()
+                return Returned(results)
+            if code == lib.TM_EXIT_SLICE:
+                return self._paused(thread.need)
+            if code == lib.TM_EXIT_SERVICE:
+                exit = self._serve()
+                if exit is not None:
+                    return exit
+            elif code == lib.TM_EXIT_TRAPPED:
+                return self._trapped(Trap(_TRAPS[thread.trap]))
+            elif code == lib.TM_EXIT_EXHAUSTED:
+                which = "depth" if thread.fp + 1 >= thread.fp_limit else "cells"
+                backtrace = self.backtrace()
+                self._leave()
+                return Exhausted(which, backtrace)
+            else:
+                self._leave()
+                return Failed(ResourceError("the machine has no memory to lower a function"))
+
+    def _paused(self, need: int) -> Exit:
+        self._mode, self._need = "paused", need
+        fuel = self._store.fuel
+        if fuel is None or fuel >= need:
+            return Paused()
+        frames = self.backtrace()
+        if not frames:
+            return OutOfFuel(self.entry.index, self.entry.code.offset, need)
+        return OutOfFuel(frames[0].func_index, frames[0].offset, need)
+
+    def _serve(self) -> Exit | None:
+        """Do what the loop left for. None: go on; otherwise the exit."""
+        store, thread = self._store, self._state.thread
+        count, ticks, effect = _SERVICES[thread.service]
+        args = thread.args
+        operands = [args[i] & 0xFFFFFFFFFFFFFFFF for i in range(count)]
+        inst = self._state.instances[thread.instance.number].inst
+        x, y = thread.imm1, thread.imm2
+        need = ticks(inst, x, y, *operands)
+        if need > store.grant(need):
+            return self._paused(need)
+        store.settle(need)
+        try:
+            result = effect(inst, x, y, *operands)
+        except Trap as trap:
+            return self._trapped(trap)
+        except ResourceError as error:
+            self._leave()
+            return Failed(error)
+        if result is not None:
+            args[0] = result
+        thread.ip = thread.ip + _SERVICE_WORDS
+        return None
+
+    def _trapped(self, trap: Trap) -> Exit:
+        trap.backtrace += self.backtrace()
+        self._leave()
+        return Trapped(trap)
+
+
+class NativeEngine:
+    """Runs everything of version 2.0 but vectors, in C."""
+
+    name = "native"
+    features: frozenset[Feature] = WASM_2 - {Feature.SIMD}
+    capabilities = frozenset({"resumable", "copyable"})
+
+    def __init__(self) -> None:
+        self._states: WeakKeyDictionary[Store, _State] = WeakKeyDictionary()
+
+    def _state(self, store: Store) -> _State:
+        state = self._states.get(store)
+        if state is None:
+            state = self._states[store] = _State(store)
+        return state
+
+    def link(self, inst: ModuleInst) -> None:
+        """Tell C of an instance and of the host functions that it may call."""
+        state = self._state(inst.store)
+        state.sync_hosts(inst.store)
+        inst.native = _Instance(state, inst)
+
+    def start(self, store: Store, func: FuncInst, args: Sequence[int]) -> NativeThread:
+        """A thread that will call `func`."""
+        return NativeThread(self._state(store), store, func, args)
+
+
+def build_info() -> dict[str, str]:
+    """How the native engine was built: dispatch variant and why, compiler, number of handlers, self-test."""
+    ffi, lib = _native.ffi, _native.lib
+    failed = lib.tm_self_test()
+    return {
+        "dispatch": ffi.string(lib.tm_dispatch()).decode(),
+        "compiler": ffi.string(lib.tm_compiler()).decode(),
+        "handlers": str(lib.tm_handler_count()),
+        "self-test": "passed" if not failed else f"handler {failed - 1} lost its tail call",
+    }
+
+
+_SERVICES: dict[int, Service] = _services() if _native.lib is not None else {}
