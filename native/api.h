@@ -73,7 +73,6 @@ typedef struct tm_instance {
     uint32_t n_imported;
     uint32_t first_addr;      /* own functions have consecutive addresses from here */
     tm_code *code;
-    tm_funcinst *own;         /* filled by tm_thread_link */
     uint32_t number;          /* for the caller to know it by */
 } tm_instance;
 
@@ -93,11 +92,15 @@ typedef struct tm_thread {
     tm_instance *instance;
     tm_funcinst **funcs;      /* the store's functions by address */
     uint64_t n_funcs;
+    tm_funcinst **hosts;      /* those of funcs that are the thread's own */
+    uint64_t n_hosts;
     const uint64_t *ip;       /* where to go on */
     uint64_t *sp;
     uint64_t *stack;
     tm_frame *frames;
     uint64_t stack_cells, frame_count;
+    void **owned;             /* blocks of function records, freed with the thread */
+    uint64_t n_owned;
     /* what an exit tells */
     int exit;
     uint32_t trap;            /* row of TRAPS */
@@ -115,7 +118,6 @@ uint64_t *tm_thread_top(tm_thread *thread);
 /* Gives store addresses to the own functions of an instance. 0, or -1 when the machine gives no memory. */
 int tm_thread_link(tm_thread *thread, tm_instance *instance);
 int tm_thread_add_host(tm_thread *thread, uint64_t addr, uint32_t type_id);
-void tm_instance_free(tm_instance *instance);
 /* Begins an activation above whatever is suspended; arguments are at tm_thread_top. */
 int tm_thread_enter(tm_thread *thread, uint64_t addr);
 /* Runs until it must leave; returns a TM_EXIT_ number. */

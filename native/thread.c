@@ -30,8 +30,8 @@ tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
 
 void tm_thread_free(tm_thread *t) {
     if (!t) return;
-    for (uint64_t k = 0; k < t->n_funcs; k++)
-        if (t->funcs[k] && !t->funcs[k]->func) free(t->funcs[k]);
+    for (uint64_t k = 0; k < t->n_hosts; k++) free(t->hosts[k]); /* not through funcs: the instances may be gone */
+    free(t->hosts);
     free(t->funcs);
     free(t->stack);
     free(t->frames);
@@ -67,11 +67,16 @@ int tm_thread_link(tm_thread *t, tm_instance *instance) {
 
 int tm_thread_add_host(tm_thread *t, uint64_t addr, uint32_t type_id) {
     if (room_for(t, addr + 1)) return -1;
+    if (!(t->n_hosts & (t->n_hosts - 1))) { /* full at each power of two */
+        tm_funcinst **hosts = realloc(t->hosts, (size_t)(t->n_hosts ? 2 * t->n_hosts : 1) * sizeof *hosts);
+        if (!hosts) return -1;
+        t->hosts = hosts;
+    }
     tm_funcinst *f = calloc(1, sizeof *f);
     if (!f) return -1;
     f->type_id = type_id;
     f->addr = (uint32_t)addr;
-    t->funcs[addr] = f;
+    t->funcs[addr] = t->hosts[t->n_hosts++] = f;
     return 0;
 }
 
