@@ -24,15 +24,17 @@ def write_lines(lines: Iterable[str], output: str | None) -> None:
 @click.command
 @click.argument("module")
 @click.option("-o", "--output", metavar="FILE", help="Where to write; standard output without it.")
-def wat(module: str, output: str | None) -> None:
+@click.option("--fold", is_flag=True, help="Write operands inside the instructions that take them.")
+@click.option("--no-names", is_flag=True, help="Write numbers in place of names.")
+def wat(module: str, output: str | None, fold: bool, no_names: bool) -> None:
     """Turn a binary module into text."""
-    from hostabi.cli.sources import load, named
+    from hostabi.cli.sources import load_text, named
+    from interp.tools.wat import to_wat
 
-    found = load(module)
+    found = load_text(module)
     with named(module):
-        import interp
-
-        write_lines(interp.print_module(found).splitlines(), output)
+        text = to_wat(found, names=not no_names, folded=fold)
+    write_lines(text.splitlines(), output)
 
 
 @click.command

@@ -30,7 +30,7 @@ class CommandError(click.ClickException):
     def __init__(self, message: str, lines: tuple[str, ...] = (), code: int = FAILURE) -> None:
         super().__init__(message)
         self.lines = lines
-        self.exit_code = code
+        self.code = code
 
 
 class TrapError(CommandError):
@@ -53,21 +53,23 @@ def complain(message: str, *lines: str) -> None:
 
 def guarded(run: Callable[[], object]) -> int:
     """Run a command and turn whatever comes out of it into an exit code, with a message where one is due."""
+    code = 0
     try:
-        run()
+        result = run()
+        code = result if isinstance(result, int) else 0  # click gives back the code of its Exit
         sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        click.echo(error.format_message(), err=True)
         return USAGE
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "tamis"
+        path = error.ctx.command_path if error.ctx is not None else "tamis"
         complain(error.format_message(), f"Try '{path} --help'.")
         return USAGE
     except CommandError as error:
         complain(error.message, *error.lines)
-        return error.exit_code
+        return error.code
     except click.ClickException as error:
         complain(error.format_message())
         return error.exit_code
@@ -85,7 +87,7 @@ def guarded(run: Callable[[], object]) -> int:
         return FAILURE
     except Exception as error:  # noqa: BLE001  # the last line of defence: a bug of ours must not look like a crash
         return _unexpected(error)
-    return 0
+    return code
 
 
 def _unexpected(error: Exception) -> int:

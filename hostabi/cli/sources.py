@@ -50,7 +50,14 @@ def named(path: str) -> Iterator[None]:
 
 
 def load(path: str) -> interp.Module:
-    """The module in a file, not validated. Raises CommandError."""
+    """The module in a file with its bytes, not validated. Raises CommandError."""
+    data = read(path)
+    with named(path):
+        return interp.decode(interp.encode(interp.parse(data)) if is_text(path, data) else data)
+
+
+def load_text(path: str) -> interp.Module:
+    """The same without encoding a text first, so that it can be printed as it was written. Raises CommandError."""
     data = read(path)
     with named(path):
         return interp.parse(data) if is_text(path, data) else interp.decode(data)

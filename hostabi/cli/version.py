@@ -17,6 +17,8 @@ def version_lines(verbose: bool) -> Iterator[str]:
         return
     import interp
 
-    for key, value in interp.build_info().items():
+    yield f"engines: {', '.join(interp.engines())} (the first is taken; --engine or TAMIS_ENGINE chooses)"
+    build_info = getattr(interp, "build_info", None)
+    for key, value in (build_info() if build_info is not None else {}).items():
         yield f"{key}: {value}"
     yield f"python: {platform.python_implementation()} {platform.python_version()}, {platform.platform()}"

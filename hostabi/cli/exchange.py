@@ -1,0 +1,189 @@
+"""One exchange through a filter, from options to transcript or JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any
+
+import click
+
+import interp
+from hostabi.abi.enums import LogLevel
+from hostabi.adapters.message import Answer, Exchange, Exchanger, Request
+from hostabi.adapters.report import exchange_data
+from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain
+from hostabi.cli.sources import named, read
+from hostabi.cli.transcript import Page, steps
+from hostabi.core.clock import seed_bytes
+from hostabi.core.commands import Log, StartCall
+from hostabi.core.events import StreamInfo
+from hostabi.core.host import Host, PluginConfig
+from hostabi.core.plugin import LoadedFilter, LoadError, find_abi
+from hostabi.core.policy import PROFILES, Limits
+
+DEFAULT_BODY = "hello from the upstream\n"
+
+
+def text_or_file(value: str | None) -> bytes:
+    """The bytes of TEXT, or of FILE for @FILE. Raises CommandError."""
+    if value is None:
+        return b""
+    return read(value[1:]) if value.startswith("@") else os.fsencode(value)
+
+
+def run_filter(ctx: click.Context, path: str, valid: interp.ValidModule, options: Mapping[str, Any]) -> None:
+    """Run the exchange, show it, and leave with 134 if the filter trapped, 1 if it refused its configuration."""
+    run = Run(path, valid, options)
+    exchange = run.perform()
+    if options["json"]:
+        click.echo(json.dumps(exchange_data(exchange), indent=2))
+    else:
+        show(path, exchange, Page(), run)
+    if exchange.trap is not None:
+        complain(f"{path}: {exchange.trap.message}", *(f"  {frame}" for frame in exchange.trap.backtrace))
+        ctx.exit(TRAPPED if run.trapped else FAILURE)
+
+
+class Run:
+    """A filter in a host, and the exchange it is to see."""
+
+    def __init__(self, path: str, valid: interp.ValidModule, options: Mapping[str, Any]) -> None:
+        """Raises CommandError for a filter that does not load or start, and usage errors."""
+        if options["profile"] not in PROFILES:
+            raise click.UsageError(f"there is no profile {options['profile']!r}; known are {', '.join(PROFILES)}")
+        self.path = path
+        self.options = options
+        self.request, self.upstream = _request(options), _upstream(options)
+        self.now: int = time.time_ns() if options["clock"] is None else options["clock"]
+        seed = options["seed"]
+        host = Host(
+            engine=options["engine"],
+            profile=options["profile"],
+            limits=Limits(fuel_per_call=options["fuel"]),
+            seed=os.urandom(16) if seed is None else seed_bytes(seed),
+        )
+        config = PluginConfig(
+            root_id=options["root_id"],
+            configuration=text_or_file(options["config"]),
+            vm_configuration=text_or_file(options["vm_config"]),
+            environ=tuple((os.fsencode(name), os.fsencode(value)) for name, value in options["environ"]),
+            log_level=LogLevel[options["log_level"].upper()],
+        )
+        with _load_errors(path):
+            abi, warnings = find_abi(valid.module, host.profile)
+            digest = sha256(valid.module.binary).hexdigest()
+            self.plugin = host.plugin(LoadedFilter(valid, abi, digest, tuple(warnings)), config, now=self.now)
+        self.early = [command for command in self.plugin.vm.state.commands if isinstance(command, Log)]
+        self.answers = {cluster: Answer(status, body=body) for cluster, status, body in options["call_response"]}
+        self.exchanger = Exchanger(host, host.chain([self.plugin]), now=self.now, answers=self.answers)
+
+    @property
+    def trapped(self) -> bool:
+        """Whether the guest is dead, and has not just refused its configuration."""
+        return self.plugin.vm.failure is not None
+
+    def perform(self) -> Exchange:
+        """Start the plugin and send the exchange through it."""
+        self.exchanger.start()
+        attributes: dict[str, object] = dict(self.options["property"])
+        exchange = self.exchanger.run(self.request, self.upstream, StreamInfo(attributes=attributes, connection_id=1))
+        exchange.logs[:0] = self.early
+        return exchange
+
+
+@contextmanager
+def _load_errors(path: str) -> Iterator[None]:
+    try:
+        with named(path):
+            yield
+    except LoadError as error:
+        raise CommandError(f"{path}: {error.reasons[0]}", tuple(f"  {line}" for line in error.reasons[1:])) from error
+    except interp.EmbedderError as error:
+        raise CommandError(str(error)) from error
+
+
+def _request(options: Mapping[str, Any]) -> Request:
+    if options["body"] is not None and options["body_file"] is not None:
+        raise click.UsageError("--body and --body-file exclude each other")
+    body = read(options["body_file"]) if options["body_file"] is not None else os.fsencode(options["body"] or "")
+    return Request(
+        options["method"],
+        options["path"],
+        options["authority"],
+        options["scheme"],
+        options["header"],
+        body,
+        _chunks(body, options["chunk"]),
+    )
+
+
+def _upstream(options: Mapping[str, Any]) -> Answer:
+    body = DEFAULT_BODY.encode() if options["response_body"] is None else text_or_file(options["response_body"])
+    headers = options["response_header"]
+    if body and not any(name == "content-type" for name, _ in headers):
+        headers = (("content-type", "text/plain"), *headers)
+    return Answer(options["status"], headers, body, _chunks(body, options["chunk"]))
+
+
+def _chunks(body: bytes, size: int | None) -> list[bytes]:
+    return [body[i : i + size] for i in range(0, len(body), size)] if size else []
+
+
+# --- showing
+
+_LEVEL_STYLES = {LogLevel.WARN: "yellow", LogLevel.ERROR: "red", LogLevel.CRITICAL: "bold red"}
+
+
+def show(path: str, exchange: Exchange, page: Page, run: Run) -> None:
+    """The transcript, what went to the upstream and to the client, calls and log."""
+    page.line(0, (os.path.basename(path), "bold"), (f"  ABI {exchange.abi}, {exchange.engine} engine", "dim"))
+    page.blank()
+    page.steps(steps(exchange.transcript))
+    for call in exchange.calls:
+        _show_call(page, call, run.answers.get(call.upstream))
+    _show_request(page, exchange, run.request)
+    _show_response(page, exchange, run.upstream)
+    if exchange.logs:
+        page.heading("Log")
+        for log in exchange.logs:
+            lines = log.message.decode("utf-8", "backslashreplace").split("\n")
+            page.line(2, (f"{log.level.name.lower():<9}", _LEVEL_STYLES.get(log.level, "")), (lines[0], ""))
+            for line in lines[1:]:
+                page.line(11, (line, ""))
+    page.blank()
+    page.line(0, (f"{exchange.fuel} ticks of fuel", "dim"))
+
+
+def _show_call(page: Page, call: StartCall, answer: Answer | None) -> None:
+    outcome = f"answered with {answer.status}" if answer is not None else "failed, for want of a --call-response"
+    page.heading(f"HTTP call to {call.upstream} (token {call.token}), {outcome}")
+    page.message(call.headers, call.body, call.trailers, call.headers)
+
+
+def _show_request(page: Page, exchange: Exchange, request: Request) -> None:
+    if exchange.request is None:
+        page.heading("Nothing went to the upstream")
+        return
+    page.heading("To the upstream")
+    message = exchange.request
+    page.message(message.headers, message.body, message.trailers, request.header_pairs())
+
+
+def _show_response(page: Page, exchange: Exchange, upstream: Answer) -> None:
+    reply, message = exchange.local_response, exchange.response
+    if message is None:
+        page.heading("Nothing went to the client")
+    else:
+        details = f": {reply.details}" if reply is not None and reply.details else ""
+        page.heading(f"To the client{f' (a local response{details})' if reply is not None else ''}")
+        before = message.headers if reply is not None else upstream.header_pairs()
+        page.message(message.headers, message.body, message.trailers, before)
+    if exchange.reset is not None:
+        page.line(2, (f"the stream was reset: {exchange.reset}", "red"))
+    elif exchange.paused:
+        page.line(2, ("the filter still held the stream when nothing was left to happen", "yellow"))

@@ -1,0 +1,130 @@
+"""`tamis run`: a filter on one exchange, an export by name, or a WASI program, as the module is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hostabi.cli import run_options as shared
+from hostabi.cli.errors import CommandError
+
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
+
+
+class RunCommand(shared.GuestCommand):
+    """The command with its options under headings."""
+
+    sections = {  # noqa: RUF012
+        "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
+        "The upstream's answer": ("status", "response_header", "response_body", "call_response"),
+        "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
+        "An export or a program": ("invoke", "folders", "environ"),
+        "The machine": ("engine", "fuel", "clock", "seed"),
+    }
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":") if not text.startswith(":") else text[1:].partition(":")
+    if not colon or not name:
+        raise click.BadParameter(f"{text!r} is not NAME: VALUE")
+    return (":" if text.startswith(":") else "") + name.strip().lower(), value.strip()
+
+
+def _headers(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(_header(value) for value in values)
+
+
+def _call_response(text: str) -> tuple[str, int, str]:
+    cluster, equals, rest = text.partition("=")
+    status, _, body = rest.partition(":")
+    if not equals or not status.isdecimal():
+        raise click.BadParameter(f"{text!r} is not CLUSTER=STATUS[:BODY]")
+    return cluster, int(status), body
+
+
+def _call_responses(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, int, str], ...]:
+    return tuple(_call_response(value) for value in values)
+
+
+REQUEST = [
+    click.option("-X", "--method", default="GET", show_default=True, metavar="METHOD", help="Its method."),
+    click.option("--path", default="/", show_default=True, help="Its path, with the query."),
+    click.option("--authority", default="example.com", show_default=True, metavar="HOST", help="Its host."),
+    click.option("--scheme", default="http", show_default=True, help="http or https."),
+    click.option("-H", "--header", multiple=True, metavar="NAME: VALUE", callback=_headers, help="A header."),
+    click.option("--body", metavar="TEXT", help="Its body."),
+    click.option("--body-file", metavar="FILE", help="Its body from a file."),
+    click.option("--chunk", type=click.IntRange(1), metavar="N", help="Send bodies in pieces of N bytes."),
+]
+ANSWER = [
+    click.option("--status", type=click.IntRange(100, 999), default=200, show_default=True, help="Its status."),
+    click.option("--response-header", multiple=True, metavar="NAME: VALUE", callback=_headers, help="A header of it."),
+    click.option("--response-body", metavar="TEXT|@FILE", help="Its body; a greeting without."),
+    click.option(
+        "--call-response",
+        multiple=True,
+        metavar="CLUSTER=STATUS[:BODY]",
+        callback=_call_responses,
+        help="Answer http calls to this cluster; others fail.",
+    ),
+]
+FILTER = [
+    click.option("--config", metavar="TEXT|@FILE", help="The plugin configuration."),
+    click.option("--vm-config", metavar="TEXT|@FILE", help="The VM configuration."),
+    click.option("--root-id", default="", help="The root id."),
+    click.option(
+        "--property",
+        multiple=True,
+        type=shared.Pair("=", "a.b=VALUE"),
+        metavar="a.b=VALUE",
+        help="A property that the filter can read.",
+    ),
+    click.option("--profile", default="default", show_default=True, metavar="NAME", help="Which host to behave like."),
+    click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True, help="Lowest level."),
+    click.option("--json", is_flag=True, help="Print one JSON object instead of the transcript."),
+]
+MACHINE = [
+    shared.ENGINE,
+    click.option("--invoke", metavar="NAME", help="Call this export with ARGS and print its results."),
+    *shared.PROGRAM_OPTIONS,
+]
+
+
+@click.command(cls=RunCommand)
+@click.argument("module")
+@shared.add_options(REQUEST)
+@shared.add_options(ANSWER)
+@shared.add_options(FILTER)
+@shared.add_options(MACHINE)
+@click.argument("args", nargs=-1)
+@click.pass_context
+def run(ctx: click.Context, /, module: str, invoke: str | None, args: tuple[str, ...], **options: Any) -> None:
+    """Run MODULE, whatever it is.
+
+    A Proxy-Wasm filter is shown one exchange, and every callback and host call is listed. With --invoke an export is
+    called with ARGS. Anything else must be a WASI program and gets ARGS; put -- before options that are its own.
+
+    Exit codes: 0, 1 for a failure, 2 for wrong usage, 134 if the guest traps, else the program's own.
+    """
+    from hostabi.cli import program
+    from hostabi.cli.sources import load_valid
+
+    valid = load_valid(module)
+    exported = [export.name for export in valid.module.exports if export.kind == "func"]
+    if invoke is not None:
+        program.invoke(module, valid, shared.program_settings(options), invoke, args)
+    elif any(name.startswith("proxy_abi_version_") for name in exported):
+        if args:
+            raise click.UsageError(f"{module} is a filter and takes no arguments: {' '.join(args)}")
+        from hostabi.cli.exchange import run_filter
+
+        run_filter(ctx, module, valid, options)
+    elif "_start" in exported:
+        program.run_program(module, valid, shared.program_settings(options), args)
+    else:
+        raise CommandError(
+            f"{module}: neither a filter (no proxy_abi_version_* export) nor a program (no _start export): use --invoke"
+        )
