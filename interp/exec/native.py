@@ -106,7 +106,7 @@ class _Instance:
         self._keep: list[Any] = []
         if inst.mems:
             handle.memory = self._kept(inst.mems[0])
-        cells = [ffi.from_buffer("uint64_t[]", g.cell) for g in inst.globals]
+        cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
         handle.type_ids = self._array("uint32_t[]", [max(id, 0) for id in inst.type_ids])

@@ -35,7 +35,7 @@ class TableInst:
         self.handle: Any = None
         if _native.lib is not None:
             self.handle = _native.ffi.new("tm_table *")
-            self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", self.cells)
+            self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", self.cells.obj)
         n = type.limits.min
         if n > store.limits.table_entries:
             raise LimitError(f"table of {n} entries passes the limit table_entries", limit="table_entries")
@@ -72,7 +72,7 @@ class TableInst:
             cells[:old] = self.cells[:old]
             self.cells = cells
             if self.handle is not None:
-                self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", cells)
+                self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", cells.obj)
         self.length = new
         if self.handle is not None:
             self.handle.length = new
