@@ -92,15 +92,15 @@ typedef struct tm_thread {
     tm_instance *instance;
     tm_funcinst **funcs;      /* the store's functions by address */
     uint64_t n_funcs;
-    tm_funcinst **hosts;      /* those of funcs that are the thread's own */
-    uint64_t n_hosts;
+    tm_funcinst **owned;      /* blocks of function records, freed with the thread */
+    uint64_t n_owned;
     const uint64_t *ip;       /* where to go on */
     uint64_t *sp;
     uint64_t *stack;
     tm_frame *frames;
     uint64_t stack_cells, frame_count;
-    void **owned;             /* blocks of function records, freed with the thread */
-    uint64_t n_owned;
+
+
     /* what an exit tells */
     int exit;
     uint32_t trap;            /* row of TRAPS */

@@ -30,8 +30,8 @@ tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
 
 void tm_thread_free(tm_thread *t) {
     if (!t) return;
-    for (uint64_t k = 0; k < t->n_hosts; k++) free(t->hosts[k]); /* not through funcs: the instances may be gone */
-    free(t->hosts);
+    for (uint64_t k = 0; k < t->n_owned; k++) free(t->owned[k]);
+    free(t->owned);
     free(t->funcs);
     free(t->stack);
     free(t->frames);
@@ -48,13 +48,23 @@ static int room_for(tm_thread *t, uint64_t count) {
     return 0;
 }
 
+/* Records of functions belong to the thread: the store's functions live as long as it does. */
+static tm_funcinst *records(tm_thread *t, uint64_t count) {
+    tm_funcinst **owned = realloc(t->owned, (size_t)(t->n_owned + 1) * sizeof *owned);
+    if (!owned) return NULL;
+    t->owned = owned;
+    tm_funcinst *made = calloc(count ? (size_t)count : 1, sizeof *made);
+    if (made) owned[t->n_owned++] = made;
+    return made;
+}
+
 int tm_thread_link(tm_thread *t, tm_instance *instance) {
     tm_code *code = instance->code;
     if (room_for(t, (uint64_t)instance->first_addr + code->n_own)) return -1;
-    instance->own = calloc(code->n_own ? code->n_own : 1, sizeof *instance->own);
-    if (!instance->own) return -1;
+    tm_funcinst *own = records(t, code->n_own);
+    if (!own) return -1;
     for (uint32_t k = 0; k < code->n_own; k++) {
-        tm_funcinst *f = &instance->own[k];
+        tm_funcinst *f = &own[k];
         f->func = &code->funcs[k];
         f->instance = instance;
         f->type_id = instance->type_ids[code->env.func_types[code->env.n_imported + k]];
@@ -67,20 +77,13 @@ int tm_thread_link(tm_thread *t, tm_instance *instance) {
 
 int tm_thread_add_host(tm_thread *t, uint64_t addr, uint32_t type_id) {
     if (room_for(t, addr + 1)) return -1;
-    if (!(t->n_hosts & (t->n_hosts - 1))) { /* full at each power of two */
-        tm_funcinst **hosts = realloc(t->hosts, (size_t)(t->n_hosts ? 2 * t->n_hosts : 1) * sizeof *hosts);
-        if (!hosts) return -1;
-        t->hosts = hosts;
-    }
-    tm_funcinst *f = calloc(1, sizeof *f);
+    tm_funcinst *f = records(t, 1);
     if (!f) return -1;
     f->type_id = type_id;
     f->addr = (uint32_t)addr;
-    t->funcs[addr] = t->hosts[t->n_hosts++] = f;
+    t->funcs[addr] = f;
     return 0;
 }
-
-void tm_instance_free(tm_instance *instance) { free(instance->own); }
 
 uint64_t *tm_thread_top(tm_thread *t) {
     tm_frame *fp = t->fp;
