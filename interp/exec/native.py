@@ -117,7 +117,6 @@ class _Instance:
         handle.number = len(state.instances)
         if lib.tm_thread_link(state.thread, handle):
             raise ResourceError("the machine has no memory for an instance")
-        self._own = ffi.gc(handle.own, lambda _, handle=handle: lib.tm_instance_free(handle))
         state.instances.append(self)
 
     def _kept(self, memory: MemInst) -> Any:
