@@ -105,7 +105,7 @@ typedef struct tm_thread {
     int exit;
     uint32_t trap;            /* row of TRAPS */
     uint32_t service;
-    uint64_t need;            /* ticks asked for */
+    uint64_t need;            /* ticks asked for, or the table index of a trap */
     uint64_t addr;            /* host function */
     uint64_t *args;           /* its arguments, and where results go; operands of a service */
     uint64_t imm1, imm2;

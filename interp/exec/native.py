@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
 
 _TRAPS = tuple(TRAPS.values())
+#: Traps whose message ends in the table index that was asked for.
+_INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
 
 #: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
 Service = tuple[int, Callable[..., int], Callable[..., int | None]]
@@ -245,7 +247,8 @@ class NativeThread:
                 if exit is not None:
                     return exit
             elif code == lib.TM_EXIT_TRAPPED:
-                return self._trapped(Trap(_TRAPS[thread.trap]))
+                message = _TRAPS[thread.trap]
+                return self._trapped(Trap(f"{message} {thread.need}" if message in _INDEXED else message))
             elif code == lib.TM_EXIT_EXHAUSTED:
                 which = "depth" if thread.fp + 1 >= thread.fp_limit else "cells"
                 backtrace = self.backtrace()

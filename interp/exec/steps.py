@@ -113,7 +113,7 @@ def call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     table = f.module.tables[table_index]
     index = s[-1]
     if index >= table.length:
-        raise Trap(TRAPS["undefined_element"])
+        raise Trap(f"{TRAPS['undefined_element']} {index}")
     ref = table.cells[index]
     if ref == 0:
         raise Trap(f"{TRAPS['uninitialized_element']} {index}")
