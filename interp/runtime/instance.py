@@ -9,12 +9,13 @@ from interp.syntax.errors import Crash, LinkError, UnsupportedError
 from interp.syntax.module import Elem, Module
 from interp.syntax.types import CompType, FuncType
 
-from .bulk import memory_init, table_init
+from .bulk import table_init
 from .constexpr import evaluate
+from .datas import DataSpace, write_datas
 from .matching import describe, import_type, matches
 from .memory import MemInst
 from .store import Extern, FuncInst, HostFunc, Store
-from .table import DataInst, ElemInst, GlobalInst, TableInst, TagInst
+from .table import ElemInst, GlobalInst, TableInst, TagInst
 
 if TYPE_CHECKING:
     from interp.valid.module import ValidModule
@@ -61,7 +62,7 @@ class ModuleInst:
         self.globals: list[GlobalInst] = []
         self.tags: list[TagInst] = []
         self.elems: list[ElemInst] = []
-        self.datas: list[DataInst] = []
+        self.datas = DataSpace(self.module.datas)
         self.exports: dict[str, Extern] = {}
         self.native: Any = None
 
@@ -150,7 +151,6 @@ def _allocate(inst: ModuleInst) -> None:
         inst.globals.append(store.global_(g.type, evaluate(inst, g.init)))
     inst.tables += [store.table(t.type, evaluate(inst, t.init) if t.init else 0) for t in module.tables]
     inst.elems = [ElemInst(elem.ref, _elem_refs(inst, elem)) for elem in module.elems]
-    inst.datas = [DataInst(data.init) for data in module.datas]
     spaces: Mapping[str, Sequence[Extern]] = {
         "func": inst.funcs,
         "table": inst.tables,
@@ -177,10 +177,7 @@ def _run_segments(inst: ModuleInst) -> None:
         if elem.mode == "active":
             table_init(inst, index, elem.table, evaluate(inst, elem.offset), 0, len(inst.elems[index].refs))
             inst.elems[index].drop()
-    for index, data in enumerate(inst.module.datas):
-        if data.mode == "active":
-            memory_init(inst, index, data.mem, evaluate(inst, data.offset), 0, len(data.init))
-            inst.datas[index].drop()
+    write_datas(inst)
 
 
 def resolve(valid: ValidModule, find: Callable[[str, str], Extern | None]) -> list[Extern]:
