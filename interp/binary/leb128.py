@@ -44,15 +44,16 @@ def read_unsigned(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]
     value = shift = 0
     at = pos
     while True:
-        left = bits - shift
-        if left <= 0:
-            raise body_error("leb_too_long", at)
         if pos >= end:
             raise CutError(at, bits)
         byte = data[pos]
         pos += 1
-        if left < 7 and (byte & 0x7F) >> left:
-            raise body_error("leb_too_large", at)
+        left = bits - shift
+        if left <= 7:  # the last byte there may be
+            if byte >= 0x80:
+                raise body_error("leb_too_long", at)
+            if byte >> left:
+                raise body_error("leb_too_large", at)
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, pos
@@ -68,14 +69,14 @@ def read_signed(data: bytes, pos: int, end: int, bits: int) -> tuple[int, int]:
     value = shift = 0
     at = pos
     while True:
-        left = bits - shift
-        if left <= 0:
-            raise body_error("leb_too_long", at)
         if pos >= end:
             raise CutError(at, -bits)
         byte = data[pos]
         pos += 1
-        if left < 7:
+        left = bits - shift
+        if left <= 7:
+            if byte >= 0x80:
+                raise body_error("leb_too_long", at)
             unused = (-1 << (left - 1)) & 0x7F
             if byte & unused not in (0, unused):
                 raise body_error("leb_too_large", at)

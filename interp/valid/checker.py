@@ -82,12 +82,12 @@ class Checker:
         for type in types:
             self.push(type)
 
-    def pop(self) -> Operand:
-        """Pop any operand."""
+    def pop(self, wanted: str = "a value") -> Operand:
+        """Pop any operand; `wanted` is for the message."""
         if len(self.stack) == self.base:
             if self.frames[-1].dead:
                 return None
-            self.fail("type_mismatch", "a value", "empty")
+            self.fail("type_mismatch", wanted, "empty")
         type = self.stack.pop()
         self.cells -= 1 if type is None else type.cells
         return type

@@ -51,10 +51,12 @@ def _else(c: Checker, imm: Imm) -> None:
 
 
 def _end(c: Checker, imm: Imm) -> None:
-    frame = c.leave()
+    frame = c.frames[-1]
     if frame.name == "if" and tuple(frame.start) != tuple(frame.end):
         c.fail("type_mismatch_else")
-    c.push_all(frame.end)
+    c.leave()
+    if c.frames:  # what the function's own end leaves is its caller's
+        c.push_all(frame.end)
 
 
 def _br(c: Checker, imm: Imm) -> None:
@@ -100,10 +102,9 @@ def _called(c: Checker, index: int) -> FuncType:
 def _called_indirect(c: Checker, imm: Imm) -> tuple[FuncType, NumType]:
     type, table = imm
     place = _table(c, table)
-    signature = c.func_type(type)
     if place.ref != FUNCREF:
         c.fail("call_indirect_table")
-    return signature, _table_address(place)
+    return c.func_type(type), _table_address(place)
 
 
 def _call(c: Checker, imm: Imm) -> None:
@@ -145,7 +146,7 @@ def _drop(c: Checker, imm: Imm) -> None:
 
 def _select(c: Checker, imm: Imm) -> None:
     c.expect(I32)
-    first, second = c.pop(), c.pop()
+    first, second = c.pop("a number"), c.pop("a number")
     for type in (first, second):
         if isinstance(type, RefType):
             c.fail("type_mismatch_select")
@@ -300,7 +301,7 @@ def _ref_null(c: Checker, imm: Imm) -> None:
 
 
 def _ref_is_null(c: Checker, imm: Imm) -> None:
-    found = c.pop()
+    found = c.pop("a reference")
     if found is not None and not isinstance(found, RefType):
         c.fail("type_mismatch", "a reference", found)
     c.push(I32)
