@@ -57,6 +57,7 @@ from interp.syntax.types import (
 )
 from interp.syntax.types import Limits as SizeLimits
 from interp.text.parser import parse
+from interp.text.printer import print_module
 from interp.valid.module import ValidModule, validate
 
 Limits = VmLimits
@@ -68,6 +69,7 @@ __all__ = [
     "decode",
     "encode",
     "parse",
+    "print_module",
     "read_module",
     "validate",
     # running
