@@ -47,8 +47,10 @@ def test_printed_floats_are_read_back(bits: int, data: st.DataObject) -> None:
 @given(BITS, st.data())
 def test_printed_nans_keep_their_payload(bits: int, data: st.DataObject) -> None:
     shape = SHAPES[bits]
-    pattern = shape.infinity | data.draw(st.integers(1, (1 << shape.fraction) - 1)) | data.draw(
-        st.sampled_from([0, shape.sign])
+    pattern = (
+        shape.infinity
+        | data.draw(st.integers(1, (1 << shape.fraction) - 1))
+        | data.draw(st.sampled_from([0, shape.sign]))
     )
     assert parse_float(print_float(pattern, bits), bits) == pattern
 
