@@ -77,7 +77,11 @@ def _show_version(verbose: bool) -> None:
         click.echo(line)
 
 
-@click.group(cls=Tamis, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.group(
+    cls=Tamis,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+)
 @click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show engine, dispatch and compiler as well.")
 @click.option("--version", is_flag=True, callback=_version, expose_value=False, help="Show the version and exit.")
 @click.pass_context

@@ -254,10 +254,10 @@ def render(report: Report, width: int) -> Iterator[str]:
         yield from _imports(report.imports, verdict, row)
     yield from row("exports", f"{len(report.exports)}")
     yield from _exports(report, row)
-    yield from row("sections", "")
-    widest = max((len(str(s["name"])) for s in report.sections), default=0)
-    for section in report.sections:
-        yield f"{'':<11} {printable(str(section['name'])):<{min(widest, 40)}}  {_size(int(section['bytes'])):>9}"
+    widest = min(max((len(str(s["name"])) for s in report.sections), default=0), 40)
+    for i, section in enumerate(report.sections):
+        label = "" if i else "sections"
+        yield f"{label:<11} {printable(str(section['name'])):<{widest}}  {_size(int(section['bytes'])):>9}"
     for warning in report.warnings:
         yield from row("warning", warning)
     yield from row("verdict", "would not load" if report.reasons else "loads")

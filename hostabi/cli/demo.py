@@ -36,9 +36,11 @@ def demo(engine: str | None, transcript: bool) -> None:
         raise CommandError("the demo filter did not do what it should: please report this")
     for line in textwrap.wrap(story, min(page.console.width, 100)):
         page.line(0, (line, ""))
-    before, after = run.request.header_pairs(), exchange.request.headers
-    page.line(0, ("request    ", "bold"), (_changes(before, after), "green"))
-    page.line(0, ("response   ", "bold"), (_changes(run.upstream.header_pairs(), exchange.response.headers), "green"))
+    request, answer = run.request.header_pairs(), run.upstream.header_pairs()
+    page.line(0, ("request    ", "bold"), (f"{_OPTIONS['method']} {_OPTIONS['path']}, {_plain(request)}", ""))
+    page.line(0, ("filtered   ", "bold"), (_changes(request, exchange.request.headers), "green"))
+    page.line(0, ("response   ", "bold"), (f"{_OPTIONS['status']}, {_plain(answer)}", ""))
+    page.line(0, ("filtered   ", "bold"), (_changes(answer, exchange.response.headers), "green"))
     facts = f"{len(module)} bytes of WebAssembly, ABI {exchange.abi}, {exchange.engine} engine, {exchange.fuel} ticks"
     page.line(0, ("ran        ", "bold"), (facts, ""))
     page.line(0, ("next       ", "bold"), ("tamis demo --transcript; tamis run MODULE; tamis --help", ""))
@@ -67,6 +69,11 @@ _OPTIONS = {
     "clock": 1_700_000_000 * 10**9,
     "seed": 1,
 }
+
+
+def _plain(pairs: tuple[tuple[bytes, bytes], ...]) -> str:
+    """Headers but the pseudo-headers."""
+    return ", ".join(f"{name.decode()}: {value.decode()}" for name, value in pairs if not name.startswith(b":"))
 
 
 def _changes(before: tuple[tuple[bytes, bytes], ...], after: tuple[tuple[bytes, bytes], ...]) -> str:

@@ -143,7 +143,12 @@ def show(path: str, exchange: Exchange, page: Page, run: Run) -> None:
     """The transcript, what went to the upstream and to the client, calls and log."""
     page.line(0, (os.path.basename(path), "bold"), (f"  ABI {exchange.abi}, {exchange.engine} engine", "dim"))
     page.blank()
-    page.steps(steps(exchange.transcript))
+    found = steps(exchange.transcript)
+    start = next((i for i, step in enumerate(found) if step.callback), len(found))
+    if start:
+        page.line(2, ("start-up", "bold blue"))
+        page.steps(found[:start], 6)
+    page.steps(found[start:])
     for call in exchange.calls:
         _show_call(page, call, run.answers.get(call.upstream))
     _show_request(page, exchange, run.request)

@@ -72,7 +72,9 @@ class Pair(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 ENGINE = click.option("--engine", metavar="NAME", help="native, or reference (slow and plain).")
-FUEL = click.option("--fuel", type=click.IntRange(0), metavar="TICKS", help="End the guest after so many ticks.")
+FUEL = click.option(
+    "--fuel", type=click.IntRange(0), metavar="TICKS", help="How many ticks one call of the guest may use."
+)
 CLOCK = click.option("--clock", type=Seconds(), metavar="SECONDS", help="Let time start here and repeat exactly.")
 SEED = click.option("--seed", type=int, metavar="N", help="Let random numbers repeat.")
 
@@ -80,8 +82,22 @@ PROGRAM_OPTIONS = [
     FUEL,
     CLOCK,
     SEED,
-    click.option("--dir", "folders", multiple=True, type=Folder(), metavar="HOST::GUEST", help="Give it a folder."),
-    click.option("--env", "environ", multiple=True, type=Pair("=", "NAME=VALUE"), metavar="NAME=VALUE", help="Set."),
+    click.option(
+        "--dir",
+        "folders",
+        multiple=True,
+        type=Folder(),
+        metavar="HOST::GUEST",
+        help="Give it a folder; no other is in reach.",
+    ),
+    click.option(
+        "--env",
+        "environ",
+        multiple=True,
+        type=Pair("=", "NAME=VALUE"),
+        metavar="NAME=VALUE",
+        help="Set an environment variable.",
+    ),
 ]
 
 
@@ -134,7 +150,7 @@ class GuestCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options under their headings."""
-        params = self.get_params(ctx)
+        params = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         records = {str(param.name): record for param in params if (record := param.get_help_record(ctx)) is not None}
         placed = {name for names in self.sections.values() for name in names}
         groups = {
@@ -145,4 +161,4 @@ class GuestCommand(click.Command):
             rows = [records[name] for name in names if name in records]
             if rows:
                 with formatter.section(heading):
-                    formatter.write_dl(rows)
+                    formatter.write_dl(rows, col_max=34)

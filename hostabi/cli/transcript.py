@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from hostabi.abi.callbacks import CALLBACKS, Answers
@@ -14,6 +14,7 @@ from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import BodyAction, HeadersAction, Status, TrailersAction
 from hostabi.core.transcript import Broke, Called, Entered, Left, Noted, Record
 from hostabi.core.vm import short
+from hostabi.hostcalls.wasi import Errno
 
 _MOST = 100
 """Longest value shown; the rest is counted."""
@@ -32,7 +33,8 @@ class Step:
     inner: list[Step] = field(default_factory=list)
     call: str = ""
     status: str = ""
-    failed: bool = False
+    style: str = "green"
+    times: int = 1
     note: str = ""
 
 
@@ -53,20 +55,20 @@ def steps(records: Iterable[Record]) -> list[Step]:
                 step = stack.pop() if stack else Step(callback=record.callback)
                 step.trap, step.frames, step.fuel = record.message, record.frames, record.fuel
             case Called():
-                into.append(_called(record))
+                _add_call(into, _called(record))
             case Noted():
                 into.append(Step(note=record.message))
     return top
 
 
 def _args(args: Iterable[tuple[str, object]]) -> str:
-    return ", ".join(f"{name}={_value(value)}" for name, value in args)
+    return ", ".join(f"{name}={_value(value, name)}" for name, value in args)
 
 
-def _value(value: object) -> str:
+def _value(value: object, name: str = "") -> str:
     """One value: bytes as text in quotes, enumerations by name, header pairs as a list."""
     if isinstance(value, int) and not isinstance(value, IntEnum) and value == 0xFFFFFFFF:
-        return "max"
+        return "none" if name == "grpc_status" else "max"
     if isinstance(value, tuple):
         pairs = ", ".join(f"{_text(name)}: {_text(text)}" for name, text in value)
         return _cut(f"[{pairs}]", 3 * _MOST)
@@ -94,17 +96,25 @@ def _result(callback: str, result: int | None) -> str:
     return names(result).name if result in list(names) else str(result)
 
 
+def _add_call(into: list[Step], step: Step) -> None:
+    """Add a call, or count it as one more of the same: runtimes ask for the time ten times in a row."""
+    last = into[-1] if into else None
+    if last is not None and last.call and replace(last, times=1) == step:
+        last.times += 1
+    else:
+        into.append(step)
+
+
 def _called(record: Called) -> Step:
-    if not record.is_status:
-        result = "" if record.result is None else str(record.result)
-        return Step(call=record.function, args=_args(record.args), status=result)
-    try:
-        status = Status(record.result or 0).name
-    except ValueError:
-        status = str(record.result)
-    failed = record.result != Status.OK
-    outputs = ", ".join(_value(output) for output in record.outputs) if not failed or record.outputs else ""
-    return Step(call=record.function, args=_args(record.args), status=status, result=outputs, failed=failed)
+    status, style = "", "green"
+    if record.result is not None:
+        kind: type[IntEnum] = Status if record.is_status else Errno
+        known = record.result in list(kind)
+        status = kind(record.result).name if known else str(record.result)
+        if record.result != Status.OK:
+            style = "yellow" if status in ("NOT_FOUND", "EMPTY", "BADF") else "red"
+    outputs = ", ".join(_value(output) for output in record.outputs)
+    return Step(call=record.function, args=_args(record.args), status=status, result=outputs, style=style)
 
 
 # --- layout ----------------------------------------------------------------------------------------------------------
@@ -120,17 +130,17 @@ class Page:
         self.terminal = self.console.is_terminal or width is not None
 
     def line(self, indent: int, *parts: tuple[str, str]) -> None:
-        """A line of (text, style) parts."""
-        from rich.padding import Padding
+        """A line of (text, style) parts; what does not fit goes on two columns further in."""
         from rich.text import Text
 
         text = Text()
         for content, style in parts:
             text.append("".join(c if c.isprintable() else repr(c)[1:-1] for c in content), style)
-        if self.terminal:
-            self.console.print(Padding(text, (0, 0, 0, indent)), overflow="fold")
-        else:
+        if not self.terminal:
             self.console.print(Text(" " * indent) + text, soft_wrap=True)
+            return
+        for i, line in enumerate(text.wrap(self.console, max(20, self.console.width - indent - 2), overflow="fold")):
+            self.console.print(Text(" " * (indent + (2 if i else 0))) + line, soft_wrap=True)
 
     def blank(self) -> None:
         """An empty line."""
@@ -150,10 +160,10 @@ class Page:
         if step.note:
             self.line(indent, ("note: " + step.note, "yellow"))
         elif step.call:
-            style = "red" if step.failed else "green"
-            arrow = [(" -> ", "dim"), (step.status, style)] if step.status else []
+            arrow = [(" -> ", "dim"), (step.status, step.style)] if step.status else []
             result = [(" " + step.result, "")] if step.result else []
-            self.line(indent, (step.call, "cyan"), (f"({step.args})", ""), *arrow, *result)
+            times = [(f"  x {step.times}", "dim")] if step.times > 1 else []
+            self.line(indent, (step.call, "cyan"), (f"({step.args})", ""), *arrow, *result, *times)
         else:
             self._callback(step, indent)
 
