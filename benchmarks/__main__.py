@@ -19,6 +19,8 @@ from benchmarks.workloads import BY_NAME, WORKLOADS
 
 BASE = "wasm3"
 console = Console()
+if not console.is_terminal:
+    console.width = 120  # a file or a log has no width of its own, and 80 cuts the tables
 a_file = click.Path(dir_okay=False, path_type=Path)
 json_option = click.option("--json", "json_path", type=a_file, help="Write all times to this file.")
 
