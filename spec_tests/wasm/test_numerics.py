@@ -358,6 +358,7 @@ def in_python(name: str, *operands: int) -> int | str:
 def in_c(name: str, *operands: int) -> int | str:
     result = _native.ffi.new("uint64_t *")
     trap = _native.lib.tm_numeric(BY_NAME[name].id, operands[0], operands[1] if len(operands) > 1 else 0, result)
+    assert trap >= 0, "no C meaning"
     return list(TRAPS.values())[trap - 1] if trap else result[0]
 
 
@@ -366,8 +367,12 @@ def operands_of(type: str) -> tuple[list[int], st.SearchStrategy[int]]:
     return (EDGES_INT[n], integers(n)) if type[0] == "i" else (EDGES_FLOAT[n], floats(n))
 
 
+#: A reinterpretation is no code in C: the bits stay in their slot.
+HAVE_CODE = sorted(name for name in NUMERICS if "reinterpret" not in name)
+
+
 @pytest.mark.skipif(_native.lib is None, reason="this installation has no C extension")
-@pytest.mark.parametrize("name", sorted(NUMERICS))
+@pytest.mark.parametrize("name", HAVE_CODE)
 def test_c_and_python_agree_bit_for_bit(name):
     edges, strategies = zip(*map(operands_of, BY_NAME[name].params), strict=True)
     for operands in itertools.product(*edges):
