@@ -33,7 +33,8 @@ generate.write(HERE / "generated")
 SOURCES = ["memory.c", "walk.c", "thread.c", "numeric.c", "run.c", "facts.c", "sections.c"]
 FLAGS = [
     "-std=gnu11", "-O2", "-g0", "-fomit-frame-pointer", "-foptimize-sibling-calls", "-fcf-protection=none", "-fno-lto",
-    "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fno-stack-protector", "-fno-plt", "-fno-tree-loop-distribute-patterns",
+    "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fno-stack-protector", "-fno-plt",
+    "-fno-tree-loop-distribute-patterns",
     "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-label", "-Wno-missing-field-initializers",
 ]  # fmt: skip
 if os.uname().machine not in ("x86_64", "AMD64"):

@@ -1,7 +1,8 @@
 """Writes the C that derives from the tables: opcodes, signatures, errors (tables.h) and the handlers (handlers.inc).
 
-One line of meaning becomes a handler per operand kind: S a frame slot, K a constant in the code. Comparisons also become
-branches: forward (F) and to a loop (B, which charges a tick); floats, whose comparisons have no inverse, get negated ones (N).
+One line of meaning becomes a handler per operand kind: S a frame slot, K a constant in the code. Comparisons also
+become branches: forward (F) and to a loop (B, which charges a tick); floats, whose comparisons have no inverse, get
+negated ones (N).
 """
 
 from __future__ import annotations
@@ -99,9 +100,13 @@ def _plain(handlers: Handlers, op: Op) -> None:
             for operand in "SK":
                 size = 4 if operand == "K" else 3
                 test = f"!({text})" if negated else f"({text})"
-                # a branch reads its operands from B and C like the plain form; the offset is word 2, the constant word 3
-                body = f"{_operands(op, 'ip[3]' if operand == 'K' else '', bits)} if ({test}) {{ {'TICK; ' if direction == 'B' else ''}JUMP; }} NEXT({size});"
-                handlers.add(op, f"{negated}{direction}{operand}", f"br_{op.ident}_{negated}{direction}{operand}", size, body)
+                # operands in B and C like the plain form; the offset is word 2, the constant word 3
+                reads = _operands(op, "ip[3]" if operand == "K" else "", bits)
+                tick = "TICK; " if direction == "B" else ""
+                body = f"{reads} if ({test}) {{ {tick}JUMP; }} NEXT({size});"
+                handlers.add(
+                    op, f"{negated}{direction}{operand}", f"br_{op.ident}_{negated}{direction}{operand}", size, body
+                )
 
 
 def _access(handlers: Handlers, op: Op) -> None:
@@ -142,12 +147,16 @@ def _c_signature(op: Op) -> str:
     params = [VALTYPE[t] for t in op.params or ()] if all(t in VALTYPE for t in op.params or ()) else []
     results = [VALTYPE[t] for t in op.results or ()]
     padded = (params + ["0"] * 4)[:4]
-    return f"{len(params)}, {len(results)}, {{{', '.join(padded)}}}, {(results + ['0'])[0]}"
+    return f"{len(params)}, {len(results)}, {{{', '.join(padded)}}}, {[*results, '0'][0]}"
 
 
 def tables_h(handlers: Handlers) -> str:
     """Enumerations and the instruction table as C data."""
-    out = ["/* Written by native/generate.py from the tables in interp/syntax. */", "#ifndef TAMIS_TABLES_H", "#define TAMIS_TABLES_H"]
+    out = [
+        "/* Written by native/generate.py from the tables in interp/syntax. */",
+        "#ifndef TAMIS_TABLES_H",
+        "#define TAMIS_TABLES_H",
+    ]
 
     def enum(prefix: str, names: object) -> None:
         out.append("enum { " + ", ".join(f"{prefix}{name}" for name in names) + f", {prefix}COUNT }};")  # type: ignore[attr-defined]
@@ -172,7 +181,17 @@ def _immediate(op: Op) -> str:
         return "memarg_lane"
     if not op.immediates:
         return "none"
-    if len(op.immediates) == 1 and op.immediates[0] in ("memarg", "lane", "lanes16", "v128", "mem", "i32", "i64", "f32", "f64"):
+    if len(op.immediates) == 1 and op.immediates[0] in (
+        "memarg",
+        "lane",
+        "lanes16",
+        "v128",
+        "mem",
+        "i32",
+        "i64",
+        "f32",
+        "f64",
+    ):
         return op.immediates[0]
     return "other"
 
@@ -190,19 +209,26 @@ def ops_inc(handlers: Handlers) -> str:
         commutes = int(_class(op) == "BINARY" and tail in m.COMMUTATIVE)
         variants = handlers.variants.get(op.name, {})
         row = ", ".join(str(variants.get(kind, 0)) for kind in VARIANTS)
+        width = op.width.bit_length() - 1 if op.width else 0
         out.append(
-            f"  {{CLS_{_class(op)}, IMM_{_immediate(op)}, FEATURE_{op.feature.name}, {op.width.bit_length() - 1 if op.width else 0},"
-            f" {op.lanes}, {commutes}, {_c_signature(op)}, {inverse}, {swapped}, {{{row}}}}}, /* {op.name} */"
+            f"  {{CLS_{_class(op)}, IMM_{_immediate(op)}, FEATURE_{op.feature.name}, {width}, {op.lanes},"
+            f" {commutes}, {_c_signature(op)}, {inverse}, {swapped}, {{{row}}}}}, /* {op.name} */"
         )
     out.append("};")
     plain = {op.code: op for op in OPS if not op.prefix}
-    out.append("static const uint16_t tm_by_byte[256] = {" + ", ".join(str(plain[b].id + 1) if b in plain else "0" for b in range(256)) + "};")
+    out.append(
+        "static const uint16_t tm_by_byte[256] = {"
+        + ", ".join(str(plain[b].id + 1) if b in plain else "0" for b in range(256))
+        + "};"
+    )
     for prefix in sorted({op.prefix for op in OPS if op.prefix}):
         rows = {op.code: op for op in OPS if op.prefix == prefix}
         top = max(rows) + 1
         out.append(f"enum {{ PREFIX_{prefix:02X}_COUNT = {top} }};")
         out.append(
-            f"static const uint16_t tm_by_{prefix:02X}[{top}] = {{" + ", ".join(str(rows[c].id + 1) if c in rows else "0" for c in range(top)) + "};"
+            f"static const uint16_t tm_by_{prefix:02X}[{top}] = {{"
+            + ", ".join(str(rows[c].id + 1) if c in rows else "0" for c in range(top))
+            + "};"
         )
     return "\n".join(out) + "\n"
 
@@ -233,7 +259,10 @@ def numeric_inc() -> str:
             types = [{"f32": "i32", "f64": "i64"}[t] for t in types]
             result = {"f32": "i32", "f64": "i64"}[result]
         reads = " ".join(f"{CTYPE[t]} {v} = K_{t}({v}_);" for v, t in zip("ab", types, strict=False))
-        out.append(f"case OP_{op.ident}: {{ {reads} uint64_t r_[1], *sp = r_; W_{result}(0, {text}); *result = r_[0]; return 0; }}")
+        out.append(
+            f"case OP_{op.ident}: {{ {reads} uint64_t r_[1], *sp = r_;"
+            f" W_{result}(0, {text}); *result = r_[0]; return 0; }}"
+        )
     return "\n".join(out) + "\n"
 
 

@@ -41,7 +41,16 @@ _FLOAT_COMPARE = {"eq": "a == b", "ne": "a != b", "lt": "a < b", "gt": "a > b", 
 #: What is tested the other way round, and with the operands changed; only integers have exact inverses.
 INVERSE = {"eq": "ne", "lt_s": "ge_s", "lt_u": "ge_u", "gt_s": "le_s", "gt_u": "le_u"}
 INVERSE |= {v: k for k, v in INVERSE.items()}
-SWAPPED = {"eq": "eq", "ne": "ne", "lt_s": "gt_s", "lt_u": "gt_u", "le_s": "ge_s", "le_u": "ge_u", "lt": "gt", "le": "ge"}
+SWAPPED = {
+    "eq": "eq",
+    "ne": "ne",
+    "lt_s": "gt_s",
+    "lt_u": "gt_u",
+    "le_s": "ge_s",
+    "le_u": "ge_u",
+    "lt": "gt",
+    "le": "ge",
+}
 SWAPPED |= {v: k for k, v in SWAPPED.items()}
 COMMUTATIVE = {"add", "mul", "and", "or", "xor"}
 
@@ -49,7 +58,12 @@ COMMUTATIVE = {"add", "mul", "and", "or", "xor"}
 def _integers() -> dict[str, str]:
     rows = {}
     for t, bits in (("i32", 32), ("i64", 64)):
-        fill = {"$U": f"uint{bits}_t", "$S": f"int{bits}_t", "$M": str(bits - 1), "$LEAST": f"((uint{bits}_t)1 << {bits - 1})"}
+        fill = {
+            "$U": f"uint{bits}_t",
+            "$S": f"int{bits}_t",
+            "$M": str(bits - 1),
+            "$LEAST": f"((uint{bits}_t)1 << {bits - 1})",
+        }
         for name, text in {**_INT_BINARY, **_INT_COMPARE}.items():
             for key, value in fill.items():
                 text = text.replace(key, value)
@@ -107,15 +121,27 @@ RENAMES = ("i32.reinterpret_f32", "i64.reinterpret_f64", "f32.reinterpret_i32", 
 
 #: How a memory access reads or writes: C type in memory, C type of the value, Wasm type of the cell.
 ACCESS: dict[str, tuple[str, str]] = {
-    "i32.load": ("uint32_t", "uint32_t"), "i64.load": ("uint64_t", "uint64_t"),
-    "f32.load": ("uint32_t", "uint32_t"), "f64.load": ("uint64_t", "uint64_t"),
-    "i32.load8_s": ("int8_t", "uint32_t"), "i32.load8_u": ("uint8_t", "uint32_t"),
-    "i32.load16_s": ("int16_t", "uint32_t"), "i32.load16_u": ("uint16_t", "uint32_t"),
-    "i64.load8_s": ("int8_t", "uint64_t"), "i64.load8_u": ("uint8_t", "uint64_t"),
-    "i64.load16_s": ("int16_t", "uint64_t"), "i64.load16_u": ("uint16_t", "uint64_t"),
-    "i64.load32_s": ("int32_t", "uint64_t"), "i64.load32_u": ("uint32_t", "uint64_t"),
-    "i32.store": ("uint32_t", "uint32_t"), "i64.store": ("uint64_t", "uint64_t"),
-    "f32.store": ("uint32_t", "uint32_t"), "f64.store": ("uint64_t", "uint64_t"),
-    "i32.store8": ("uint8_t", "uint32_t"), "i32.store16": ("uint16_t", "uint32_t"),
-    "i64.store8": ("uint8_t", "uint64_t"), "i64.store16": ("uint16_t", "uint64_t"), "i64.store32": ("uint32_t", "uint64_t"),
+    "i32.load": ("uint32_t", "uint32_t"),
+    "i64.load": ("uint64_t", "uint64_t"),
+    "f32.load": ("uint32_t", "uint32_t"),
+    "f64.load": ("uint64_t", "uint64_t"),
+    "i32.load8_s": ("int8_t", "uint32_t"),
+    "i32.load8_u": ("uint8_t", "uint32_t"),
+    "i32.load16_s": ("int16_t", "uint32_t"),
+    "i32.load16_u": ("uint16_t", "uint32_t"),
+    "i64.load8_s": ("int8_t", "uint64_t"),
+    "i64.load8_u": ("uint8_t", "uint64_t"),
+    "i64.load16_s": ("int16_t", "uint64_t"),
+    "i64.load16_u": ("uint16_t", "uint64_t"),
+    "i64.load32_s": ("int32_t", "uint64_t"),
+    "i64.load32_u": ("uint32_t", "uint64_t"),
+    "i32.store": ("uint32_t", "uint32_t"),
+    "i64.store": ("uint64_t", "uint64_t"),
+    "f32.store": ("uint32_t", "uint32_t"),
+    "f64.store": ("uint64_t", "uint64_t"),
+    "i32.store8": ("uint8_t", "uint32_t"),
+    "i32.store16": ("uint16_t", "uint32_t"),
+    "i64.store8": ("uint8_t", "uint64_t"),
+    "i64.store16": ("uint16_t", "uint64_t"),
+    "i64.store32": ("uint32_t", "uint64_t"),
 }

@@ -27,8 +27,8 @@ _TYPED = ("type_mismatch",)
 #: What the C validator has rules for; a module that uses more is checked in Python.
 RULES = frozenset(
     {
-        Feature.MVP, Feature.MUTABLE_GLOBALS, Feature.SIGN_EXTENSION, Feature.SATURATING_FLOAT_TO_INT, Feature.MULTI_VALUE,
-        Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
+        Feature.MVP, Feature.MUTABLE_GLOBALS, Feature.SIGN_EXTENSION, Feature.SATURATING_FLOAT_TO_INT,
+        Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
     }
 )  # fmt: skip
 
@@ -53,7 +53,9 @@ class NativeCode:
     `code` is the `tm_code *`; the arrays it points into live as long as this object.
     """
 
-    def __init__(self, module: Module, refs: Iterable[int], type_ids: Sequence[int], features: int, limits: VmLimits) -> None:
+    def __init__(
+        self, module: Module, refs: Iterable[int], type_ids: Sequence[int], features: int, limits: VmLimits
+    ) -> None:
         ffi, lib = _native.ffi, _native.lib
         self._arrays: list[Any] = []
         env = self.env = ffi.new("tm_env *")
