@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -38,6 +38,13 @@ class TrapError(CommandError):
 
     def __init__(self, message: str, lines: tuple[str, ...] = ()) -> None:
         super().__init__(message, lines, TRAPPED)
+
+
+def cut_frames(frames: Sequence[str], first: int = 20, last: int = 5) -> list[str]:
+    """The ends of a backtrace, with a count for what is left out: endless recursion has thousands of frames."""
+    if len(frames) <= first + last + 1:
+        return list(frames)
+    return [*frames[:first], f"... {len(frames) - first - last} more frames ...", *frames[-last:]]
 
 
 def printable(text: str) -> str:

@@ -16,7 +16,7 @@ import interp
 from hostabi.abi.enums import LogLevel
 from hostabi.adapters.message import Answer, Exchange, Exchanger, Request
 from hostabi.adapters.report import exchange_data
-from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain
+from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain, cut_frames
 from hostabi.cli.sources import named, read
 from hostabi.cli.transcript import Page, steps
 from hostabi.core.clock import seed_bytes
@@ -45,7 +45,7 @@ def run_filter(ctx: click.Context, path: str, valid: interp.ValidModule, options
     else:
         show(path, exchange, Page(), run)
     if exchange.trap is not None:
-        complain(f"{path}: {exchange.trap.message}", *(f"  {frame}" for frame in exchange.trap.backtrace))
+        complain(f"{path}: {exchange.trap.message}", *(f"  {frame}" for frame in cut_frames(exchange.trap.backtrace)))
         ctx.exit(TRAPPED if run.trapped else FAILURE)
 
 
@@ -158,7 +158,7 @@ def show(path: str, exchange: Exchange, page: Page, run: Run) -> None:
         for log in exchange.logs:
             lines = log.message.decode("utf-8", "backslashreplace").split("\n")
             page.line(2, (f"{log.level.name.lower():<9}", _LEVEL_STYLES.get(log.level, "")), (lines[0], ""))
-            for line in lines[1:]:
+            for line in cut_frames(lines[1:], 40, 20):
                 page.line(11, (line, ""))
     page.blank()
     page.line(0, (f"{exchange.fuel} ticks of fuel", "dim"))

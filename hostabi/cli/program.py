@@ -14,7 +14,7 @@ import interp
 from hostabi.abi.hostcall import Import, ProcExit
 from hostabi.abi.marshal import GuestMemoryError, check_range
 from hostabi.adapters import wasi_program
-from hostabi.cli.errors import CommandError, TrapError
+from hostabi.cli.errors import CommandError, TrapError, cut_frames
 from hostabi.cli.sources import named
 from interp.tools.notation import func_type, parse_value, print_value
 
@@ -107,9 +107,8 @@ def guest_errors(path: str) -> Iterator[None]:
             try:
                 yield
             except (interp.Trap, interp.FuelExhausted) as trap:
-                raise TrapError(
-                    f"{path}: {trap.message}", tuple(f"  {f}" for f in interp.backtrace_lines(trap))
-                ) from trap
+                frames = cut_frames(interp.backtrace_lines(trap))
+                raise TrapError(f"{path}: {trap.message}", tuple(f"  {frame}" for frame in frames)) from trap
     except ProcExit as exit:
         raise click.exceptions.Exit(exit.code & 0xFF) from exit
 

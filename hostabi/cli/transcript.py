@@ -12,6 +12,7 @@ from enum import IntEnum
 from hostabi.abi.callbacks import CALLBACKS, Answers
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import BodyAction, HeadersAction, Status, TrailersAction
+from hostabi.cli.errors import cut_frames
 from hostabi.core.transcript import Broke, Called, Entered, Left, Noted, Record
 from hostabi.core.vm import short
 from hostabi.hostcalls.wasi import Errno
@@ -73,7 +74,7 @@ def _value(value: object, name: str = "") -> str:
         pairs = ", ".join(f"{_text(name)}: {_text(text)}" for name, text in value)
         return _cut(f"[{pairs}]", 3 * _MOST)
     if isinstance(value, bytes):
-        return _cut(repr(_text(value)), _MOST)
+        return f"'{_cut(_text(value), _MOST)}'"
     return short(value, _MOST)
 
 
@@ -169,7 +170,7 @@ class Page:
 
     def _callback(self, step: Step, indent: int) -> None:
         head = [(step.callback, "bold blue"), (f"({step.args})", "")]
-        spent = (f"  {step.fuel} ticks", "dim")
+        spent = (f"  {step.fuel} tick{'s' * (step.fuel != 1)}", "dim")
         if step.trap:
             self.line(indent, *head, (" trapped", "bold red"), spent)
         else:
@@ -178,7 +179,7 @@ class Page:
         self.steps(step.inner, indent + 4)
         if step.trap:
             self.line(indent + 4, ("trap: ", "bold red"), (step.trap, "red"))
-            for frame in step.frames:
+            for frame in cut_frames(step.frames):
                 self.line(indent + 6, (frame, "red"))
 
     def message(self, pairs: HeaderPairs, body: bytes, trailers: HeaderPairs, before: HeaderPairs) -> None:
