@@ -61,8 +61,9 @@ def validate(
 ) -> ValidModule:
     """Check a module: its own rules first, then its bodies in order.
 
-    `bodies` chooses who checks those. A module from text that goes to the C validator is encoded first, and the result
-    holds that module. Raises InvalidError, MalformedError (bodies are not read before), LimitError, UnsupportedError.
+    `bodies` chooses who checks those; what the C validator has no rules for is checked in Python. A module from text
+    that goes to the C validator is encoded first, and the result holds that module. Raises InvalidError, MalformedError
+    (bodies are not read before), LimitError, UnsupportedError.
     """
     enabled = (DEFAULT_FEATURES if features is None else features) & VALIDATED
     bound = DEFAULT_LIMITS if limits is None else limits
@@ -73,15 +74,22 @@ def validate(
         module = decode(encode(module), features=enabled, limits=bound)
     used = module_features(module)
     _require(used, enabled)
+    if native is not None and not native.can_check(module, used):
+        native = None
     context = make_context(module, enabled, bound)
     used |= check_module(module, context)
     type_ids, groups = canonical(module.rec_types)
     handle: Any = None
-    cells: Sequence[int]
+    cells: Sequence[int] | None = None
     if native is not None:
-        handle, cells, mask = native.validate_bodies(module, context.refs, type_ids, enabled, bound)
-        used |= from_mask(mask)
-    else:
+        try:
+            handle, cells, mask = native.validate_bodies(module, context.refs, type_ids, enabled, bound)
+            used |= from_mask(mask)
+        except UnsupportedError as error:
+            if Feature(error.feature) not in enabled:
+                raise
+            # The C validator has no rules for it, but there are some here.
+    if cells is None:
         gate = Gate(enabled)
         cells = array("I", (_check_body(module, context, gate, index) for index in range(len(module.funcs))))
         used |= gate.used
