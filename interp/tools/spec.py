@@ -225,8 +225,8 @@ class _Runner:
                 self._act(action)
             case c.AssertReturn(_, action, patterns):
                 self._assert_return(action, patterns)
-            case c.AssertTrap(_, action, message):
-                self._assert_trap(action, message)
+            case c.AssertTrap(_, what, message):
+                self._assert_trap(what, message)
             case c.AssertExhaustion(_, action, message):
                 _expect(Exhaustion, message, lambda: self._act(action))
             case c.AssertException(_, action):
