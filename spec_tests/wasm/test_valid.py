@@ -124,7 +124,7 @@ INVALID = """
     return i32.const 0 i64.const 0 i32.add drop                 | type_mismatch             | i32.add
     br 0 drop drop br_if 0                                      | -                         | -
     block (result i32) unreachable end i64.eqz drop             | type_mismatch             | i64.eqz
-    unreachable block (param i32 i64) (result i64) end i64.eqz br 0 | -                     | -
+    unreachable block (param i32 i64) (result i32 i64) end i64.eqz br 0 | -                     | -
     loop (param i32) br 0 end                                   | type_mismatch             | loop
     i32.const 0 loop (param i32) (result i32) br 0 end drop     | -                         | -
     i32.const 1 if unreachable else i32.const 0 drop end        | -                         | -
