@@ -206,14 +206,20 @@ def wrap_value(store: runtime.Store, type: ValType, bits: int) -> Any:
     return Function(value) if isinstance(value, (FuncInst, HostFunc)) else value
 
 
-class Exports(Mapping[str, Any]):
-    """The exports by name: `exports["name"]`, and `exports.name` where the name is an identifier."""
+class Exports:
+    """The exports by name: `exports["name"]`, and `exports.name` where the name is an identifier.
+
+    Iterating gives the names. There are no methods, so that no export's name is taken.
+    """
 
     def __init__(self, inst: ModuleInst) -> None:
         self._wrapped = {name: wrap(extern, name) for name, extern in inst.exports.items()}
 
     def __getitem__(self, name: str) -> Any:
         return self._wrapped[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._wrapped
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -250,8 +256,9 @@ class Instance:
         return f"<Instance with {self.exports!r}>"
 
 
-#: What `load` takes for imports: names to callables, wrapped or raw externs, numbers (for globals), or an Instance.
-Imports = Mapping[str, "Mapping[str, Any] | Instance"]
+#: What `load` takes for imports: names to callables, wrapped or raw externs and numbers (for globals); or the exports
+#: of an instance, or the instance.
+Imports = Mapping[str, "Mapping[str, Any] | Exports | Instance"]
 
 
 def load(
@@ -271,12 +278,17 @@ def load(
     module = read_module(_contents(source), limits=limits)
     valid = validate(module, limits=limits)
     given = {
-        name: {n: e.raw for n, e in names.exports.items()} if isinstance(names, Instance) else names
-        for name, names in (imports or {}).items()
+        name: names.raw.exports if isinstance(names, Instance) else names for name, names in (imports or {}).items()
     }
     store = _shared_store(given, engine) or Store(engine, limits)
     externs = [_extern(store, module, want, given) for want in module.imports]
     return Instance(driver.instantiate(store, valid, externs))
+
+
+def _names(names: Mapping[str, Any] | Exports | Instance) -> Mapping[str, Any]:
+    if isinstance(names, Instance):
+        return names.raw.exports
+    return {name: names[name] for name in names}
 
 
 def _contents(source: str | os.PathLike[str] | bytes) -> bytes | str:
