@@ -277,9 +277,7 @@ def load(
     """
     module = read_module(_contents(source), limits=limits)
     valid = validate(module, limits=limits)
-    given = {
-        name: names.raw.exports if isinstance(names, Instance) else names for name, names in (imports or {}).items()
-    }
+    given = {name: _names(names) for name, names in (imports or {}).items()}
     store = _shared_store(given, engine) or Store(engine, limits)
     externs = [_extern(store, module, want, given) for want in module.imports]
     return Instance(driver.instantiate(store, valid, externs))
