@@ -47,7 +47,8 @@ SOURCES = ["memory.c", "walk.c", "thread.c", "numeric.c", "run.c", "facts.c", "s
 FLAGS = [
     "-std=gnu11", "-O2", "-g0", "-fomit-frame-pointer", "-foptimize-sibling-calls", "-fcf-protection=none", "-fno-lto",
     "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fno-stack-protector", "-fno-plt",
-    "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-label", "-Wno-missing-field-initializers",
+    "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-label",
+    "-Wno-missing-field-initializers",
 ]  # fmt: skip
 COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
 if "clang" not in said_by(COMPILER):
