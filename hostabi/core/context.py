@@ -106,6 +106,7 @@ class VmState:
         upstreams: frozenset[str] | None = None,
         foreign: dict[bytes, ForeignFunction] | None = None,
         log_level: LogLevel = LogLevel.INFO,
+        records: list[Record] | None = None,
     ) -> None:
         self.key = key
         self.vm_id = vm_id
@@ -127,7 +128,7 @@ class VmState:
         self.commands: list[Command] = []
         self.deferred: deque[Callable[[], None]] = deque()
         self.deferred_in_event = 0
-        self.records: list[Record] = []
+        self.records: list[Record] = records if records is not None else []
         self.recording = True
         self.calls: dict[int, RootContext] = {}
         self.metrics: dict[int, MetricCell] = {}

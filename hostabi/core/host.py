@@ -17,6 +17,7 @@ from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, Source, WasmGue
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter, PythonGuest
 from hostabi.core.shared import Shared
+from hostabi.core.transcript import Record
 from hostabi.core.vm import Guest, GuestTrap, Vm
 
 
@@ -61,6 +62,8 @@ class Host:
         self.upstreams = upstreams
         self.foreign = {name.encode(): function for name, function in (foreign or {}).items()}
         self.shared = Shared(self.limits)
+        self.transcript: list[Record] = []
+        """Every crossing of every VM, in order; whoever reads it may empty it."""
         self.vms: dict[str, Vm] = {}
         self.plugins: dict[str, Plugin] = {}
         self.chains: list[Chain] = []
@@ -125,6 +128,7 @@ class Host:
             upstreams=self.upstreams,
             foreign=self.foreign,
             log_level=config.log_level,
+            records=self.transcript,
         )
         state.abi = abi
         vm = Vm(state)
