@@ -88,7 +88,9 @@ if __name__ == "__main__":
     (work / "interp").mkdir(exist_ok=True)
     os.chdir(work)
     built = Path(ffibuilder.compile(tmpdir=".", target="_tamis.*", verbose="-v" in sys.argv))
-    # by a rename: a process that has the old one mapped goes on with it
-    fresh = ROOT / "interp" / (built.name + ".new")
+    # By a rename: a process that has the old one mapped goes on with it. The name is the one that an editable install
+    # gives it: Python prefers that to a plain `_tamis.so`.
+    target = ROOT / "interp" / f"_tamis{sysconfig.get_config_var('EXT_SUFFIX')}"
+    fresh = target.with_name(target.name + ".new")
     fresh.write_bytes(built.read_bytes())
-    fresh.replace(ROOT / "interp" / built.name)
+    fresh.replace(target)
