@@ -38,6 +38,9 @@ def trace(module: str, invoke: str | None, limit: int, args: tuple[str, ...], **
         store.monitor = tracer
         try:
             results = interp.invoke_bits(store, func, bits)
+        except interp.Trap:
+            tracer.unfinished()
+            raise
         except LimitReached:
             _write(f"... stopped after {tracer.count} instructions (--limit)")
             return
