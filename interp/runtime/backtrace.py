@@ -10,7 +10,6 @@ from interp.syntax.errors import FuelExhausted, Interrupted, Trap
 
 from .engine import FrameInfo
 
-
 #: Of a longer backtrace the innermost frames and the outermost are shown.
 INNERMOST, OUTERMOST = 40, 20
 
