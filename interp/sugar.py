@@ -9,6 +9,7 @@ from typing import Any, SupportsIndex, overload
 
 from interp.exec import driver
 from interp.runtime import store as runtime
+from interp.runtime.buffer import has_buffer
 from interp.runtime.instance import ModuleInst
 from interp.runtime.matching import import_type
 from interp.runtime.memory import Bytes, MemInst
@@ -56,10 +57,12 @@ class Function:
         return f"<Function {self.name} {self.raw.type}>"
 
 
+@has_buffer
 class Memory:
-    """A memory. `memory[a:b]` reads and writes bytes, `memory[a]` one; `array` and `view` share them without a copy.
+    """A memory. `memory[a:b]` reads and writes bytes, `memory[a]` one, and it has the buffer protocol.
 
-    Both are valid until the next call of the guest: ask again. Raises IndexError outside of the memory.
+    `array`, `view` and a buffer share the bytes without a copy and are valid until the next call of the guest: ask
+    again. Raises IndexError outside of the memory.
     """
 
     __slots__ = ("raw",)

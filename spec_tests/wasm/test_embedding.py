@@ -210,6 +210,24 @@ def test_memories(inst):
         memory.grow(-1)
 
 
+def test_memories_have_the_buffer_protocol(inst):
+    memory = inst.exports.memory
+    memory[0:4] = b"abcd"
+    with memoryview(memory) as view:
+        assert (view.format, view.nbytes, view.readonly, bytes(view[:4])) == ("B", 65536, False, b"abcd")
+        view[1] = ord("x")
+    assert memory[:4] == b"axcd"
+    assert struct.unpack_from("<I", memory, 0)[0] == int.from_bytes(b"axcd", "little")
+    assert bytes(memory)[:4] == b"axcd"
+    array = np.frombuffer(memory, np.uint8)
+    memory.grow(1)
+    assert memoryview(memory).nbytes == 131072  # the new size
+    assert bytes(array[:4]) == b"axcd"  # what was taken before stays readable
+    del memory, inst
+    gc.collect()
+    assert array.sum() == sum(b"axcd")
+
+
 def test_tables(inst):
     table = inst.exports.table
     assert len(table) == 3
