@@ -253,7 +253,15 @@ def test_limits_have_names() -> None:
         with pytest.raises(LimitError) as caught:
             decode(data, limits=VmLimits(**{limit: 0}))
         assert caught.value.limit == limit
-    for limit in ("data_segments", "module_bytes", "name_bytes", "params", "results", "table_entries"):
+    for limit in (
+        "constant_instructions",
+        "data_segments",
+        "module_bytes",
+        "name_bytes",
+        "params",
+        "results",
+        "table_entries",
+    ):
         with pytest.raises(LimitError) as caught:
             decode(data, limits=VmLimits(**{limit: 0}))
         assert caught.value.limit == limit
