@@ -95,6 +95,16 @@ def test_metadata(engine: str) -> None:
     assert callbacks(host.exchanger.take().transcript) == ["on_request_metadata(2, 3)"]
 
 
+def test_a_plugin_that_answers_passes_nothing_on(engine: str) -> None:
+    """The result of the callback is forced to a stop, whatever the filter returned."""
+    reply = expression("proxy_send_local_response", [403, 0, 0, 0, 0, 0, 0, 0xFFFFFFFF])
+    host = FilterHost(
+        small_filter({"proxy_on_request_headers": callback("proxy_on_request_headers", reply)}), engine=engine
+    )
+    commands = host.plugins[0].handle(RequestHeaders(5, HEADERS, True))
+    assert [type(c).__name__ for c in commands] == ["SendLocalReply"]
+
+
 # --- contexts
 
 
