@@ -81,7 +81,10 @@ class Memory:
         return self.raw.view
 
     def __buffer__(self, flags: int, /) -> memoryview:
-        return self.raw.view
+        return memoryview(self.raw.view)
+
+    def __release_buffer__(self, view: memoryview, /) -> None:
+        view.release()
 
     @property
     def pages(self) -> int:

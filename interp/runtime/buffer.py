@@ -43,8 +43,13 @@ def _fill_slot(cls: type) -> None:
             ctypes.c_void_p.from_address(buffer + ctypes.sizeof(ctypes.c_void_p)).value = None  # the view's owner
             return -1
 
-    slot = signature(getbuffer)
-    _slots.append(slot)
+    def releasebuffer(self: Any, buffer: int) -> None:
+        """The view belongs to the object given, which releases it; the slot itself tells numpy to hold a view."""
+
+    slots = (signature(getbuffer), ctypes.PYFUNCTYPE(None, ctypes.py_object, ctypes.c_void_p)(releasebuffer))
+    _slots.extend(slots)
     procs = ctypes.c_void_p.from_address(id(cls) + _AS_BUFFER)
     if procs.value:  # a class made by Python always has the table of its slots
-        ctypes.c_void_p.from_address(procs.value).value = ctypes.cast(slot, ctypes.c_void_p).value
+        for n, slot in enumerate(slots):
+            place = ctypes.c_void_p.from_address(procs.value + n * ctypes.sizeof(ctypes.c_void_p))
+            place.value = ctypes.cast(slot, ctypes.c_void_p).value

@@ -210,7 +210,10 @@ def test_memories(inst):
         memory.grow(-1)
 
 
-def test_memories_have_the_buffer_protocol(inst):
+@pytest.mark.parametrize("mode", ["reserved", "moving"])
+def test_memories_have_the_buffer_protocol(engine, mode, monkeypatch):
+    monkeypatch.setenv("TAMIS_MEMORY", mode)
+    inst = interp.load(ALL, engine=engine)
     memory = inst.exports.memory
     memory[0:4] = b"abcd"
     with memoryview(memory) as view:
