@@ -293,7 +293,8 @@ def read_locals(
         if total > 0xFFFFFFFF:
             raise body_error("too_many_locals", at)
         value, pos = read_val_type(data, pos, end, gate)
-        runs.append((number, value))
+        if number and total <= limits.locals:
+            runs.append((number, value))
     if total > limits.locals:
         raise body_error("locals_limit", offset, total)
     return runs, pos

@@ -375,6 +375,16 @@ def test_a_huge_frame_is_a_limit_of_every_validator(bodies: Any) -> None:
     assert caught.value.limit == "frame_cells"
 
 
+def test_many_locals_keep_their_types(bodies: Any) -> None:
+    head = "(param f32) (local " + "i32 " * 600 + "i64 " * 600 + "f64)"
+    good = "local.get 0 f32.neg drop local.get 1 i32.eqz drop local.get 600 i32.eqz drop local.get 601 i64.eqz drop"
+    good += " local.get 1200 i64.eqz drop local.get 1201 f64.neg drop"
+    assert list(validate(module_of(good, head), bodies=bodies).frame_cells) == [1203]
+    for bad in ("local.get 600 i64.eqz drop", "local.get 601 i32.eqz drop", "local.get 1202 drop"):
+        with pytest.raises(InvalidError):
+            validate(module_of(bad, head), bodies=bodies)
+
+
 def test_a_module_from_text_needs_no_bytes() -> None:
     module = interp.parse(f"(module {CONTEXT} (func (param i32) (result i32) local.get 0 call $import))")
     valid = validate(module, bodies="python")
