@@ -69,6 +69,20 @@ def test_ctrl_c_ends_a_suite(tmp_path: Path, engine: str) -> None:
     assert (out, err) == (b"", b"")
 
 
+def test_a_process_without_streams() -> None:
+    """A daemon may start us with its standard streams closed."""
+    for args in (("--help",), ("run", PROGRAMS / "echo.wasm"), ("dis", PROGRAMS / "abort.wasm"), ("demo",)):
+        command = [sys.executable, "-m", "hostabi", *map(str, args)]
+        closed = subprocess.run(["sh", "-c", '"$@" <&- >&-', "sh", *command], stderr=subprocess.PIPE, check=False)
+        assert (closed.returncode, closed.stderr.replace(b"done\n", b"")) == (0, b""), args
+
+
+def test_files_without_end_are_refused() -> None:
+    ran = shell("validate", "/dev/zero")
+    assert ran.code == 1
+    assert ran.err.startswith("tamis: /dev/zero: more than ")
+
+
 def test_exit_codes() -> None:
     assert shell("--help").code == 0
     assert shell("run", "--frobnicate").code == 2

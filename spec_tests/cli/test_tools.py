@@ -35,14 +35,14 @@ def test_validate_goes_on_after_a_bad_file(tamis: Tamis, fib: Path, tmp_path: Pa
     bad.write_bytes(b"\0asm\1\0\0\0\1\x85\x80\x80\x80\0\1\x60\0\0")
     text.write_text("(module\n  (func (result i32)\n    (i32.cons 1)))")
     wrong = tmp_path / "wrong.wat"
-    wrong.write_text("(module (func (result i32)))")
+    wrong.write_text("(module\n  (func (result i32)\n    (i32.eqz\n      (i64.const 1))))")
     ran = tamis("validate", bad, fib, text, wrong, PROGRAMS / "echo.wasm")
     assert ran.code == 1
     assert ran.lines == [f"{fib}: valid", f"{PROGRAMS / 'echo.wasm'}: valid"]
     malformed, unknown, invalid = ran.err.splitlines()
     assert re.fullmatch(rf"tamis: {bad}: .* \(at offset 0x[0-9a-f]+\)", malformed)
     assert unknown.startswith(f"tamis: {text}:3:")
-    assert invalid.startswith(f"tamis: {wrong}: type mismatch")
+    assert invalid.startswith(f"tamis: {wrong}:3:12: type mismatch")
 
 
 def test_validate_quietly(tamis: Tamis, fib: Path) -> None:
