@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import resources
 
 from interp import _native
 from interp.exec.engines import available
@@ -15,6 +16,17 @@ def build_info() -> dict[str, str]:
         from interp.exec import native  # it needs the extension
 
         return info | native.build_info()
-    hidden = os.environ.get("TAMIS_NO_NATIVE")
-    reason = "TAMIS_NO_NATIVE is set" if hidden else "the C extension was not built: no C compiler when installing"
+    if os.environ.get("TAMIS_NO_NATIVE"):
+        reason = "TAMIS_NO_NATIVE is set"
+    else:
+        reason = _why_unbuilt()
     return info | {"dispatch": f"none, {reason}", "compiler": "none"}
+
+
+def _why_unbuilt() -> str:
+    """What the build noted when it went on without the extension."""
+    try:
+        note = resources.files("interp").joinpath("_unbuilt.txt").read_text()
+    except OSError:
+        return "the C extension was not built"
+    return note.partition(": ")[2].partition("\n")[0]
