@@ -225,6 +225,11 @@ def test_frame_cells(code: str, bodies: Any) -> None:
     assert list(validate(module_of(code, "(param i64 v128)"), bodies=bodies).frame_cells) == [CELLS[code] + 3]
 
 
+def test_dead_results_take_no_cells(bodies: Any) -> None:
+    assert list(validate(module_of("unreachable", "(result i32 i32)"), bodies=bodies).frame_cells) == [0]
+    assert list(validate(module_of("i32.const 1 i32.const 2", "(result i32 i32)"), bodies=bodies).frame_cells) == [2]
+
+
 MODULES = {
     '(func (export "a")) (func (export "a"))': "duplicate export name",
     '(export "a" (func 0))': "unknown function 0",
