@@ -57,7 +57,13 @@ class FilterHost:
         abi: AbiVersion = AbiVersion.V0_2_1,
     ) -> None:
         self.host = Host(
-            engine=engine, profile=profile, limits=limits, seed=seed, upstreams=upstreams, foreign=foreign
+            engine=engine,
+            profile=profile,
+            limits=limits,
+            seed=seed,
+            upstreams=upstreams,
+            foreign=foreign,
+            record=True,
         )
         now = int(clock) * 1_000_000_000 + round((clock - int(clock)) * 1_000_000_000)
         plugin_config = PluginConfig(

@@ -77,7 +77,7 @@ def test_the_limit_of_shared_data(engine: str) -> None:
 
 @pytest.mark.parametrize(("other", "status"), [("a", Status.OK), ("b", Status.NOT_FOUND)])
 def test_two_vms_share_by_vm_id(engine: str, other: str, status: Status) -> None:
-    host = Host(engine=engine)
+    host = Host(engine=engine, record=True)
     writer = small_filter({"proxy_on_configure": callback("proxy_on_configure", put())}, data=TEXT)
     read = expression("proxy_get_shared_data", [*KEY])
     reader = small_filter({"proxy_on_configure": callback("proxy_on_configure", read)}, data=TEXT)
@@ -137,7 +137,7 @@ def test_the_registrant_is_woken_after_the_call(engine: str) -> None:
 
 
 def test_the_wake_up_crosses_vms(engine: str) -> None:
-    host = Host(engine=engine)
+    host = Host(engine=engine, record=True)
     take = expression("proxy_dequeue_shared_queue", [1])
     registrant = small_filter(
         {

@@ -125,7 +125,7 @@ class Scene:
         **switches: Any,
     ) -> None:
         chosen = replace(PROFILES[profile], **switches)
-        self.host = Host(engine=engine, limits=Limits(body_buffer=limit), profile=chosen)
+        self.host = Host(engine=engine, limits=Limits(body_buffer=limit), profile=chosen, record=True)
         opens = fail_open if isinstance(fail_open, list) else [fail_open] * len(filters)
         self.plugins: list[Plugin] = [
             self.host.plugin(
