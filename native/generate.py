@@ -26,14 +26,16 @@ SERVICES = (
     "memory_grow", "memory_init", "data_drop", "table_init", "elem_drop", "table_copy", "table_grow", "table_fill",
 )  # fmt: skip
 
-#: Handlers written by hand in run.c, in the same list so that they have numbers.
-SPECIAL = (
-    "mov", "movk", "select", "br", "br_loop", "br_if_F", "br_if_B", "br_ifnot_F", "br_ifnot_B",
-    "br_eqz64_F", "br_eqz64_B", "br_nez64_F", "br_nez64_B", "br_table", "call", "call_import", "call_indirect",
-    "ret0", "ret1", "retk", "retn", "zero", "unreachable", "global_get", "global_set", "global_setk", "table_get",
-    "table_set", "table_size", "memory_size", "memory_copy", "memory_fill", "service", "ref_func", "is_null", "halt",
-    "enter", "lower",
-)  # fmt: skip
+#: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
+#: what follows is not the next word (calls, returns) or where the handler leaves.
+SPECIAL = {
+    "mov": 2, "movk": 3, "select": 2, "br": 3, "br_loop": 3, "br_if_F": 3, "br_if_B": 3, "br_ifnot_F": 3,
+    "br_ifnot_B": 3, "br_eqz64_F": 3, "br_eqz64_B": 3, "br_nez64_F": 3, "br_nez64_B": 3, "br_table": 0, "call": 0,
+    "call_import": 0, "call_indirect": 0, "ret0": 0, "ret1": 0, "retk": 0, "retn": 0, "zero": 2, "unreachable": 0,
+    "global_get": 3, "global_set": 3, "global_setk": 4, "table_get": 3, "table_set": 3, "table_size": 3,
+    "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "is_null": 2, "halt": 0,
+    "enter": 0, "lower": 0,
+}  # fmt: skip
 
 
 def _class(op: Op) -> str:
@@ -132,8 +134,8 @@ def _access(handlers: Handlers, op: Op) -> None:
 def all_handlers() -> Handlers:
     """Every handler, the hand-written ones (without a body) first."""
     handlers = Handlers()
-    for name in SPECIAL:
-        handlers.add(None, "", name, 0, "")
+    for name, size in SPECIAL.items():
+        handlers.add(None, "", name, size, "")
     for op in OPS:
         kind = _class(op)
         if kind in ("UNARY", "BINARY", "COMPARE", "EQZ"):
@@ -236,7 +238,7 @@ def ops_inc(handlers: Handlers) -> str:
 def handlers_inc(handlers: Handlers) -> str:
     """The generated handlers."""
     lines = ["/* Written by native/generate.py: operand kinds S (slot), K (constant), A (constant address). */"]
-    lines += [f"OP({name}, {body})" for name, size, body in handlers.rows if size]
+    lines += [f"OP({name}, {body})" for name, _, body in handlers.rows if body]
     return "\n".join(lines) + "\n"
 
 
