@@ -1,8 +1,8 @@
 """FilterHost: a filter and one exchange in three lines.
 
-    host = FilterHost("filter.wasm", config="deny")
-    result = host.exchange(path="/admin", headers={"x-user": "eve"})
-    assert result.status == 403
+host = FilterHost("filter.wasm", config="deny")
+result = host.exchange(path="/admin", headers={"x-user": "eve"})
+assert result.status == 403
 """
 
 from __future__ import annotations

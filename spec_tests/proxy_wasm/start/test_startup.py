@@ -50,6 +50,11 @@ def start_logs(engine: str, extra: str) -> str:
     return "".join(r.args[1][1].decode() for r in logged)  # type: ignore[attr-defined]
 
 
+def test_what_is_logged_while_starting_comes_out(engine: str) -> None:
+    host = FilterHost(small_filter(extra=START, data=LETTERS), engine=engine)
+    assert host.exchange().log_lines == ["s"]
+
+
 def test_the_order_of_callbacks(engine: str) -> None:
     names = ("proxy_on_context_create", "proxy_on_vm_start", "proxy_on_configure")
     text = small_filter({name: callback(name) for name in names})
