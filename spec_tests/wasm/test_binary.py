@@ -457,7 +457,8 @@ def test_cut_data_sections() -> None:
     for end in range(len(whole)):
         with pytest.raises(MalformedError):
             decode(HEADER + section(11, whole[:end]))
-        with pytest.raises(MalformedError, match="unexpected end|out of bounds"):  # more bytes behind the section are not its own
+        # What stands behind the section is not its own.
+        with pytest.raises(MalformedError, match=r"unexpected end|out of bounds"):
             decode(HEADER + section(11, whole[:end]) + section(0, b"\1x" + bytes(20)))
 
 
