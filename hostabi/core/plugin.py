@@ -46,6 +46,7 @@ from hostabi.core.vm import GuestTrap, Vm
 from hostabi.core.world import FilterWorld, NoWorld
 from hostabi.hostcalls import wasi
 from hostabi.hostcalls.timers import arm_tick
+from hostabi.hostcalls.wasi import WasiLimits
 
 Source = bytes | str | Path
 
@@ -274,7 +275,8 @@ class WasmGuest:
         module = self.filter.module
         wanted = self.filter.function_imports()
         try:
-            codes = iter(link(wanted, self.state, wasi.imports(FilterWorld(self.state))))
+            functions = wasi.imports(FilterWorld(self.state), WasiLimits(random_bytes=self.state.limits.random_bytes))
+            codes = iter(link(wanted, self.state, functions))
         except LinkRefused as refused:
             raise LoadError(*refused.reasons) from refused
         externs: list[interp.Extern] = []

@@ -34,7 +34,6 @@ class Limits:
     random_bytes: int = 1 << 20
     deferred_actions: int = 1_000
     filter_state_bytes: int = 1 << 20
-    streams: int = 100_000
 
 
 class Restriction(Enum):

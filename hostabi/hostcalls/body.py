@@ -83,6 +83,6 @@ def _http_body(vm: VmState, buffer: BufferType) -> bytes:
     direction = stream.direction(_HTTP_BODIES[buffer]) if stream else None
     if direction is not None and direction.has_body and not (stream and stream.logging):
         return bytes(direction.body)
-    if vm.profile.absent_body_is_empty and stream is not None:
+    if vm.profile.absent_body_is_empty:
         return b""
     raise HostError(Status.NOT_FOUND, f"{buffer.name} cannot be had at this point")

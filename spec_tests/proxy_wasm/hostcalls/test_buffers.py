@@ -81,6 +81,8 @@ def test_a_buffer_that_is_not_there(engine: str, kind: BufferType) -> None:
 def test_a_body_that_is_not_there_yet(engine: str) -> None:
     got = call(engine, "proxy_get_buffer_bytes", REQUEST, 0, ALL, body="x")
     assert (got.status, got.output) == (Status.OK, b"")
+    got = call(engine, "proxy_get_buffer_bytes", REQUEST, 0, ALL, during="proxy_on_configure")
+    assert (got.status, got.output) == (Status.OK, b""), "on the plugin itself too, as in Envoy"
     got = call(engine, "proxy_get_buffer_bytes", REQUEST, 0, ALL, body="x", host={"profile": "spec"})
     assert got.status is Status.NOT_FOUND
 
