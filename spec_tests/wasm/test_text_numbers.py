@@ -165,6 +165,8 @@ def test_long_numbers_take_no_longer_than_their_digits() -> None:
     zeros = "0" * 100_000
     assert parse_int(f"{zeros}7", 32) == 7
     assert parse_float(f"{zeros}1{zeros}e-{len(zeros)}", 64) == 0x3FF0000000000000
+    assert parse_float(f"0x1.000001{zeros}p0", 32) == 0x3F800000
+    assert parse_float(f"0x1.000001{zeros}1p0", 32) == 0x3F800001
     assert parse_float(f"0x{zeros}1{zeros}p-{4 * len(zeros)}", 32) == 0x3F800000
     with pytest.raises(RangeError):
         parse_int("9" * 100_000, 64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interp.syntax.errors import LimitError, MalformedError
-from interp.syntax.instructions import Catch
+from interp.syntax.instructions import Catch, MemArg
 from interp.syntax.limits import VmLimits
 from interp.syntax.names import Names, decode_names
 from interp.syntax.types import (
@@ -136,6 +136,23 @@ def test_types() -> None:
 def test_catches() -> None:
     code = body("(tag) (func (try_table (catch 0 0) (catch_ref 0 0) (catch_all 0) (catch_all_ref 0)))")
     assert code[0][1][1] == (Catch(0, 0, 0), Catch(1, 0, 0), Catch(2, -1, 0), Catch(3, -1, 0))
+
+
+def test_optional_indices_stand_before_and_are_kept_behind() -> None:
+    before = '(memory 1) (memory 1) (table 1 funcref) (table 1 funcref) (data "") (elem func) (type (func)) (func '
+    assert body(before + "memory.init 1 0)")[0][1] == (0, 1)
+    assert body(before + "memory.init 0)")[0][1] == (0, 0)
+    assert body(before + "table.init 1 0)")[0][1] == (0, 1)
+    assert body(before + "call_indirect 1 (type 0))")[0][1] == (0, 1)
+    assert body(before + "memory.copy 1 0)")[0][1] == (1, 0)
+    assert body(before + "i32.load 1 offset=5 align=2)")[0][1] == (MemArg(1, 5, 1),)
+    assert body(before + "v128.load8_lane 1 15)")[0][1] == (MemArg(0, 0, 1), 15)
+    assert body(before + "v128.load8_lane 7)")[0][1] == (MemArg(0, 0, 0), 7)
+
+
+def test_inline_segments_count() -> None:
+    assert body("(table funcref (elem)) (elem $e func) (func elem.drop $e)")[0][1] == (1,)
+    assert body('(memory (data "")) (data $d "") (func data.drop $d)')[0][1] == (1,)
 
 
 def test_names_become_a_name_section() -> None:

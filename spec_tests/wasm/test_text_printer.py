@@ -114,6 +114,54 @@ def test_folding_keeps_what_cannot_be_folded() -> None:
     assert bare(parse(print_module(module, folded=True))) == bare(module)
 
 
+def test_what_printed_modules_look_like() -> None:
+    module = parse("""(module $m (memory 1) (func $f (export "f") (param $x i32) (result i32) (local i64 i64)
+        (if (result i32) (i32.eqz (local.get $x))
+          (then (i32.add (i32.const 1) (call $f (i32.load offset=4 align=1 (i32.const 0)))))
+          (else (drop (i32.const 2)) (unreachable)))) (data (i32.const 0) "a\\00"))""")
+    assert (
+        print_module(module)
+        == """(module $m
+  (type (;0;) (func (param i32) (result i32)))
+  (func $f (;0;) (type 0) (param $x i32) (result i32)
+    (local i64 i64)
+    local.get $x
+    i32.eqz
+    if (result i32)
+      i32.const 1
+      i32.const 0
+      i32.load offset=4 align=1
+      call $f
+      i32.add
+    else
+      i32.const 2
+      drop
+      unreachable
+    end)
+  (memory (;0;) 1)
+  (export "f" (func $f))
+  (data (;0;) (i32.const 0) "a\\00")
+)
+"""
+    )
+    folded = print_module(module, folded=True).splitlines()
+    assert folded[4:11] == [
+        "    (if (result i32)",
+        "      (i32.eqz (local.get $x))",
+        "      (then",
+        "        (i32.add",
+        "          (i32.const 1)",
+        "          (call $f (i32.load offset=4 align=1 (i32.const 0)))))",
+        "      (else (drop (i32.const 2)) (unreachable))))",
+    ]
+
+
+def test_the_name_section_is_written_as_short_as_can_be() -> None:
+    long = "n" * 128
+    names = Names("m", {1: long}, {2: {3: "l"}})
+    assert encode_names(names) == (b"\0\2\1m" + b"\1\x84\1\1\1\x80\1" + long.encode() + b"\2\6\1\2\1\3\1l")
+
+
 def text_modules(path: Path) -> Iterator[tuple[int, Module]]:
     for command in parse_script(path.read_bytes()):
         source = getattr(command, "source", None)

@@ -87,7 +87,12 @@ def samples(op: Op) -> list[Ins]:
     """Instructions of one row that together show each sample of each immediate."""
     columns = [_samples(op, kind) for kind in op.immediates]
     count = max((len(column) for column in columns), default=1)
-    return [Ins(op, tuple(column[n % len(column)] for column in columns)) for n in range(count)]
+    # The second round shifts the columns against each other, so that equal samples do not hide a wrong order.
+    return [
+        Ins(op, tuple(column[(n + shift * place) % len(column)] for place, column in enumerate(columns)))
+        for shift in (0, 1)
+        for n in range(count)
+    ]
 
 
 PLAIN_OPS = tuple(op for op in OPS if op.name not in STRUCTURED)
