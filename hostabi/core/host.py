@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -72,6 +72,7 @@ class Host:
         self.vms: dict[str, Vm] = {}
         self.plugins: dict[str, Plugin] = {}
         self.chains: list[Chain] = []
+        self._generations: Counter[str] = Counter()
 
     # --- making
 
@@ -85,7 +86,7 @@ class Host:
     ) -> Plugin:
         """A plugin of a filter: a path, bytes or text of a module, a loaded one, or a filter in Python.
 
-        Plugins of the same code, vm_id and vm_configuration share a VM. Its start functions run here, at the time
+        Plugins of the same code, vm_id and vm_configuration share a VM, unless it has failed. Its start functions run here, at the time
         `now`; the plugin itself is configured by the event Start. Raises LoadError, and the errors of `interp` for a
         module that is none. `abi` is the version a Python filter speaks.
         """
@@ -95,7 +96,8 @@ class Host:
         else:
             loaded = source if isinstance(source, LoadedFilter) else load_filter(source, self.profile)
             key = vm_key(config.vm_id, config.vm_configuration, loaded.digest)
-            vm = self.vms.get(key) or self._start_vm(key, config, loaded, now, loaded.abi)
+            running = self.vms.get(key)
+            vm = running if running and not running.failure else self._start_vm(key, config, loaded, now, loaded.abi)
         root = self._root(vm, config)
         plugin = Plugin(vm, root)
         self.plugins[plugin.key] = plugin
@@ -127,7 +129,7 @@ class Host:
             shared=self.shared,
             limits=self.limits,
             profile=self.profile,
-            entropy=Entropy(self.seed, key),
+            entropy=Entropy(self.seed, key, self._generations[key]),
             clock=Clock(now),
             environ=config.environ,
             upstreams=self.upstreams,
@@ -135,6 +137,7 @@ class Host:
             log_level=config.log_level,
             records=self.transcript,
         )
+        self._generations[key] += 1
         state.abi = abi
         vm = Vm(state)
         guest: Guest

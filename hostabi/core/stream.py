@@ -54,6 +54,7 @@ class FilterStream:
     def show(self, way: Way, kind: Kind, size: int, end: bool) -> int | None:
         """Run the callback of a frame; creates the context before the first one of a request."""
         context = self.context
+        answered_before = context.replied
         if way is Way.REQUEST:
             self.create()
         if not self.owner.working:
@@ -61,7 +62,6 @@ class FilterStream:
         if not context.created:
             return 0
         context.request.maps_dropped = context.response.maps_dropped = False
-        answered_before = context.replied
         flag = int(end)
         if kind is Kind.HEADERS and self.owner.vm.state.profile.header_end_of_stream_always_0:
             flag = 0

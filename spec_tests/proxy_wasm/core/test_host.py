@@ -190,6 +190,18 @@ def test_plugins_of_one_vm_fail_together(engine: str, fail_open: bool) -> None:
     assert (sent[0].way.value, len(sent)) == (("request", 1) if fail_open else ("response", 1))
 
 
+def test_a_new_plugin_of_a_failed_vm_has_a_new_one(engine: str) -> None:
+    text = small_filter(TRAPPING, extra=INNER)
+    host = hostabi.Host(engine=engine)
+    first, second = host.plugin(text), host.plugin(text)
+    assert first.vm is second.vm
+    first.handle(Start())
+    first.handle(RequestHeaders(1, HEADERS, True))
+    third = host.plugin(text)
+    assert second.vm.failure and third.vm is not first.vm and third.working
+    assert third.vm.state.entropy.take(8) != Entropy(host.seed, third.vm.state.key).take(8)
+
+
 def test_fuel_is_a_limit(engine: str) -> None:
     text = small_filter({"proxy_on_request_headers": "(loop (br 0)) (i32.const 0)"})
     done = FilterHost(text, engine=engine, limits=Limits(fuel_per_call=10_000)).exchange()
