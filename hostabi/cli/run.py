@@ -12,16 +12,20 @@ from hostabi.cli.errors import CommandError
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 
 
+SECTIONS = {
+    "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
+    "The upstream's answer": ("status", "response_header", "response_body", "call_response"),
+    "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
+    "An export or a program": ("invoke", "folders", "environ"),
+    "The machine": ("engine", "fuel", "clock", "seed"),
+}
+"""Headings of the help, and the options under them."""
+
+
 class RunCommand(shared.GuestCommand):
     """The command with its options under headings."""
 
-    sections = {  # noqa: RUF012
-        "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
-        "The upstream's answer": ("status", "response_header", "response_body", "call_response"),
-        "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
-        "An export or a program": ("invoke", "folders", "environ"),
-        "The machine": ("engine", "fuel", "clock", "seed"),
-    }
+    sections = SECTIONS
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -84,9 +88,9 @@ FILTER = [
     ),
     click.option("--profile", default="default", show_default=True, metavar="NAME", help="Which host to behave like."),
     click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True, help="Lowest level."),
-    click.option("--json", is_flag=True, help="Print one JSON object instead of the transcript."),
 ]
 MACHINE = [
+    click.option("--json", is_flag=True, help="Print one JSON object instead of the transcript."),
     shared.ENGINE,
     click.option("--invoke", metavar="NAME", help="Call this export with ARGS and print its results."),
     *shared.PROGRAM_OPTIONS,

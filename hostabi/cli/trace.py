@@ -1,36 +1,72 @@
-"""`tamis trace`: run an export or a program on the reference engine and show each instruction."""
+"""`tamis trace`: run an export, a program or a filter on the reference engine and show each instruction."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
+from hostabi.cli import run_options as shared
 from hostabi.cli.errors import standard_output
-from hostabi.cli.run_options import PROGRAM_OPTIONS, GuestCommand, add_options, program_settings
+from hostabi.cli.run import ANSWER, FILTER, REQUEST, SECTIONS
 
-
-@click.command(cls=GuestCommand)
-@click.argument("module")
-@click.option("--invoke", metavar="NAME", help="The export to call; _start without it.")
-@click.option("--limit", type=click.IntRange(0), default=10_000, show_default=True, help="Stop after N instructions.")
-@add_options(PROGRAM_OPTIONS)
-@click.argument("args", nargs=-1)
-def trace(module: str, invoke: str | None, limit: int, args: tuple[str, ...], **options: object) -> None:
-    """Run an export with ARGS and show each instruction with the stack before and after it.
-
-    The last line says how it ended.
-    """
+if TYPE_CHECKING:
     import interp
-    from hostabi.cli import program
-    from hostabi.cli.sources import load_binary, named
-    from interp.tools.notation import print_value
+    from interp.tools.trace import Tracer
+
+
+class TraceCommand(shared.GuestCommand):
+    """The command with its options under headings."""
+
+    sections = SECTIONS
+
+
+@click.command(cls=TraceCommand)
+@click.argument("module")
+@click.option("--invoke", metavar="NAME", help="Call this export with ARGS.")
+@click.option("--limit", type=click.IntRange(0), default=10_000, show_default=True, help="Stop after N instructions.")
+@shared.add_options(shared.PROGRAM_OPTIONS)
+@shared.add_options(REQUEST)
+@shared.add_options(ANSWER)
+@shared.add_options(FILTER)
+@click.argument("args", nargs=-1)
+def trace(module: str, invoke: str | None, limit: int, args: tuple[str, ...], **options: Any) -> None:
+    """Run MODULE as `tamis run` does, on the reference engine, and show each instruction.
+
+    A line has the offset, the function, the instruction, and the stack before and after it. The last line says how it
+    ended. Of a filter the callbacks of one exchange are shown.
+    """
+    from hostabi.cli.sources import load_valid
     from interp.tools.trace import LimitReached, Tracer
 
-    settings = program_settings(options, engine="reference")
-    with named(module):
-        # Through the binary form, so that the instructions of a text module have offsets, too.
-        valid = interp.validate(interp.decode(load_binary(module)))
-    store = program.make_store(settings)
+    valid = load_valid(module)
     tracer = Tracer(_write, limit)
+    is_filter = any(export.name.startswith("proxy_abi_version_") for export in valid.module.exports)
+    try:
+        if is_filter and invoke is None:
+            if args:
+                raise click.UsageError(f"{module} is a filter and takes no arguments: {' '.join(args)}")
+            _trace_filter(module, valid, tracer, options)
+        else:
+            _trace_export(module, valid, tracer, invoke, args, options)
+    except LimitReached:
+        _write(f"... stopped after {tracer.count} instructions (--limit)")
+
+
+def _trace_export(
+    module: str,
+    valid: interp.ValidModule,
+    tracer: Tracer,
+    invoke: str | None,
+    args: tuple[str, ...],
+    options: dict[str, Any],
+) -> None:
+    import interp
+    from hostabi.cli import program
+    from interp.tools.notation import print_value
+
+    settings = shared.program_settings(options, engine="reference")
+    store = program.make_store(settings)
     with program.loaded(module, valid, settings, () if invoke else args, store) as inst:
         func = program.exported_function(module, inst, invoke or "_start")
         bits = program.arguments(invoke, func.type, args) if invoke else []
@@ -40,11 +76,25 @@ def trace(module: str, invoke: str | None, limit: int, args: tuple[str, ...], **
         except interp.Trap:
             tracer.unfinished()
             raise
-        except LimitReached:
-            _write(f"... stopped after {tracer.count} instructions (--limit)")
-            return
         texts = " ".join(print_value(t, b) for t, b in zip(func.type.results, results, strict=True))
         _write(f"returned [{texts}] after {tracer.count} instructions, {store.ticks} ticks")
+
+
+def _trace_filter(module: str, valid: interp.ValidModule, tracer: Tracer, options: dict[str, Any]) -> None:
+    from hostabi.cli.errors import TrapError, cut_frames
+    from hostabi.cli.exchange import Run
+    from hostabi.core.plugin import WasmGuest
+
+    run = Run(module, valid, dict(options, engine="reference"))
+    guest = run.plugin.vm.guest
+    if isinstance(guest, WasmGuest):
+        guest.store.monitor = tracer
+    exchange = run.perform()
+    if exchange.trap is not None:
+        tracer.unfinished()
+        frames = cut_frames(exchange.trap.backtrace)
+        raise TrapError(f"{module}: {exchange.trap.message}", tuple(f"  {frame}" for frame in frames))
+    _write(f"done after {tracer.count} instructions, {exchange.fuel} ticks")
 
 
 def _write(line: str) -> None:

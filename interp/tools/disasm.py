@@ -52,7 +52,8 @@ class Formatter:
     def instruction(self, ins: Ins) -> str:
         """The text of one instruction, with the name of a called function behind it."""
         parts = [ins.op.text]
-        parts += [text for kind, imm in zip(ins.op.immediates, ins.imm, strict=False) if (text := self._imm(kind, imm))]
+        for kind, imm in zip(ins.op.immediates, ins.imm, strict=False):
+            parts.append(_memarg(imm, ins.op.width) if kind == "memarg" else self._imm(kind, imm))
         if "func" in ins.op.immediates:
             parts.append(self.func_name(ins.imm[ins.op.immediates.index("func")]))
         return " ".join(part for part in parts if part)
@@ -78,10 +79,12 @@ class Formatter:
         return f"(result {block.value})"
 
 
-def _memarg(value: MemArg) -> str:
+def _memarg(value: MemArg, natural: int) -> str:
+    """Memory index, offset and alignment where they are not 0, 0 and the natural one."""
     parts = [str(value.mem)] if value.mem else []
     parts += [f"offset={value.offset}"] if value.offset else []
-    return " ".join([*parts, f"align={1 << value.align}"])
+    parts += [f"align={1 << value.align}"] if 1 << value.align != natural else []
+    return " ".join(parts)
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
@@ -90,7 +93,6 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "f32": lambda value: print_float(value, 32),
     "f64": lambda value: print_float(value, 64),
     "v128": lambda value: "i32x4 " + " ".join(f"{value >> shift & 0xFFFFFFFF:#010x}" for shift in (0, 32, 64, 96)),
-    "memarg": _memarg,
     "zero": lambda value: "",
     "mem": lambda value: str(value) if value else "",
     "types": lambda value: f"(result {' '.join(map(str, value))})",

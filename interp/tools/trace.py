@@ -34,6 +34,7 @@ class Tracer:
         self.write = write
         self.limit = limit
         self.count = 0
+        self._column = 8
         self._formatters: dict[int, tuple[Module, Formatter]] = {}
         self._types: dict[tuple[int, int], tuple[int, ValType]] = {}
         self._pending: tuple[FrameInfo, Ins, str] | None = None
@@ -75,7 +76,8 @@ class Tracer:
         formatter = self._formatter(frame.module.module)
         name = formatter.func_name(frame.func_index) or f"func {frame.func_index}"
         place = f"{ins.at:08x}" if ins.at >= 0 else "-" * 8
-        self.write(f"{place}  {name:<20} {formatter.instruction(ins):<28} {before} -> {outcome}")
+        self._column = max(self._column, min(len(name), 32))  # it grows with the names that come up
+        self.write(f"{place}  {name:<{self._column}}  {formatter.instruction(ins):<28}  {before} -> {outcome}")
 
     # -- types ---------------------------------------------------------------------------------------------------
 

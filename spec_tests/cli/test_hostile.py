@@ -67,7 +67,7 @@ def test_missing_files_and_folders(tamis: Tamis, tmp_path: Path, command: tuple[
 @pytest.mark.parametrize("module", ["gate", "abort"])
 @pytest.mark.parametrize("command", [("validate",), ("check",), ("dis",), ("run", "--fuel", "1000")], ids=" ".join)
 def test_every_truncation(tamis: Tamis, tmp_path: Path, command: tuple[str, ...], module: str) -> None:
-    """Cut at each byte. Where a section ends the rest may be a module of its own, which is then judged as one."""
+    """Cut at each byte, or at every third for what takes longer. What ends with a section may still be a module."""
     if module == "gate":
         whole = tmp_path / "gate.wasm"
         assert tamis("wasm", PROGRAMS / "gate.wat", "-o", whole).code == 0
@@ -75,7 +75,7 @@ def test_every_truncation(tamis: Tamis, tmp_path: Path, command: tuple[str, ...]
     else:
         data = (PROGRAMS / "abort.wasm").read_bytes()
     path = tmp_path / "cut.wasm"
-    for size in range(0, len(data), 3 if command[0] == "run" else 1):
+    for size in range(0, len(data), 1 if command[0] == "validate" else 3):
         path.write_bytes(data[:size])
         ran = tamis(*command, path)
         assert ran.code in (0, 1, 134), (size, ran)

@@ -92,10 +92,10 @@ def test_exit_codes() -> None:
 
 
 def test_plain_text_where_nobody_watches() -> None:
-    for path in EXAMPLES.rglob("*.wasm"):
+    for path in (EXAMPLES / "crash" / "crash.wasm", PROGRAMS / "gate.wat"):
         ran = shell("run", path)
+        assert "proxy_on_request_headers(" in ran.out
         assert "\x1b" not in ran.out
-    assert ran.out
 
 
 def test_help_of_every_command(tamis: Tamis) -> None:
