@@ -156,10 +156,19 @@ def test_what_printed_modules_look_like() -> None:
     ]
 
 
+def test_operands_are_folded_as_far_as_each_leaves_a_value() -> None:
+    module = parse("(func i32.const 1 nop drop i32.const 2 i32.const 3 i32.add drop)")
+    lines = print_module(module, folded=True).splitlines()
+    assert lines[3:] == ["    (i32.const 1)", "    (nop)", "    (drop)",
+                         "    (drop (i32.add (i32.const 2) (i32.const 3))))", ")"]  # fmt: skip
+
+
 def test_the_name_section_is_written_as_short_as_can_be() -> None:
     long = "n" * 128
-    names = Names("m", {1: long}, {2: {3: "l"}})
-    assert encode_names(names) == (b"\0\2\1m" + b"\1\x84\1\1\1\x80\1" + long.encode() + b"\2\6\1\2\1\3\1l")
+    names = Names("m" * 64, {1: long}, {2: {3: "l"}})
+    assert encode_names(names) == (
+        b"\0\x41\x40" + b"m" * 64 + b"\1\x84\1\1\1\x80\1" + long.encode() + b"\2\6\1\2\1\3\1l"
+    )
 
 
 def text_modules(path: Path) -> Iterator[tuple[int, Module]]:
