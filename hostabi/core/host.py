@@ -86,9 +86,9 @@ class Host:
     ) -> Plugin:
         """A plugin of a filter: a path, bytes or text of a module, a loaded one, or a filter in Python.
 
-        Plugins of the same code, vm_id and vm_configuration share a VM, unless it has failed. Its start functions run here, at the time
-        `now`; the plugin itself is configured by the event Start. Raises LoadError, and the errors of `interp` for a
-        module that is none. `abi` is the version a Python filter speaks.
+        Plugins of the same code, vm_id and vm_configuration share a VM, unless it has failed. Its start functions run
+        here, at the time `now`; the plugin itself is configured by the event Start. `abi` is the version a Python
+        filter speaks. Raises LoadError, and the errors of `interp` for a module that is none.
         """
         config = config or PluginConfig()
         if callable(source):

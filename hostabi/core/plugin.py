@@ -101,16 +101,8 @@ def _signature(module: interp.Module, type_index: int) -> tuple[tuple[str, ...],
 def parse_source(source: Source, *, limits: interp.VmLimits | None = None) -> interp.Module:
     """A module from a path, from bytes (binary or text), or from text that begins with a parenthesis."""
     if isinstance(source, str) and source.lstrip().startswith(("(", ";;")):
-        return _from_text(source)
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    if data.startswith(b"\0asm") or not data.lstrip().startswith((b"(", b";;")):
-        return interp.decode(data, limits=limits)
-    return _from_text(data.decode("utf-8"))
-
-
-def _from_text(text: str) -> interp.Module:
-    # Through the binary format: so a text has offsets for backtraces, and bytes that identify it.
-    return interp.decode(interp.encode(interp.parse(text)))
+        return interp.read_module(source, limits=limits)
+    return interp.read_module(source if isinstance(source, bytes) else Path(source).read_bytes(), limits=limits)
 
 
 def find_abi(module: interp.Module, profile: Profile) -> tuple[AbiVersion, list[str]]:

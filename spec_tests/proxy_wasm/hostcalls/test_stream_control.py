@@ -162,6 +162,28 @@ def test_local_response_then_a_trap(engine: str) -> None:
     assert got.exchange.status == 503, "the reply was deferred, and a trap empties the queue"
 
 
+# --- maps after continue
+
+
+@pytest.mark.parametrize(
+    ("profile", "status"), [("default", Status.BAD_ARGUMENT), ("envoy", Status.BAD_ARGUMENT), ("spec", Status.OK)]
+)
+def test_continue_drops_the_maps_of_its_direction(engine: str, profile: str, status: Status) -> None:
+    """As in Envoy, until the next callback of the stream."""
+    read = expression("proxy_get_header_map_value", [0, 0, 5])
+    got = call(
+        engine,
+        "proxy_continue_stream",
+        0,
+        after=(read,),
+        also={"proxy_on_response_headers": callback("proxy_on_response_headers", read)},
+        data={0: b":path"},
+        host={"profile": profile},
+    )
+    made = [r for r in got.exchange.transcript if getattr(r, "function", "") == "proxy_get_header_map_value"]
+    assert [r.result for r in made] == [status, Status.OK]
+
+
 # --- contexts
 
 

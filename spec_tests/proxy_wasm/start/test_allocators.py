@@ -140,6 +140,20 @@ def test_the_allocator_runs_in_no_context(engine: str) -> None:
     assert host.plugins[0].vm.guest.memory.read(512, 4) == b"\x0a\0\0\0"
 
 
+def test_an_allocator_that_needs_itself(engine: str) -> None:
+    """Only Higress lets it make such a call; the nesting has an end, and the guest is to blame."""
+    body = f"(drop {expression('proxy_get_buffer_bytes', [6, 0, 9])}) (i32.const 1000)"
+    text = small_filter(
+        {"proxy_on_request_headers": callback("proxy_on_request_headers", READ)},
+        data={0: b":path"},
+        allocator=allocator(body),
+        abi=AbiVersion.V0_2_100,
+    )
+    done = FilterHost(text, engine=engine, vm_config="something").exchange()
+    assert done.trap and "nested deeper than the limit" in done.trap.message
+    assert done.status == 503
+
+
 def test_exactly_the_size_is_asked_for(engine: str) -> None:
     body = "(i32.store (i32.const 512) (local.get 0)) (i32.const 1000)"
     host = host_with(engine, allocator(body))
