@@ -303,7 +303,7 @@ class NativeEngine:
 
     name = "native"
     features: frozenset[Feature] = WASM_2 - {Feature.SIMD}
-    capabilities = frozenset({"resumable", "copyable"})
+    capabilities = frozenset({"resumable"})
 
     def __init__(self) -> None:
         self._states: WeakKeyDictionary[Store, _State] = WeakKeyDictionary()

@@ -287,7 +287,7 @@ class ReferenceEngine:
 
     name = "reference"
     features: frozenset[Feature] = WASM_2 - {Feature.SIMD}
-    capabilities = frozenset({"resumable", "copyable", "steppable"})
+    capabilities = frozenset({"resumable", "steppable"})
 
     def link(self, inst: ModuleInst) -> None:
         """Nothing to prepare: functions are prepared on their first call."""

@@ -107,7 +107,10 @@ class Thread(Protocol):
 
 
 class Engine(Protocol):
-    """Runs functions. `features` is what it can run; `capabilities` are of resumable, copyable, steppable."""
+    """Runs functions. `features` is what it can run, `capabilities` what its threads can do.
+
+    *resumable*: after Paused and OutOfFuel a thread goes on. *steppable*: `store.monitor` sees every instruction.
+    """
 
     @property
     def name(self) -> str:
@@ -119,7 +122,7 @@ class Engine(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What its threads can do beyond running."""
+        """A set of the words above."""
 
     def link(self, inst: ModuleInst) -> Any:
         """Prepare an instance whose functions, tables, memories and globals are all in place (before its segments)."""

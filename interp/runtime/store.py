@@ -134,8 +134,7 @@ class Store:
         self.fuel: int | None = None
         self.ticks = 0
         self.deadline: float | None = None
-        #: Watches each instruction, on an engine that is steppable.
-        self.monitor: Any = None
+        self._monitor: Any = None
         self.bytes = 0
         #: Frames and cells held by suspended activations, and how many activations there are.
         self.depth = 0
@@ -144,6 +143,22 @@ class Store:
         self._type_ids: dict[FuncType, int] = {}
         self._extern_refs: dict[int, int] = {}
         self._thread: int | None = None
+
+    @property
+    def monitor(self) -> Any:
+        """What watches every instruction (`Monitor` in exec/reference.py), or None.
+
+        Setting one raises EmbedderError if the engine is not steppable.
+        """
+        return self._monitor
+
+    @monitor.setter
+    def monitor(self, monitor: Any) -> None:
+        if monitor is not None and "steppable" not in self.engine.capabilities:
+            raise EmbedderError(
+                f"the {self.engine.name} engine shows no single instructions; the reference engine does"
+            )
+        self._monitor = monitor
 
     # -- accounts ------------------------------------------------------------------------------------------------
 

@@ -553,6 +553,12 @@ def test_a_monitor_sees_each_instruction_with_the_stack():
     assert len(log.lines) == 5
 
 
+@pytest.mark.skipif("native" not in interp.engines(), reason="the native engine is the one that refuses")
+def test_an_engine_that_cannot_show_instructions_refuses_a_monitor():
+    with pytest.raises(interp.EmbedderError, match="native engine"):
+        interp.Store("native").monitor = object()
+
+
 # -- memories -------------------------------------------------------------------------------------------------------
 
 
