@@ -85,7 +85,7 @@ typedef struct tm_frame {
 } tm_frame;
 
 typedef struct tm_registers {
-    uint64_t r[3];
+    uint64_t r[4];
     double f[4];
 } tm_registers;
 
@@ -107,7 +107,7 @@ typedef struct tm_thread {
     uint64_t stack_cells, frame_count;
 
 
-    uint64_t r[3];            /* the registers of the loop, while it is left */
+    uint64_t r[4];            /* the registers of the loop, while it is left */
     double f[4];
     /* what an exit tells */
     int exit;

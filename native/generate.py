@@ -38,7 +38,7 @@ SPECIAL = (
 CLASS = {"i32": "i", "i64": "i", "addr": "i", "f64": "f", "f32": "s"}
 #: How many registers a class has. The last one is for temporaries. (A fourth integer one makes half as many handlers again
 #: and a build of twice the time; floats have few instructions.)
-REGISTERS = {"i": 3, "f": 4, "s": 0}
+REGISTERS = {"i": 4, "f": 4, "s": 0}
 
 
 def places(type: str) -> tuple[str, ...]:

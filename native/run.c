@@ -60,7 +60,7 @@
 #define STATE_OUT                                                                                                             \
     do {                                                                                                                      \
         cx->ip = ip; cx->sp = sp;                                                                                             \
-        cx->r[0] = r0; cx->r[1] = r1; cx->r[2] = r2; cx->f[0] = f0; cx->f[1] = f1; cx->f[2] = f2; cx->f[3] = f3;                             \
+        cx->r[0] = r0; cx->r[1] = r1; cx->r[2] = r2; cx->r[3] = r3; cx->f[0] = f0; cx->f[1] = f1; cx->f[2] = f2; cx->f[3] = f3;                             \
     } while (0)
 
 /* Enters function f_ of instance i_ with its arguments at sp_; back_ is where the caller goes on. */
@@ -118,15 +118,15 @@ register word *sp __asm__("r12");
 register uint8_t *mem __asm__("r13");
 register tm_thread *cx __asm__("r14");
 register uint64_t ml __asm__("r15");
-#define ARGS uint64_t r0, uint64_t r1, uint64_t r2, double f0, double f1, double f2, double f3
-#define PASS r0, r1, r2, f0, f1, f2, f3
+#define ARGS uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, double f0, double f1, double f2, double f3
+#define PASS r0, r1, r2, r3, f0, f1, f2, f3
 #define CONVENTION
 #define TAIL return
 #elif defined(TAIL_ARGS)
 #define ARGS                                                                                                                  \
-    const word *ip, word *sp, uint8_t *mem, tm_thread *cx, uint64_t ml, uint64_t r0, uint64_t r1, uint64_t r2, double f0,     \
+    const word *ip, word *sp, uint8_t *mem, tm_thread *cx, uint64_t ml, uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, double f0,     \
         double f1, double f2, double f3
-#define PASS ip, sp, mem, cx, ml, r0, r1, r2, f0, f1, f2, f3
+#define PASS ip, sp, mem, cx, ml, r0, r1, r2, r3, f0, f1, f2, f3
 #define CONVENTION __attribute__((preserve_none))
 #define TAIL __attribute__((musttail)) return
 #endif
@@ -164,7 +164,7 @@ int tm_thread_run(tm_thread *cx) {
     const word *ip = cx->ip;
     word *sp = cx->sp;
     uint8_t *mem;
-    uint64_t ml, r0 = cx->r[0], r1 = cx->r[1], r2 = cx->r[2];
+    uint64_t ml, r0 = cx->r[0], r1 = cx->r[1], r2 = cx->r[2], r3 = cx->r[3];
     double f0 = cx->f[0], f1 = cx->f[1], f2 = cx->f[2], f3 = cx->f[3];
     LOAD_MEMORY;
 dispatch:
@@ -199,14 +199,14 @@ int tm_thread_run(tm_thread *thread) {
     ip = thread->ip;
     sp = thread->sp;
     LOAD_MEMORY;
-    ((handler)ip[0])(thread->r[0], thread->r[1], thread->r[2], thread->f[0], thread->f[1], thread->f[2], thread->f[3]);
+    ((handler)ip[0])(thread->r[0], thread->r[1], thread->r[2], thread->r[3], thread->f[0], thread->f[1], thread->f[2], thread->f[3]);
     ip = s0; sp = s1; mem = s2; cx = s3; ml = s4;
     return thread->exit;
 }
 #elif defined(TAIL_ARGS)
 int tm_thread_run(tm_thread *t) {
     tm_memory *m = t->instance->memory;
-    ((handler)t->ip[0])(t->ip, t->sp, m->base, t, m->length, t->r[0], t->r[1], t->r[2], t->f[0], t->f[1], t->f[2], t->f[3]);
+    ((handler)t->ip[0])(t->ip, t->sp, m->base, t, m->length, t->r[0], t->r[1], t->r[2], t->r[3], t->f[0], t->f[1], t->f[2], t->f[3]);
     return t->exit;
 }
 #endif
