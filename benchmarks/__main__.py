@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks import compute, load, plot
+from benchmarks import compute, load, plot, results
 from benchmarks.environment import describe
 from benchmarks.peers import PEERS, present
 from benchmarks.workloads import BY_NAME, WORKLOADS
@@ -153,6 +153,14 @@ def load_command(only: str, rounds: int, quick: bool, json_path: Path | None) ->
             progress.advance(task)
     console.print(load.table(loaded))
     write_json(json_path, {"environment": about, "plugins": [load.as_json(item) for item in loaded]})
+
+
+@main.command("results")
+@click.argument("speed", type=a_file)
+@click.argument("loading", type=a_file)
+def results_command(speed: Path, loading: Path) -> None:
+    """Write RESULTS.md from the JSON of both benchmarks."""
+    results.write(speed, loading, Path(__file__).parent / "RESULTS.md")
 
 
 if __name__ == "__main__":

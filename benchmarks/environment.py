@@ -33,11 +33,9 @@ def processor() -> str:
 def ours() -> dict[str, str]:
     """Our version, where it is imported from, and how the C engine was built, if it was."""
     import interp
-    from interp import _native
+    from interp.tools.build import build_info
 
     where = "installed" if "site-packages" in str(interp.__file__) else "checkout"
     told = {"version": version_of("tamis"), "from": where}
-    if _native.lib is None:
-        return told
-    compiler, dispatch = (_native.ffi.string(text()) for text in (_native.lib.tm_compiler, _native.lib.tm_dispatch))
-    return told | {"compiler": compiler.decode(), "dispatch": dispatch.decode()}
+    built = build_info()
+    return told | {key: built[key] for key in ("compiler", "dispatch")}

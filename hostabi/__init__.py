@@ -4,66 +4,70 @@ A `Host` owns plugins and chains; a chain's `handle(event)` gives the commands t
 `hostabi.testing.FilterHost` does all of it.
 """
 
-from hostabi.abi.enums import (
-    AbiVersion,
-    BodyAction,
-    BufferType,
-    HeadersAction,
-    LogLevel,
-    MapType,
-    MetricType,
-    Status,
-    StreamType,
-    TrailersAction,
-)
-from hostabi.abi.hostcall import EmbedderError, GuestError, HostError
-from hostabi.core.chain import Chain
-from hostabi.core.commands import (
-    CancelCall,
-    ClearRouteCache,
-    Command,
-    LocalReply,
-    Log,
-    Metric,
-    PluginFailed,
-    PluginGone,
-    ResetStream,
-    Send,
-    SendLocalReply,
-    SetTimer,
-    StartCall,
-    Wake,
-    Watermark,
-)
-from hostabi.core.events import (
-    Body,
-    CallFailed,
-    CallResponse,
-    Event,
-    ForeignCall,
-    Headers,
-    QueueReady,
-    RequestBody,
-    RequestHeaders,
-    RequestMetadata,
-    RequestTrailers,
-    ResponseBody,
-    ResponseHeaders,
-    ResponseMetadata,
-    ResponseTrailers,
-    Shutdown,
-    Start,
-    StreamEnd,
-    StreamInfo,
-    StreamLog,
-    Tick,
-    Trailers,
-    Way,
-)
-from hostabi.core.host import Host, PluginConfig
-from hostabi.core.plugin import LoadError, Plugin
-from hostabi.core.policy import PROFILES, Limits, Profile, Restriction
-from hostabi.core.python_filter import HostCalls
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hostabi.abi.enums import (
+        AbiVersion,
+        BodyAction,
+        BufferType,
+        HeadersAction,
+        LogLevel,
+        MapType,
+        MetricType,
+        Status,
+        StreamType,
+        TrailersAction,
+    )
+    from hostabi.abi.hostcall import EmbedderError, GuestError, HostError
+    from hostabi.core.chain import Chain
+    from hostabi.core.commands import (
+        CancelCall,
+        ClearRouteCache,
+        Command,
+        LocalReply,
+        Log,
+        Metric,
+        PluginFailed,
+        PluginGone,
+        ResetStream,
+        Send,
+        SendLocalReply,
+        SetTimer,
+        StartCall,
+        Wake,
+        Watermark,
+    )
+    from hostabi.core.events import (
+        Body,
+        CallFailed,
+        CallResponse,
+        Event,
+        ForeignCall,
+        Headers,
+        QueueReady,
+        RequestBody,
+        RequestHeaders,
+        RequestMetadata,
+        RequestTrailers,
+        ResponseBody,
+        ResponseHeaders,
+        ResponseMetadata,
+        ResponseTrailers,
+        Shutdown,
+        Start,
+        StreamEnd,
+        StreamInfo,
+        StreamLog,
+        Tick,
+        Trailers,
+        Way,
+    )
+    from hostabi.core.host import Host, PluginConfig
+    from hostabi.core.plugin import LoadError, Plugin
+    from hostabi.core.policy import PROFILES, Limits, Profile, Restriction
+    from hostabi.core.python_filter import HostCalls
 
 __all__ = [
     # the host
@@ -134,3 +138,28 @@ __all__ = [
     "GuestError",
     "EmbedderError",
 ]
+
+#: Where the names live. They are imported when first asked for: `tamis --help` needs none of them, nor numpy.
+_HOMES = (
+    "hostabi.core.host",
+    "hostabi.core.plugin",
+    "hostabi.core.chain",
+    "hostabi.core.policy",
+    "hostabi.core.python_filter",
+    "hostabi.core.events",
+    "hostabi.core.commands",
+    "hostabi.abi.enums",
+    "hostabi.abi.hostcall",
+)
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        for home in map(import_module, _HOMES):
+            if hasattr(home, name):
+                return globals().setdefault(name, getattr(home, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

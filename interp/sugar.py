@@ -9,6 +9,7 @@ from typing import Any, SupportsIndex, overload
 
 from interp.exec import driver
 from interp.runtime import store as runtime
+from interp.runtime.buffer import has_buffer
 from interp.runtime.instance import ModuleInst
 from interp.runtime.matching import import_type
 from interp.runtime.memory import Bytes, MemInst
@@ -56,10 +57,12 @@ class Function:
         return f"<Function {self.name} {self.raw.type}>"
 
 
+@has_buffer
 class Memory:
-    """A memory. `memory[a:b]` reads and writes bytes, `memory[a]` one; `array` and `view` share them without a copy.
+    """A memory. `memory[a:b]` reads and writes bytes, `memory[a]` one, and it has the buffer protocol.
 
-    Both are valid until the next call of the guest: ask again. Raises IndexError outside of the memory.
+    `array`, `view` and a buffer share the bytes without a copy and are valid until the next call of the guest: ask
+    again. Raises IndexError outside of the memory.
     """
 
     __slots__ = ("raw",)
@@ -78,7 +81,10 @@ class Memory:
         return self.raw.view
 
     def __buffer__(self, flags: int, /) -> memoryview:
-        return self.raw.view
+        return memoryview(self.raw.view)
+
+    def __release_buffer__(self, view: memoryview, /) -> None:
+        view.release()
 
     @property
     def pages(self) -> int:
@@ -277,9 +283,7 @@ def load(
     """
     module = read_module(_contents(source), limits=limits)
     valid = validate(module, limits=limits)
-    given = {
-        name: names.raw.exports if isinstance(names, Instance) else names for name, names in (imports or {}).items()
-    }
+    given = {name: _names(names) for name, names in (imports or {}).items()}
     store = _shared_store(given, engine) or Store(engine, limits)
     externs = [_extern(store, module, want, given) for want in module.imports]
     return Instance(driver.instantiate(store, valid, externs))

@@ -149,6 +149,7 @@ uint64_t tm_write_datas(tm_memory *memory, const uint8_t *bytes, const uint32_t 
 const char *tm_dispatch(void);  /* "tail calls (global registers)", ... and why */
 const char *tm_compiler(void);
 int tm_self_test(void);         /* 0, or 1 + the number of the first handler whose tail call was lost */
+int tm_self_covers(uint32_t handler); /* whether the last self-test ran this handler from probe to probe */
 uint32_t tm_handler_count(void);
 /* One plain instruction by table id on raw bits, for comparing with the Python meanings. Trap row + 1, or 0. */
 int tm_numeric(uint32_t op, uint64_t a, uint64_t b, uint64_t *result);

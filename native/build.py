@@ -7,8 +7,12 @@ AddressSanitizer and UndefinedBehaviorSanitizer (and with them that dispatch).
 from __future__ import annotations
 
 import os
+import platform
 import re
+import shlex
+import subprocess
 import sys
+import sysconfig
 import types
 from pathlib import Path
 
@@ -30,14 +34,28 @@ import generate  # noqa: E402  (found by the path above, also when setuptools ru
 
 generate.write(HERE / "generated")
 
+
+def said_by(compiler: list[str]) -> str:
+    """What a compiler says of itself; nothing if there is none, which is for who calls it to find out."""
+    try:
+        return subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
 SOURCES = ["memory.c", "walk.c", "thread.c", "numeric.c", "run.c", "facts.c", "sections.c"]
 FLAGS = [
     "-std=gnu11", "-O2", "-g0", "-fomit-frame-pointer", "-foptimize-sibling-calls", "-fcf-protection=none", "-fno-lto",
     "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fno-stack-protector", "-fno-plt",
-    "-fno-tree-loop-distribute-patterns",
-    "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-label", "-Wno-missing-field-initializers",
+    "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-label",
+    "-Wno-missing-field-initializers",
 ]  # fmt: skip
-if os.uname().machine not in ("x86_64", "AMD64"):
+COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+if "clang" not in said_by(COMPILER):
+    FLAGS.append("-fno-tree-loop-distribute-patterns")  # gcc's name for it, which not every clang lets pass
+if "ziglang" in COMPILER or Path(COMPILER[0]).stem == "zig":
+    FLAGS += ["-mcpu=baseline", "-fno-sanitize=undefined"]  # zig's defaults: this very processor, and traps
+if platform.machine() not in ("x86_64", "AMD64"):
     FLAGS.remove("-fcf-protection=none")
 if os.environ.get("TAMIS_SWITCH"):
     FLAGS.append("-DTAMIS_SWITCH=1")
@@ -70,7 +88,9 @@ if __name__ == "__main__":
     (work / "interp").mkdir(exist_ok=True)
     os.chdir(work)
     built = Path(ffibuilder.compile(tmpdir=".", target="_tamis.*", verbose="-v" in sys.argv))
-    # by a rename: a process that has the old one mapped goes on with it
-    fresh = ROOT / "interp" / (built.name + ".new")
+    # By a rename: a process that has the old one mapped goes on with it. The name is the one that an editable install
+    # gives it: Python prefers that to a plain `_tamis.so`.
+    target = ROOT / "interp" / f"_tamis{sysconfig.get_config_var('EXT_SUFFIX')}"
+    fresh = target.with_name(target.name + ".new")
     fresh.write_bytes(built.read_bytes())
-    fresh.replace(ROOT / "interp" / built.name)
+    fresh.replace(target)

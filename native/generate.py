@@ -27,17 +27,19 @@ SERVICES = (
     "memory_grow", "memory_init", "data_drop", "table_init", "elem_drop", "table_copy", "table_grow", "table_fill",
 )  # fmt: skip
 
-#: Handlers written by hand in special.inc, in the same list so that they have numbers.
-SPECIAL = (
-    "select", "br", "br_loop", "br_table", "call", "call_import", "call_indirect", "ret0", "retk", "retn", "zero",
-    "unreachable", "table_get", "table_set", "table_size", "memory_size", "memory_copy", "memory_fill", "service",
-    "ref_func", "is_null", "halt", "enter", "lower",
-)  # fmt: skip
+#: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
+#: what follows is not the next word (calls, returns) or where the handler leaves.
+SPECIAL = {
+    "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
+    "retk": 0, "retn": 0, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
+    "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "is_null": 2, "halt": 0,
+    "enter": 0, "lower": 0,
+}  # fmt: skip
 
 #: Type to class of registers: integer, float, or none (f32, which would need conversions between the formats).
 CLASS = {"i32": "i", "i64": "i", "addr": "i", "f64": "f", "f32": "s"}
-#: How many registers a class has. The last one is for temporaries. (A fourth integer one makes half as many handlers again
-#: and a build of twice the time; floats have few instructions.)
+#: How many registers a class has; the last one is for temporaries. Each makes more handlers for every other: with four
+#: and four they are 9,000, which gcc builds in 20 s.
 REGISTERS = {"i": 4, "f": 4, "s": 0}
 
 
@@ -223,11 +225,12 @@ def _moves(handlers: Handlers) -> None:
         for d in here:
             cell = "*cx->instance->globals[ip[2]]"
             put = f"sp[A] = {cell};" if d == "S" else f"f{d} = tm_double({cell});" if c == "f" else f"r{d} = {cell};"
-            handlers.add(f"global_get_{c}_{d}", 0, f"{put} NEXT(3);")
+            handlers.add(f"global_get_{c}_{d}", 3, f"{put} NEXT(3);")
         base(f"global_set_{c}")
         for a in (*here, "K"):
             source = {"S": "sp[B]", "K": "ip[3]"}.get(a, f"tm_bits_f64(f{a})" if c == "f" else f"r{a}")
-            handlers.add(f"global_set_{c}_{a}", 0, f"*cx->instance->globals[ip[2]] = {source}; NEXT({4 if a == 'K' else 3});")
+            size = 4 if a == "K" else 3
+            handlers.add(f"global_set_{c}_{a}", size, f"*cx->instance->globals[ip[2]] = {source}; NEXT({size});")
     base("br_if")  # (negated * 2 + back) * places + place
     for negated in (0, 1):
         for back in (0, 1):
@@ -240,8 +243,8 @@ def _moves(handlers: Handlers) -> None:
 def all_handlers() -> Handlers:
     """Every handler, the hand-written ones (without a body) first."""
     handlers = Handlers()
-    for name in SPECIAL:
-        handlers.add(name, 0, "")
+    for name, size in SPECIAL.items():
+        handlers.add(name, size, "")
     _moves(handlers)
     for op in OPS:
         kind = _class(op)
@@ -308,7 +311,22 @@ def _immediate(op: Op) -> str:
 
 def _indices(op: Op) -> str:
     """How many numbers follow the opcode, when nothing else does (a block type is one number, too)."""
-    plain = ("block", "label", "func", "type", "table", "local", "global", "mem", "data", "elem", "tag", "field", "heap", "u32")
+    plain = (
+        "block",
+        "label",
+        "func",
+        "type",
+        "table",
+        "local",
+        "global",
+        "mem",
+        "data",
+        "elem",
+        "tag",
+        "field",
+        "heap",
+        "u32",
+    )
     return str(len(op.immediates)) if all(kind in plain for kind in op.immediates) else "0xFF"
 
 
@@ -351,7 +369,9 @@ def ops_inc(handlers: Handlers) -> str:
 
 def handlers_inc(handlers: Handlers) -> str:
     """The generated handlers."""
-    lines = ["/* Written by native/generate.py: places S (slot), 0 to 3 (registers), K (constant), A (constant address). */"]
+    lines = [
+        "/* Written by native/generate.py: places S (slot), 0 to 3 (registers), K (constant), A (constant address). */"
+    ]
     lines += [f"OP({name}, {body})" for name, _, body in handlers.rows if body]
     return "\n".join(lines) + "\n"
 

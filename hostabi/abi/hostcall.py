@@ -105,6 +105,8 @@ class Import:
     results: tuple[str, ...]
     code: Callable[..., int | None]
     doc: str = ""
+    shown: Callable[[Sequence[int]], tuple[tuple[str, object], ...]] = lambda raw: ()
+    """What a transcript says of its arguments, given raw bits after the call."""
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

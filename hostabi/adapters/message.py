@@ -254,9 +254,8 @@ class Exchanger:
         done.fuel, self._fuel_seen = fuel - self._fuel_seen, fuel
         done.abi = self.chain.plugins[0].vm.state.abi.text if vms else ""
         done.engine = self.chain.plugins[0].vm.guest.engine if vms else ""
-        for vm in vms:
-            done.transcript += vm.state.records
-            vm.state.records = []
+        done.transcript = list(self.host.transcript)
+        self.host.transcript.clear()
         return done
 
     def _send_request(self, request: Request, info: StreamInfo) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import stat
@@ -62,7 +63,9 @@ class World:
         self.clock = None if clock is None else Clock(clock)
         self.fixed_time = clock
         self._entropy = None if seed is None else Entropy(seed_bytes(seed), "program")
-        self.streams = (stdin or sys.stdin.buffer, stdout or sys.stdout.buffer, stderr or sys.stderr.buffer)
+        given = ((stdin, sys.stdin), (stdout, sys.stdout), (stderr, sys.stderr))
+        #: A process may have been started without one of them: that one is empty and swallows what is written.
+        self.streams = tuple(ours or (theirs.buffer if theirs is not None else io.BytesIO()) for ours, theirs in given)
         self._memory: GuestMemory | None = None
 
     @property

@@ -54,10 +54,13 @@ class Tamis(click.Group):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """As click's, but every error goes through `guarded`."""
+        """As click's, but every error goes through `guarded`; click would write to standard error at Ctrl-C."""
+        name = prog_name or "tamis"
 
         def run() -> Any:
-            return super(Tamis, self).main(args, prog_name or "tamis", complete_var, standalone_mode=False, **extra)
+            self._main_shell_completion(extra, name, complete_var)
+            with self.make_context(name, list(sys.argv[1:] if args is None else args), **extra) as ctx:
+                return self.invoke(ctx)
 
         if not standalone_mode:
             return run()

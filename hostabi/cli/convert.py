@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from hostabi.cli.errors import CommandError
+from hostabi.cli.errors import CommandError, standard_output
 
 
 def write_lines(lines: Iterable[str], output: str | None) -> None:
     """Write lines to a file, or to standard output for None and "-"."""
     if output in (None, "-"):
+        out = standard_output()
         for line in lines:
-            sys.stdout.write(line + "\n")
+            out.write(line + "\n")
         return
     with open(str(output), "w", encoding="utf-8", newline="\n") as file:
         file.writelines(line + "\n" for line in lines)
@@ -55,6 +55,6 @@ def wasm(module: str, output: str | None, no_check: bool) -> None:
         if output == module:
             raise CommandError(f"{module}: would overwrite its own source: use -o")
     if output == "-":
-        sys.stdout.buffer.write(data)
+        standard_output().buffer.write(data)
     else:
         Path(output).write_bytes(data)

@@ -15,9 +15,11 @@ A WASI program's own exit code is passed on as it is.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TextIO
 
 import click
 
@@ -47,6 +49,11 @@ def cut_frames(frames: Sequence[str], first: int = 20, last: int = 5) -> list[st
     return [*frames[:first], f"... {len(frames) - first - last} more frames ...", *frames[-last:]]
 
 
+def standard_output() -> TextIO:
+    """Standard output, or nowhere if the process was started without one."""
+    return sys.stdout if sys.stdout is not None else io.TextIOWrapper(io.BytesIO())
+
+
 def printable(text: str) -> str:
     """Text from outside on one line, without controls that could move a terminal's cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -64,7 +71,8 @@ def guarded(run: Callable[[], object]) -> int:
     try:
         result = run()
         code = result if isinstance(result, int) else 0  # click gives back the code of its Exit
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a process can be started without one
+            sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -117,6 +125,6 @@ def _forget_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             os.dup2(nowhere, stream.fileno())
-        except (OSError, ValueError):
+        except (OSError, ValueError, AttributeError):
             continue
     os.close(nowhere)

@@ -20,7 +20,7 @@ from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain, cut_fra
 from hostabi.cli.sources import named, read
 from hostabi.cli.transcript import Page, steps
 from hostabi.core.clock import seed_bytes
-from hostabi.core.commands import Log, StartCall
+from hostabi.core.commands import StartCall
 from hostabi.core.events import StreamInfo
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, find_abi
@@ -66,6 +66,7 @@ class Run:
             profile=options["profile"],
             limits=Limits(fuel_per_call=options["fuel"]),
             seed=os.urandom(16) if seed is None else seed_bytes(seed),
+            record=True,
         )
         config = PluginConfig(
             root_id=options["root_id"],
@@ -78,7 +79,6 @@ class Run:
             abi, warnings = find_abi(valid.module, host.profile)
             digest = sha256(valid.module.binary).hexdigest()
             self.plugin = host.plugin(LoadedFilter(valid, abi, digest, tuple(warnings)), config, now=self.now)
-        self.early = [command for command in self.plugin.vm.state.commands if isinstance(command, Log)]
         self.answers = {cluster: Answer(status, body=body) for cluster, status, body in options["call_response"]}
         self.exchanger = Exchanger(host, host.chain([self.plugin]), now=self.now, answers=self.answers)
 
@@ -91,9 +91,7 @@ class Run:
         """Start the plugin and send the exchange through it."""
         self.exchanger.start()
         attributes: dict[str, object] = dict(self.options["property"])
-        exchange = self.exchanger.run(self.request, self.upstream, StreamInfo(attributes=attributes, connection_id=1))
-        exchange.logs[:0] = self.early
-        return exchange
+        return self.exchanger.run(self.request, self.upstream, StreamInfo(attributes=attributes, connection_id=1))
 
 
 @contextmanager

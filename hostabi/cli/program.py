@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -157,4 +156,3 @@ def run_program(path: str, valid: interp.ValidModule, settings: Settings, args: 
     store = make_store(settings)
     with loaded(path, valid, settings, args, store) as inst:
         interp.invoke_bits(store, exported_function(path, inst, "_start"), ())
-    sys.stdout.flush()

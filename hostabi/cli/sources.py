@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import BinaryIO
 
 import interp
 from hostabi.cli.errors import CommandError
+from interp.tools.places import place_in_text
 
 
 def read(path: str) -> bytes:
-    """The bytes of a file, or of standard input for "-". Raises CommandError."""
+    """The bytes of a file, or of standard input for "-". Raises CommandError, also past the limit on modules."""
+    limit = interp.DEFAULT_LIMITS.module_bytes
     try:
-        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path == "-":
+            data = standard_input().read(limit + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(limit + 1)
     except (OSError, ValueError) as error:
         raise CommandError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > limit:
+        raise CommandError(f"{path}: more than {limit} bytes, the limit of this program")
+    return data
+
+
+def standard_input() -> BinaryIO:
+    """Standard input, empty if the process was started without one."""
+    return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
 
 
 def is_text(path: str, data: bytes) -> bool:
@@ -65,9 +80,21 @@ def load_text(path: str) -> interp.Module:
 
 def load_valid(path: str) -> interp.ValidModule:
     """The validated module in a file. Raises CommandError."""
-    module = load(path)
+    data = read(path)
+    if not is_text(path, data):
+        with named(path):
+            return interp.validate(interp.decode(data))
     with named(path):
-        return interp.validate(module)
+        parsed = interp.parse(data)
+        module = interp.decode(interp.encode(parsed))
+        try:
+            return interp.validate(module)
+        except interp.WasmError as error:
+            offset = error.where.offset if error.where is not None else None
+            place = None if offset is None else place_in_text(data.decode(), parsed, module, offset)
+            if place is not None:
+                error.where = place
+            raise
 
 
 def load_binary(path: str) -> bytes:

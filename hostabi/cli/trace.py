@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from hostabi.cli.errors import standard_output
 from hostabi.cli.run_options import PROGRAM_OPTIONS, GuestCommand, add_options, program_settings
 
 
@@ -31,13 +30,16 @@ def trace(module: str, invoke: str | None, limit: int, args: tuple[str, ...], **
         # Through the binary form, so that the instructions of a text module have offsets, too.
         valid = interp.validate(interp.decode(load_binary(module)))
     store = program.make_store(settings)
-    tracer = Tracer(lambda line: _write(line), limit)
+    tracer = Tracer(_write, limit)
     with program.loaded(module, valid, settings, () if invoke else args, store) as inst:
         func = program.exported_function(module, inst, invoke or "_start")
         bits = program.arguments(invoke, func.type, args) if invoke else []
         store.monitor = tracer
         try:
             results = interp.invoke_bits(store, func, bits)
+        except interp.Trap:
+            tracer.unfinished()
+            raise
         except LimitReached:
             _write(f"... stopped after {tracer.count} instructions (--limit)")
             return
@@ -46,4 +48,4 @@ def trace(module: str, invoke: str | None, limit: int, args: tuple[str, ...], **
 
 
 def _write(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    standard_output().write(line + "\n")

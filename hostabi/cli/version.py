@@ -15,10 +15,8 @@ def version_lines(verbose: bool) -> Iterator[str]:
         yield "tamis (from a checkout that is not installed)"
     if not verbose:
         return
-    import interp
+    from interp.tools.build import build_info
 
-    yield f"engines: {', '.join(interp.engines())} (the first is taken; --engine or TAMIS_ENGINE chooses)"
-    build_info = getattr(interp, "build_info", None)
-    for key, value in (build_info() if build_info is not None else {}).items():
+    for key, value in build_info().items():
         yield f"{key}: {value}"
     yield f"python: {platform.python_implementation()} {platform.python_version()}, {platform.platform()}"

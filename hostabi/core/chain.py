@@ -41,6 +41,7 @@ from hostabi.core.plugin import Plugin
 # HTTP status to gRPC status, for local replies to gRPC clients that do not name one.
 _GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 _GRPC_UNKNOWN = 2
+_STRAIGHT = -2
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class _Stream:
     client_finished: bool = False
     reset: bool = False
     reply_position: int | None = None
-    """After a local reply, the first filter whose response frames still count; -1: none do, it went straight out."""
+    """After a local reply, the first filter whose response frames still count; _STRAIGHT when it went past them all."""
 
 
 class Chain:
@@ -209,16 +210,18 @@ class Chain:
         # The filter that answers sees its own reply, unless it failed or has seen a response already (7.4).
         seen = command.reply.failure or position in stream.shown_response
         first = position - 1 if seen else position
-        if any(p in stream.shown_response for p in range(first + 1)):
-            first = -1
-        stale = [work for work in self._work if work[0] == command.stream]
-        for work in stale:
-            self._work.remove(work)
-        stream.reply_position = first
+        self._work = deque(work for work in self._work if work[0] != command.stream)
         stream.info.response_code_details = command.reply.details or "direct_response"
         self._out.append(command)
-        for frame in reply_frames(command.reply, stream.request_headers):
-            self._work.append((command.stream, first, Way.RESPONSE, frame))
+        frames = reply_frames(command.reply, stream.request_headers)
+        if any(p in stream.shown_response for p in range(first + 1)):
+            # A filter on the way has been shown another response already, and none is shown two.
+            stream.reply_position = _STRAIGHT
+            stream.client_started = stream.client_finished = True
+            self._out += (Send(command.stream, Way.RESPONSE, frame) for frame in frames)
+            return
+        stream.reply_position = first
+        self._work.extend((command.stream, first, Way.RESPONSE, frame) for frame in frames)
 
 
 def reply_frames(reply: LocalReply, request: HeaderPairs) -> list[Frame]:

@@ -6,7 +6,7 @@ Nothing here runs a guest; `core/vm.py` does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
 
 from hostabi.abi.codec import HeaderPairs, PairsLimits
@@ -106,6 +106,7 @@ class VmState:
         upstreams: frozenset[str] | None = None,
         foreign: dict[bytes, ForeignFunction] | None = None,
         log_level: LogLevel = LogLevel.INFO,
+        records: MutableSequence[Record] | None = None,
     ) -> None:
         self.key = key
         self.vm_id = vm_id
@@ -127,8 +128,7 @@ class VmState:
         self.commands: list[Command] = []
         self.deferred: deque[Callable[[], None]] = deque()
         self.deferred_in_event = 0
-        self.records: list[Record] = []
-        self.recording = True
+        self.records: MutableSequence[Record] = records if records is not None else []
         self.calls: dict[int, RootContext] = {}
         self.metrics: dict[int, MetricCell] = {}
         self.foreign_arguments: bytes | None = None
@@ -181,8 +181,7 @@ class VmState:
 
     def record(self, record: Record) -> None:
         """Add to the transcript."""
-        if self.recording:
-            self.records.append(record)
+        self.records.append(record)
 
     # --- contexts
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -17,7 +18,10 @@ from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, Source, WasmGue
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter, PythonGuest
 from hostabi.core.shared import Shared
+from hostabi.core.transcript import Record
 from hostabi.core.vm import Guest, GuestTrap, Vm
+
+_RECORDS_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Host:
     """Everything that plugins share. `seed` makes entropy repeatable; engine None takes the fastest there is.
 
     `upstreams` are the names that http_call may address, None for any. `foreign` adds foreign functions by name.
+    `record` keeps the whole transcript until someone empties it; without it, the end of it that trap reports show.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Host:
         seed: int | bytes = 0,
         upstreams: frozenset[str] | None = None,
         foreign: Mapping[str, ForeignFunction] | None = None,
+        record: bool = False,
     ) -> None:
         if isinstance(profile, str) and profile not in PROFILES:
             raise ValueError(f"there is no profile {profile!r}; known are {', '.join(PROFILES)}")
@@ -61,6 +67,8 @@ class Host:
         self.upstreams = upstreams
         self.foreign = {name.encode(): function for name, function in (foreign or {}).items()}
         self.shared = Shared(self.limits)
+        self.transcript: MutableSequence[Record] = [] if record else deque(maxlen=_RECORDS_KEPT)
+        """Every crossing of every VM, in order; whoever reads it may empty it."""
         self.vms: dict[str, Vm] = {}
         self.plugins: dict[str, Plugin] = {}
         self.chains: list[Chain] = []
@@ -125,6 +133,7 @@ class Host:
             upstreams=self.upstreams,
             foreign=self.foreign,
             log_level=config.log_level,
+            records=self.transcript,
         )
         state.abi = abi
         vm = Vm(state)

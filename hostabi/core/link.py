@@ -166,7 +166,7 @@ def _bind_wasi(known: Import, vm: VmState) -> Code:
         if vm.phase is Phase.ALLOCATE and not in_allocator and profile.allocator_restriction is Restriction.TRAP:
             raise GuestError(f"restricted_callback: {known.name} during allocation")
         result = known.code(*raw)
-        vm.record(Called(vm.plugin_key, known.name, (), result, (), is_status=False))
+        vm.record(Called(vm.plugin_key, known.name, known.shown(raw), result, (), is_status=False))
         return result
 
     return code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hostabi.abi.callbacks import CALLBACKS
@@ -136,13 +136,13 @@ class Vm:
             raise EmbedderError("a VM handles one event at a time, and one is under way")
         self._busy = True
         self.state.clock.begin(now)
-        self.state.commands = []
         self.state.deferred_in_event = 0
 
     def end(self) -> list[Command]:
-        """The event is over; what it asks of the world."""
+        """The event is over; what it asks of the world, and what the guest asked while it started."""
         self._busy = False
-        return self.state.commands
+        commands, self.state.commands = self.state.commands, []
+        return commands
 
     def call(self, callback: str, context: Context, *args: int) -> int | None:
         """Run a callback on a context, if the guest has it; None when it has not, or has failed."""
@@ -203,7 +203,7 @@ def _names(callback: str, count: int) -> tuple[str, ...]:
     return row.params[:count] if row else tuple(f"arg{i}" for i in range(count))
 
 
-def _last_calls(records: list[Record]) -> tuple[str, ...]:
+def _last_calls(records: Sequence[Record]) -> tuple[str, ...]:
     found: list[str] = []
     for record in reversed(records):
         if isinstance(record, Called):

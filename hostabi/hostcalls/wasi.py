@@ -218,6 +218,23 @@ class FilterWasi:
         self.env = env
         self.limits = limits
 
+    def shown(self, name: str, raw: Sequence[int]) -> tuple[tuple[str, object], ...]:
+        """What a transcript says of a call's arguments: what they mean, without addresses."""
+        match name:
+            case "fd_write" | "fd_pwrite":
+                try:
+                    data = gather(self.env.memory, iovecs(self.env.memory, raw[1], raw[2], self.limits))
+                except GuestMemoryError:
+                    return (("fd", raw[0]),)
+                return ("fd", raw[0]), ("data", data)
+            case "clock_time_get" | "clock_res_get":
+                return (("clock", raw[0]),)
+            case "random_get":
+                return (("size", raw[1]),)
+            case "poll_oneoff":
+                return (("subscriptions", raw[2]),)
+        return (("fd", raw[0]),) if name.startswith("fd_") else ()
+
     # arguments and environment
 
     def args_sizes_get(self, count: int, size: int) -> int:
@@ -428,9 +445,14 @@ def records(functions: object) -> dict[tuple[str, str], Import]:
         if results:
             code = faults_answered(code)
         doc = (code.__doc__ or "").strip()
+        shown = functools.partial(getattr(functions, "shown", _nothing), name)
         for module in MODULE_NAMES:
-            found[module, name] = Import(module, name, params, results, code, doc)
+            found[module, name] = Import(module, name, params, results, code, doc, shown)
     return found
+
+
+def _nothing(name: str, raw: Sequence[int]) -> tuple[tuple[str, object], ...]:
+    return ()
 
 
 def imports(env: GuestEnv, limits: WasiLimits = DEFAULT_LIMITS) -> dict[tuple[str, str], Import]:

@@ -1,8 +1,8 @@
 """FilterHost: a filter and one exchange in three lines.
 
-    host = FilterHost("filter.wasm", config="deny")
-    result = host.exchange(path="/admin", headers={"x-user": "eve"})
-    assert result.status == 403
+host = FilterHost("filter.wasm", config="deny")
+result = host.exchange(path="/admin", headers={"x-user": "eve"})
+assert result.status == 403
 """
 
 from __future__ import annotations
@@ -57,7 +57,13 @@ class FilterHost:
         abi: AbiVersion = AbiVersion.V0_2_1,
     ) -> None:
         self.host = Host(
-            engine=engine, profile=profile, limits=limits, seed=seed, upstreams=upstreams, foreign=foreign
+            engine=engine,
+            profile=profile,
+            limits=limits,
+            seed=seed,
+            upstreams=upstreams,
+            foreign=foreign,
+            record=True,
         )
         now = int(clock) * 1_000_000_000 + round((clock - int(clock)) * 1_000_000_000)
         plugin_config = PluginConfig(

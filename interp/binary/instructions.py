@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from interp.syntax.errors import body_error
+from interp.syntax.errors import LimitError, Where, body_error
 from interp.syntax.features import Feature
 from interp.syntax.instructions import OPS, PREFIXES, Catch, Ins, MemArg, Op
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
@@ -292,7 +293,8 @@ def read_locals(
         if total > 0xFFFFFFFF:
             raise body_error("too_many_locals", at)
         value, pos = read_val_type(data, pos, end, gate)
-        runs.append((number, value))
+        if number and total <= limits.locals:
+            runs.append((number, value))
     if total > limits.locals:
         raise body_error("locals_limit", offset, total)
     return runs, pos
@@ -312,6 +314,10 @@ def read_body(data: bytes, offset: int, length: int) -> tuple[Locals, Expr]:
 
 def read_expression(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[Expr, int]:
     """A constant expression (or what stands in its place) and the position behind its `end`."""
-    code = tuple(instructions(data, pos, end, gate, limits, whole=False))
-    last = code[-1]
-    return code, last.at + 1
+    most = limits.constant_instructions
+    code = tuple(islice(instructions(data, pos, end, gate, limits, whole=False), most + 1))
+    if len(code) > most:
+        raise LimitError(
+            "the expression passes the limit constant_instructions", Where(pos), limit="constant_instructions"
+        )
+    return code, code[-1].at + 1

@@ -110,10 +110,12 @@ def _read_elem(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) ->
     count, pos = counted(data, pos, end, limits, "table_entries")
     items: Sequence[int] | Sequence[Expr]
     if flags & 4:
+        same: dict[bytes, Expr] = {}  # a million items are some few expressions, of which one each is kept
         expressions = []
         for _ in range(count):
+            begin = pos
             expression, pos = read_expression(data, pos, end, gate, limits)
-            expressions.append(expression)
+            expressions.append(same.setdefault(data[begin:pos], expression))
         items = tuple(expressions)
     else:
         items, pos = read_indices(data, pos, end, count)

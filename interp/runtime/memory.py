@@ -93,14 +93,20 @@ class MemInst:
             return -1
         if delta == 0:
             return old
-        length = new * self.page
+        try:
+            self._resize(new * self.page)
+        except ResourceError:
+            self.store.bytes -= delta * self.page
+            raise
+        return old
+
+    def _resize(self, length: int) -> None:
         if not self.reserved:
             self._move(length)
         elif _native.lib.tm_memory_grow(self.handle, length):
             raise ResourceError(f"the machine has no {length} bytes for a memory")
         else:
             self._show(length)
-        return old
 
     def _reserve(self) -> bool:
         """Make a region that never moves, if there is C, the store wants it and the machine can."""

@@ -21,8 +21,8 @@ _ORDER = sys.byteorder
 class TableInst:
     """References in `cells`, a memoryview of format "Q"; only the first `length` belong to the table.
 
-    Growing may replace `cells` by another region: nobody keeps it across a growth. `handle` is the `tm_table *` that the
-    native engine reads, or None without the C part.
+    Growing may replace `cells` by another region: nobody keeps it across a growth. `handle` is the `tm_table *`
+    that the native engine reads, or None without the C part.
     """
 
     __slots__ = ("__weakref__", "_region", "cells", "handle", "length", "store", "type")

@@ -24,6 +24,7 @@ class VmLimits:
     params: int = 1_000
     results: int = 1_000
     name_bytes: int = 100_000
+    constant_instructions: int = 10_000
     # loading: one function
     function_bytes: int = 8 << 20
     locals: int = 50_000

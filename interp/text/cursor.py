@@ -24,6 +24,9 @@ WORDS = frozenset(_WORDS.split())
 _REF_WORDS = frozenset(f"{heap}ref" for heap in HEAP_CODES) | {"nullref", "nullfuncref", "nullexternref", "nullexnref"}
 _KNOWN = WORDS | _REF_WORDS | frozenset(HEAP_CODES) | frozenset(NUM_TYPES_BY_NAME) | {op.text for op in OPS}
 
+#: How much of a token a message shows.
+_SHOWN = 60
+
 
 class Cursor:
     """The tokens of a source from an index on; `i` is the index of the next one."""
@@ -46,11 +49,11 @@ class Cursor:
         token = self.toks[index]
         first = token[:1]
         if token in ("", "(", ")") or first == "$" or token in _KNOWN or is_string(token) or is_number(token):
-            return f"unexpected token {token}".rstrip()
+            return f"unexpected token {token if len(token) <= _SHOWN else token[:_SHOWN] + '...'}".rstrip()
         word, _, number = token.partition("=")
         if word in ("offset", "align") and is_number(number):
             return f"unexpected token {token}"
-        return f"unknown operator {token}"
+        return f"unknown operator {token if len(token) <= _SHOWN else token[:_SHOWN] + '...'}"
 
     def opens(self, word: str) -> bool:
         """Whether the next tokens are `(` and a word."""

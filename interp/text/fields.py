@@ -208,8 +208,6 @@ def table_field(p: Parser, f: Fields) -> None:
     address = index_type(p)
     if not at_ref_type(p):
         size = limits(p, address)
-        if p.try_word("shared"):
-            size = Limits(size.min, size.max, size.index, True)
         type = TableType(ref_type(p), size)
         init = None if p.toks[p.i] == ")" else _constant(p)
         p.close()

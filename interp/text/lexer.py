@@ -26,7 +26,7 @@ _TOKEN = re.compile(
 _COMMENT_EDGE = re.compile(r"\(;|;\)")
 _STRING_START = re.compile(rf'"(?:{_CHARACTER})*+', re.DOTALL)
 _IS_STRING = re.compile(rf"{_STRING}\Z", re.DOTALL)
-_ESCAPE = re.compile(r"""\\(?:([nrt\\'"])|([0-9a-fA-F]{2})|u\{([0-9a-fA-F_]+)\})""")
+_ESCAPE = re.compile(r"""((?:\\[0-9a-fA-F]{2})+)|\\(?:([nrt\\'"])|u\{([0-9a-fA-F_]+)\})""")
 _ESCAPED = {"n": b"\n", "r": b"\r", "t": b"\t", "\\": b"\\", "'": b"'", '"': b'"'}
 #: Empty tokens at the end, so that the parser may look ahead without looking where the text ends.
 _PADDING = 8
@@ -196,11 +196,11 @@ def string_bytes(token: str) -> bytes:
     position = 1
     for match in _ESCAPE.finditer(token, 1, len(token) - 1):
         out += token[position : match.start()].encode()
-        short, pair, scalar = match.groups()
-        if short is not None:
+        pairs, short, scalar = match.groups()
+        if pairs is not None:
+            out += bytes.fromhex(pairs.replace("\\", ""))
+        elif short is not None:
             out += _ESCAPED[short]
-        elif pair is not None:
-            out.append(int(pair, 16))
         else:
             out += scalar_utf8(scalar)
         position = match.end()

@@ -37,6 +37,8 @@ SECTIONS = {
     "data": 11,
 }
 _LAST = SECTIONS["data"]
+#: Words behind which a name may stand.
+_NAMEABLE = frozenset(("module", "type", "field", "local", "param", "block", "loop", "if", "try", "try_table", *SPACES))
 
 
 def parse(text: str | bytes, *, limits: VmLimits | None = None) -> Module:
@@ -75,9 +77,11 @@ def parse_fields(cursor: Cursor, name: str | None) -> Module:
     p.i = start
     customs: list[Custom] = []
     annotations = p.source.annotations
+    places = set()
     while p.i < end:
         if annotations and p.i in annotations:
             customs += _customs(p, annotations[p.i])
+            places.add(p.i)
         if p.toks[p.i] != "(":
             p.fail()
         read = FIELDS.get(p.toks[p.i + 1])
@@ -88,8 +92,9 @@ def parse_fields(cursor: Cursor, name: str | None) -> Module:
             p.skip_form()
         else:
             p.fail(index=p.i + 1)
-    if annotations and p.i in annotations:
-        customs += _customs(p, annotations[p.i])
+    if annotations:
+        customs += _customs(p, annotations.get(p.i, []))
+        _check_annotations(p, range(start, p.i + 1), places | {p.i})
     cursor.i = p.i
     names = f.names()
     if names:
@@ -109,6 +114,23 @@ def parse_fields(cursor: Cursor, name: str | None) -> Module:
         datas=tuple(f.datas),
         customs=tuple(customs),
     )
+
+
+def _check_annotations(p: Parser, inside: range, fields: set[int]) -> None:
+    """Refuse names where nothing has one, and custom sections that are not between fields."""
+    for index, found in p.source.annotations.items():
+        if index not in inside:
+            continue
+        customs = [annotation for annotation in found if annotation.name == "custom"]
+        if customs and index not in fields:
+            raise MalformedError("misplaced @custom annotation", p.source.place(customs[0].at))
+        names = [annotation for annotation in found if annotation.name == "name"]
+        if names:
+            before = p.toks[index - 1] if p.toks[index - 1][:1] != "$" else p.toks[index - 2]
+            if before not in _NAMEABLE:
+                raise MalformedError("misplaced @name annotation", p.source.place(names[0].at))
+            if len(names) > 1:
+                raise MalformedError(f"@name annotation: multiple {before}", p.source.place(names[1].at))
 
 
 def _bind_names(p: Parser) -> list[int]:
@@ -187,10 +209,10 @@ def _custom_error(message: str, where: Where) -> MalformedError:
 
 def _custom(p: Parser, annotation: Annotation) -> Custom:
     """`(@custom "name" (before|after section)? string*)`."""
-    tokens = list(annotation.tokens)
+    tokens = [*annotation.tokens, "", ""]
     source = p.source
     where = source.place(annotation.at)
-    if not tokens or not is_string(tokens[0]):
+    if not is_string(tokens[0]):
         raise _custom_error("missing section name", where)
     try:
         name = string_bytes(tokens.pop(0)).decode()
@@ -198,14 +220,20 @@ def _custom(p: Parser, annotation: Annotation) -> Custom:
         raise _custom_error("malformed UTF-8 encoding", where) from None
     after = _LAST
     if tokens[:1] == ["("]:
-        if len(tokens) < 4 or tokens[3] != ")" or tokens[1] not in ("before", "after"):
-            raise _custom_error("unexpected token", where)
         order = [*SECTIONS, "last"]
+        if tokens[1] not in ("before", "after"):
+            raise _custom_error("malformed placement", where)
         if tokens[2] not in order:
+            raise _custom_error("malformed section kind", where)
+        if tokens[3] != ")":
             raise _custom_error("unexpected token", where)
         place = min(order.index(tokens[2]), len(SECTIONS) - (tokens[1] == "after"))
         after = SECTIONS[order[place if tokens[1] == "after" else max(place - 1, 0)]]
         del tokens[:4]
-    if not all(is_string(token) for token in tokens):
+    if not all(is_string(token) for token in tokens[:-2]):
         raise _custom_error("unexpected token", where)
-    return Custom(name, b"".join(string_bytes(token) for token in tokens), after)
+    try:
+        data = b"".join(string_bytes(token) for token in tokens[:-2])
+    except ValueError:
+        raise _custom_error("malformed UTF-8 encoding", where) from None
+    return Custom(name, data, after)

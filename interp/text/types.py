@@ -183,8 +183,6 @@ def mem_type(p: Parser) -> MemType:
 def table_type(p: Parser) -> TableType:
     """A table type."""
     size = limits(p, index_type(p))
-    if p.try_word("shared"):
-        size = Limits(size.min, size.max, size.index, True)
     return TableType(ref_type(p), size)
 
 

@@ -1,8 +1,9 @@
 """The runner of `.wast` scripts: every command of a file through the embedding interface, in raw bits.
 
 A command that needs a feature which is off or which the engine does not run is *waiting* for it, and so is every
-command on a module that waits; only an UnsupportedError makes a command wait, never a failure. Everything else passes
-or fails. Messages: traps and link errors by prefix, malformed and invalid modules by the class of the error.
+command on a module that waits. A command also waits if it would fail on an instance whose memory, table or global a
+module that waits was to write to. Everything else passes or fails. Messages: traps and link errors by prefix, malformed
+and invalid modules by the class of the error.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from interp.binary.decode import decode
 from interp.binary.encode import encode
 from interp.exec.driver import instantiate, invoke_bits
 from interp.runtime.instance import ModuleInst, resolve
+from interp.runtime.memory import MemInst
 from interp.runtime.store import Extern, FuncInst, HostFunc
-from interp.runtime.table import GlobalInst
+from interp.runtime.table import GlobalInst, TableInst
 from interp.syntax.errors import (
     Exhaustion,
     InvalidError,
@@ -29,6 +31,7 @@ from interp.syntax.errors import (
     UnsupportedError,
     WasmError,
 )
+from interp.syntax.features import Feature
 from interp.syntax.types import (
     F32,
     F64,
@@ -170,10 +173,14 @@ def run_script(text: bytes | str, path: str = "script", engine: str | None = Non
             runner.run(command)
         except UnsupportedError as error:
             result.waiting[error.feature] += 1
-        except _Failed as failure:
-            result.failures.append(Failure(path, command.line, str(failure)))
+            runner.miss(command, error)
         except Exception as error:  # noqa: BLE001 - whatever a command does, the next one shall run
-            result.failures.append(Failure(path, command.line, f"{type(error).__name__}: {error}"))
+            feature = runner.missed(command)
+            if feature is not None:
+                result.waiting[feature] += 1
+            else:
+                reason = str(error) if isinstance(error, _Failed) else f"{type(error).__name__}: {error}"
+                result.failures.append(Failure(path, command.line, reason))
         else:
             result.passed += 1
     return result
@@ -193,6 +200,8 @@ class _HostRef:
     number: int
 
 
+_EVERY = frozenset(Feature)
+
 #: In the place of an instance: why there is none.
 _Missing = UnsupportedError | Exception
 Present = TypeVar("Present", ModuleInst, ValidModule)
@@ -209,6 +218,8 @@ class _Runner:
         self.definitions: dict[str, ValidModule | _Missing] = {}
         self.registered: dict[str, dict[str, Extern] | UnsupportedError] = {"spectest": spectest(self.store)}
         self.host_refs: dict[int, _HostRef] = {}
+        #: Externs that a module which waits imports, to the feature it waits for.
+        self.untouched: dict[Extern, str] = {}
 
     def run(self, command: c.Command) -> None:
         """Do one command. Raises UnsupportedError when it waits, _Failed or anything else when it fails."""
@@ -241,6 +252,36 @@ class _Runner:
                 _expect(LinkError, message, lambda: self._instantiate(valid))
             case c.UnsupportedCommand(_, head, feature):
                 raise UnsupportedError(f"the command {head} needs {feature}", feature=feature)
+
+    # What did not happen because a module waits.
+
+    def miss(self, command: c.Command, error: UnsupportedError) -> None:
+        """Note what the module of a command that waits could have written to."""
+        source = command.action if isinstance(command, c.AssertTrap) else getattr(command, "source", None)
+        if not isinstance(source, (c.TextSource, c.BinarySource)):
+            return
+        try:
+            module = source.parse() if isinstance(source, c.TextSource) else decode(source.data, features=_EVERY)
+        except WasmError:
+            return
+        for want in module.imports:
+            externs = self.registered.get(want.module)
+            extern = externs.get(want.name) if isinstance(externs, dict) else None
+            if isinstance(extern, (MemInst, TableInst, GlobalInst)):
+                self.untouched[extern] = error.feature
+
+    def missed(self, command: c.Command) -> str | None:
+        """The feature for want of which the state that a command sees may be another; None: it failed in earnest."""
+        action = getattr(command, "action", None)
+        inst = self._known(action.module) if isinstance(action, (c.Invoke, c.Get)) else None
+        if inst is None:
+            return None
+        seen: list[Extern] = [*inst.mems, *inst.tables, *inst.globals]
+        return next((self.untouched[extern] for extern in seen if extern in self.untouched), None)
+
+    def _known(self, name: str | None) -> ModuleInst | None:
+        found = self.latest if name is None else self.named.get(name)
+        return found if isinstance(found, ModuleInst) else None
 
     # Modules.
 

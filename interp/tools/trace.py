@@ -36,7 +36,7 @@ class Tracer:
         self.count = 0
         self._formatters: dict[int, tuple[Module, Formatter]] = {}
         self._types: dict[tuple[int, int], tuple[int, ValType]] = {}
-        self._before = ""
+        self._pending: tuple[FrameInfo, Ins, str] | None = None
         self._returning: dict[int, Sequence[ValType]] = {}
         self._locals: dict[int, tuple[ValType, ...]] = {}
 
@@ -50,7 +50,7 @@ class Tracer:
         index = frame.func_index
         self._note(index, operands, self._returning.pop(index, ()))
         self._note(index, operands, _named(ins.op.params))
-        self._before = self._stack(index, operands)
+        self._pending = frame, ins, self._stack(index, operands)
 
     def after(self, frame: FrameInfo, ins: Ins, operands: Sequence[int]) -> None:
         """It has run: write its line."""
@@ -61,11 +61,21 @@ class Tracer:
             self._returning[index] = results  # they are there when the callee has returned
         else:
             self._note(index, operands, results)
-        formatter = self._formatter(module)
-        name = formatter.func_name(index) or f"func {index}"
+        self._line(self._stack(index, operands))
+
+    def unfinished(self) -> None:
+        """Write the line of an instruction that did not come to its end: it trapped."""
+        self._line("trap")
+
+    def _line(self, outcome: str) -> None:
+        if self._pending is None:
+            return
+        frame, ins, before = self._pending
+        self._pending = None
+        formatter = self._formatter(frame.module.module)
+        name = formatter.func_name(frame.func_index) or f"func {frame.func_index}"
         place = f"{ins.at:08x}" if ins.at >= 0 else "-" * 8
-        stacks = f"{self._before} -> {self._stack(index, operands)}"
-        self.write(f"{place}  {name:<20} {formatter.instruction(ins):<28} {stacks}")
+        self.write(f"{place}  {name:<20} {formatter.instruction(ins):<28} {before} -> {outcome}")
 
     # -- types ---------------------------------------------------------------------------------------------------
 

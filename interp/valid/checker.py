@@ -6,8 +6,10 @@ else one, Unknown included.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from itertools import accumulate
+from typing import NoReturn, overload
 
 from interp.syntax.errors import body_error
 from interp.syntax.types import I32, I64, BlockType, FuncType, NumType, ValType
@@ -45,13 +47,47 @@ def plural(types: Types) -> str:
     return "[" + " ".join(map(str, types)) + "]"
 
 
-class Checker:
-    """Operands and frames of one body; `start` is the offset for what is wrong with the function as a whole."""
+class LocalTypes(Sequence[ValType]):
+    """Many locals by their runs: a body of ten bytes can declare 50,000, a module can have a million such bodies."""
 
-    def __init__(self, context: Context, type: FuncType, locals: Types, where: str = "", start: int = -1) -> None:
+    def __init__(self, runs: Sequence[tuple[int, ValType]]) -> None:
+        self._types = [type for _, type in runs]
+        self._ends = list(accumulate(count for count, _ in runs))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, index: int) -> ValType: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ValType]: ...
+    def __getitem__(self, index: int | slice) -> ValType | Sequence[ValType]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._types[bisect_right(self._ends, range(len(self))[index])]
+
+
+#: More locals than this are looked up in their runs.
+_FEW = 500
+
+
+class Checker:
+    """Operands and frames of one body.
+
+    `locals` are the declared ones as runs of (how many, type); `start` is the offset for what is wrong with the whole.
+    """
+
+    def __init__(
+        self, context: Context, type: FuncType, locals: Sequence[tuple[int, ValType]], where: str = "", start: int = -1
+    ) -> None:
         self.c = context
         self.results = type.results
-        self.locals: list[ValType] = [*type.params, *locals]
+        runs = [*((1, param) for param in type.params), *locals]
+        few = sum(count for count, _ in runs) <= _FEW
+        self.locals: Sequence[ValType] = (
+            [value for count, value in runs for _ in range(count)] if few else LocalTypes(runs)
+        )
+        self.local_cells = sum(count * value.cells for count, value in runs)
         self.where = where
         self.start = start
         self.at = start
@@ -64,7 +100,7 @@ class Checker:
     @property
     def frame_cells(self) -> int:
         """Parameters, locals and the highest operand stack."""
-        return sum(type.cells for type in self.locals) + self.top
+        return self.local_cells + self.top
 
     def fail(self, id: str, a: object = "", b: object = "") -> NoReturn:
         """Raise an error of BODY_ERRORS at the current instruction."""

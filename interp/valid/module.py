@@ -16,7 +16,7 @@ from typing import Any, Literal
 from interp import _native
 from interp.binary.decode import decode
 from interp.binary.encode import encode
-from interp.binary.instructions import expand, instructions, read_locals
+from interp.binary.instructions import Runs, instructions, read_locals
 from interp.binary.types import Gate, heap_feature
 from interp.syntax.errors import UnsupportedError, WasmError, Where, body_error
 from interp.syntax.features import DEFAULT_FEATURES, Feature, from_mask
@@ -34,7 +34,7 @@ from .rules_module import check_module, make_context, module_features
 Bodies = Literal["auto", "python", "native"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ValidModule:
     """A module that keeps every rule.
 
@@ -43,11 +43,11 @@ class ValidModule:
     for equal types of any two modules of the process; `native` is the C validator's handle, or None.
     """
 
-    module: Module
+    module: Module = field(repr=False)
     features: frozenset[Feature]
-    frame_cells: Sequence[int]
-    refs: frozenset[int]
-    type_ids: Sequence[int]
+    frame_cells: Sequence[int] = field(repr=False)
+    refs: frozenset[int] = field(repr=False)
+    type_ids: Sequence[int] = field(repr=False)
     native: Any = None
     _groups: tuple[Group, ...] = field(default=(), repr=False)
 
@@ -115,10 +115,9 @@ def _check_body(module: Module, context: Context, gate: Gate, index: int) -> int
     number = module.imported_funcs + index
     where = f"func {number}"
     try:
-        locals, code, start = _from_bytes(module, func, context, gate) if module.binary else _from_text(func, gate)
-        if len(locals) > context.limits.locals:
-            raise body_error("locals_limit", start, len(locals))
-        checker = Checker(context, context.funcs[number], locals, where, start)
+        read = _from_bytes(module, func, context, gate) if module.binary else _from_text(func, gate, context.limits)
+        runs, code, start = read
+        checker = Checker(context, context.funcs[number], runs, where, start)
         check(checker, code)
     except WasmError as error:
         error.where = replace(error.where or Where(), context=where)
@@ -126,21 +125,23 @@ def _check_body(module: Module, context: Context, gate: Gate, index: int) -> int
     return checker.frame_cells
 
 
-_Body = tuple[Sequence[ValType], Iterable[Ins], int]
+_Body = tuple[Runs, Iterable[Ins], int]
 
 
 def _from_bytes(module: Module, func: Func, context: Context, gate: Gate) -> _Body:
     data, offset, end = module.binary, func.offset, func.offset + func.length
     runs, pos = read_locals(data, offset, func.length, gate, context.limits)
     counted = module.data_count is not None
-    return expand(runs), instructions(data, pos, end, gate, context.limits, data_count=counted), offset
+    return runs, instructions(data, pos, end, gate, context.limits, data_count=counted), offset
 
 
-def _from_text(func: Func, gate: Gate) -> _Body:
-    body = func.body
-    for type in func.locals:
+def _from_text(func: Func, gate: Gate, limits: VmLimits) -> _Body:
+    locals, body = func.contents
+    if len(locals) > limits.locals:
+        raise body_error("locals_limit", -1, len(locals))
+    for type in locals:
         _need_type(type, gate)
-    return func.locals, _gated(body, gate), -1
+    return [(1, type) for type in locals], _gated(body, gate), -1
 
 
 def _gated(body: Expr, gate: Gate) -> Iterator[Ins]:

@@ -67,7 +67,7 @@ def expression(name: str, raw: list[int]) -> str:
 def callback(name: str, *statements: str, result: int | str | None = None) -> str:
     """The body of a callback that does these things and returns a result (0 or true without one)."""
     row = CALLBACKS[name]
-    body = " ".join(f"(drop {s})" if s.startswith("(call $proxy") else s for s in statements)
+    body = " ".join(f"(drop {s})" if s.startswith("(call $") else s for s in statements)
     if row.answers is Answers.NOTHING:
         return body
     default = 1 if row.answers is Answers.TRUTH else 0

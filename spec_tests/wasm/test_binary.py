@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interp import _native
 from interp.binary import leb128
 from interp.binary.decode import SECTIONS, decode
 from interp.binary.encode import encode
@@ -253,7 +254,15 @@ def test_limits_have_names() -> None:
         with pytest.raises(LimitError) as caught:
             decode(data, limits=VmLimits(**{limit: 0}))
         assert caught.value.limit == limit
-    for limit in ("data_segments", "module_bytes", "name_bytes", "params", "results", "table_entries"):
+    for limit in (
+        "constant_instructions",
+        "data_segments",
+        "module_bytes",
+        "name_bytes",
+        "params",
+        "results",
+        "table_entries",
+    ):
         with pytest.raises(LimitError) as caught:
             decode(data, limits=VmLimits(**{limit: 0}))
         assert caught.value.limit == limit
@@ -409,6 +418,17 @@ def test_names_give_what_can_be_read() -> None:
     assert module_names(decode(HEADER)).funcs == {}
 
 
+@pytest.fixture(params=["python", "c"])
+def scanner(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who reads simple data segments."""
+    if request.param == "python":
+        monkeypatch.setattr(_native, "lib", None)
+    elif _native.lib is None:
+        pytest.skip("this installation has no C part")
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("scanner")
 def test_data_segments_by_arrays_and_one_by_one() -> None:
     def segment(address: bytes, contents: bytes) -> bytes:
         return b"\0\x41" + address + b"\x0b" + u(len(contents)) + contents
@@ -430,12 +450,15 @@ def test_data_segments_by_arrays_and_one_by_one() -> None:
     assert all(module.binary[d.at] in (0, 1, 2, 0x80) for d in datas)
 
 
+@pytest.mark.usefixtures("scanner")
 def test_cut_data_sections() -> None:
     whole = b"\3" + b"\0\x41\x80\x80\x04\x0b\x05hello" * 3
     decode(HEADER + section(11, whole))
     for end in range(len(whole)):
         with pytest.raises(MalformedError):
             decode(HEADER + section(11, whole[:end]))
+        with pytest.raises(MalformedError, match="unexpected end|out of bounds"):  # more bytes behind the section are not its own
+            decode(HEADER + section(11, whole[:end]) + section(0, b"\1x" + bytes(20)))
 
 
 def test_a_wrong_body_length_is_the_body_s_error() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -512,6 +514,16 @@ def test_backtraces_name_functions_and_places(engine):
     assert lines[1].startswith(f"#1 {body[1].at:#x} ")
 
 
+def test_the_middle_of_a_long_backtrace_is_one_line(engine):
+    inst = make(FIB, engine)
+    with pytest.raises(interp.Exhaustion) as caught:
+        bits(inst, "down", 1 << 20)
+    lines = interp.backtrace_lines(caught.value)
+    assert len(lines) == 61
+    assert lines[40] == f"... {16384 - 60} more"
+    assert lines[-1].startswith("#16383 ")
+
+
 def test_a_monitor_sees_each_instruction_with_the_stack():
     class Log:
         def __init__(self) -> None:
@@ -614,6 +626,36 @@ def test_named_limits_of_memories(engine, mode):
         make(MEMORY, engine, interp.VmLimits(memory_pages=0))
     with pytest.raises(interp.LimitError, match="store_bytes"):
         make(MEMORY, engine, interp.VmLimits(store_bytes=1000))
+
+
+SCARCE = """
+import resource, sys
+import interp
+
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (600 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+inst = interp.load('(module (memory (export "m") 1 65536)'
+    ' (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))'
+    ' (func (export "get") (param i32) (result i32) (i32.load8_u (local.get 0))))', engine=sys.argv[1])
+memory = inst.raw.mems[0]
+assert memory.reserved is False
+memory.array[5] = 7
+assert inst.exports.grow(1000) == 1
+try:
+    print(inst.exports.grow(50000))
+except interp.ResourceError as error:
+    assert "machine" in str(error)
+assert (memory.pages, inst.exports.get(5), inst.store.bytes) == (1001, 7, 1001 * 65536)
+print("ended well")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space as Linux does")
+def test_a_machine_without_memory_ends_the_run_and_is_no_minus_one(engine):
+    """Where address space is scarce a memory is moving, and growing past the machine raises ResourceError."""
+    done = subprocess.run([sys.executable, "-c", SCARCE, engine], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "ended well\n", done.stdout + done.stderr
 
 
 def test_named_limits_of_tables(engine):

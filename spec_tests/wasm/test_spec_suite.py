@@ -112,6 +112,21 @@ def test_what_waits_is_counted_by_feature_and_passes_for_nothing(engine):
     assert (result.passed, dict(result.waiting)) == (2, {"exceptions": 5})
 
 
+def test_what_a_waiting_module_was_to_write_is_no_failure_and_hides_none(engine):
+    script = """
+        (module $a (memory (export "m") 1) (func (export "byte") (result i32) (i32.load8_u (i32.const 0))))
+        (register "a" $a)
+        (module (import "a" "m" (memory 1)) (memory 1) (data (i32.const 0) "x"))
+        (assert_return (invoke $a "byte") (i32.const 0x78))
+        (assert_return (invoke $a "byte") (i32.const 0))
+        (module $b (memory 1) (func (export "byte") (result i32) (i32.load8_u (i32.const 0))))
+        (assert_return (invoke $b "byte") (i32.const 0x78))
+    """
+    result = run_script(script, "waiting", engine)
+    assert (result.passed, dict(result.waiting)) == (4, {"multi-memory": 2})
+    assert [failure.line for failure in result.failures] == [8]
+
+
 # -- the official suite ---------------------------------------------------------------------------------------------
 
 

@@ -252,7 +252,15 @@ MALFORMED = [
     ("(nop)", "unexpected token"),
     ("(fnc)", "unknown operator fnc"),
     ("(func) x", "unknown operator x"),
-    ('(@custom 1)', "@custom annotation: missing section name"),
+    ("(@custom 1)", "@custom annotation: missing section name"),
+    ('(@custom "\\ff")', "@custom annotation: malformed UTF-8 encoding"),
+    ('(@custom "a" (near func))', "@custom annotation: malformed placement"),
+    ('(@custom "a" (after funcs))', "@custom annotation: malformed section kind"),
+    ('(@custom "a" here)', "@custom annotation: unexpected token"),
+    ('(func (@custom "a"))', "misplaced @custom annotation"),
+    ('(func nop (@name "a"))', "misplaced @name annotation"),
+    ('(module (@name "a") (@name "b"))', "@name annotation: multiple module"),
+    ("(table 1 shared funcref)", "unexpected token"),
 ]  # fmt: skip
 
 

@@ -225,6 +225,11 @@ def test_frame_cells(code: str, bodies: Any) -> None:
     assert list(validate(module_of(code, "(param i64 v128)"), bodies=bodies).frame_cells) == [CELLS[code] + 3]
 
 
+def test_dead_results_take_no_cells(bodies: Any) -> None:
+    assert list(validate(module_of("unreachable", "(result i32 i32)"), bodies=bodies).frame_cells) == [0]
+    assert list(validate(module_of("i32.const 1 i32.const 2", "(result i32 i32)"), bodies=bodies).frame_cells) == [2]
+
+
 MODULES = {
     '(func (export "a")) (func (export "a"))': "duplicate export name",
     '(export "a" (func 0))': "unknown function 0",
@@ -373,6 +378,16 @@ def test_a_huge_frame_is_a_limit_of_every_validator(bodies: Any) -> None:
     with pytest.raises(LimitError) as caught:
         validate(module, bodies=bodies)
     assert caught.value.limit == "frame_cells"
+
+
+def test_many_locals_keep_their_types(bodies: Any) -> None:
+    head = "(param f32) (local " + "i32 " * 600 + "i64 " * 600 + "f64)"
+    good = "local.get 0 f32.neg drop local.get 1 i32.eqz drop local.get 600 i32.eqz drop local.get 601 i64.eqz drop"
+    good += " local.get 1200 i64.eqz drop local.get 1201 f64.neg drop"
+    assert list(validate(module_of(good, head), bodies=bodies).frame_cells) == [1203]
+    for bad in ("local.get 600 i64.eqz drop", "local.get 601 i32.eqz drop", "local.get 1202 drop"):
+        with pytest.raises(InvalidError):
+            validate(module_of(bad, head), bodies=bodies)
 
 
 def test_a_module_from_text_needs_no_bytes() -> None:

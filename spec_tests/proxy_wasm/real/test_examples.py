@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from hostabi.testing import Answer, Exchange, FilterHost, exchange_data
 from interp.exec.engines import available
+from spec_tests.promises.docs import commands
 
 FILTERS = Path(__file__).parents[3] / "examples" / "filters"
 NAMES = sorted(path.stem for path in FILTERS.glob("*/*.wasm"))
@@ -29,6 +32,31 @@ def test_every_example_is_built_and_explained() -> None:
     for name in NAMES:
         assert f"(filters/{name})" in table
         assert f"tamis run examples/filters/{name}/{name}.wasm" in (FILTERS / name / "README.md").read_text()
+
+
+#: What the commands of the READMEs must show, in their order.
+SHOWN = {
+    "auth": ["www-authenticate: Bearer", "+ x-user: alice"],
+    "body_rewrite": ["go to www.example.org"],
+    "crash": ["inspect_token"],
+    "header_rewrite": ["+ x-team: blue"],
+    "http_gate": ["hello from the upstream", "go away", "gate_unavailable"],
+    "json_redact": ['{"user": "ann", "password": "***"}'],
+    "metrics": ["proxy_increment_metric(metric=20, delta=1)", "responses_2xx 0"],
+    "rate_limit": ["x-ratelimit-remaining: 99"],
+    "redirect": ["location: https://docs.example.org/start?lang=en"],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_commands_of_the_readmes_show_what_they_say(name: str) -> None:
+    shown = list(commands((FILTERS / name / "README.md").read_text(), "tamis"))
+    assert len(shown) == len(SHOWN[name])
+    for words, text in zip(shown, SHOWN[name], strict=True):
+        program = [sys.executable, "-c", "from hostabi.cli import main; main()", *words]
+        ran = subprocess.run(program, cwd=FILTERS.parents[1], capture_output=True, text=True, timeout=60)
+        assert text in ran.stdout, ran.stderr
+        assert ran.returncode == (134 if name == "crash" else 0)
 
 
 # --- header_rewrite

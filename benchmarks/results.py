@@ -1,0 +1,83 @@
+"""RESULTS.md out of the JSON of a run of each benchmark, so that no figure is typed by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.compute import geometric_mean
+
+COMMAND = (
+    "python -m benchmarks --json speed.json && python -m benchmarks load --json load.json"
+    " && python -m benchmarks results speed.json load.json"
+)
+
+
+def write(speed: Path, load: Path, target: Path) -> None:
+    """Write the page."""
+    fast, loaded = json.loads(speed.read_text()), json.loads(load.read_text())
+    parts = [f"`{COMMAND}`", "# Results", about(fast["environment"]), speed_part(fast), load_part(loaded["plugins"])]
+    target.write_text("\n\n".join(parts) + "\n")
+
+
+def about(environment: dict[str, Any]) -> str:
+    """What the figures depend on."""
+    ours = ", ".join(f"{key} {value}" for key, value in environment["tamis"].items())
+    peers = ", ".join(f"{name} {version}" for name, version in environment["peers"].items() if "tamis" not in name)
+    return f"{environment['machine']}; {environment['python']}. tamis: {ours}. Peers: {peers}."
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; all but the first column are numbers."""
+    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def speed_part(result: dict[str, Any]) -> str:
+    """Ratios to the base, with the base's milliseconds."""
+    base, means = result["base"], result["geometric_mean"]
+    others = [name for name in means if name != base]
+    rows = []
+    for name, workload in result["workloads"].items():
+        ms = f"{median(workload['seconds'][base]) * 1000:,.0f}"
+        label = f"{name}{' (apart)' if workload['apart'] else ''}: {workload['kind']}"
+        rows.append([label, ms, *(f"{workload['ratio'][other]:.2f}" for other in others)])
+    counted = sum(not workload["apart"] for workload in result["workloads"].values())
+    rows.append([f"**geometric mean of {counted}**", "", *(f"**{means[other]:.2f}**" for other in others)])
+    head = ["workload", f"{base}, ms", *(f"{other} / {base}" for other in others)]
+    text = f"## Speed of code\n\nTime relative to {base}, less is faster; medians of interleaved rounds."
+    return text + "\n\n" + table(head, rows)
+
+
+def load_part(plugins: list[dict[str, Any]]) -> str:
+    """Loading, step by step."""
+    steps = ("decode", "validate", "instantiate", "wasm3", "wasmtime")
+    rows = [
+        [
+            plugin["name"],
+            f"{plugin['bytes'] / 1e6:.1f}",
+            *(f"{median(plugin[step]) * 1000:,.1f}" for step in steps),
+            f"{plugin['times_faster_than_wasmtime']:.0f}",
+            f"{plugin['code_mb_per_second']:.0f}",
+        ]
+        for plugin in plugins
+    ]
+    faster = [plugin["times_faster_than_wasmtime"] for plugin in plugins]
+    rates = [plugin["code_mb_per_second"] for plugin in plugins]
+    empty = [""] * (len(steps) + 1)
+    rows.append(["**geometric mean**", *empty, f"**{geometric_mean(faster):.0f}**", f"**{geometric_mean(rates):.0f}**"])
+    rows.append(["**lowest**", *empty, f"**{min(faster):.0f}**", f"**{min(rates):.0f}**"])
+    head = [
+        "plugin",
+        "MB",
+        *(f"{step}, ms" for step in steps),
+        "times faster than wasmtime",
+        "MB of code validated a second",
+    ]
+    text = (
+        "## Loading\n\nOurs is decode, validate and instantiate; wasmtime's is its compilation on all cores, wasm3's is"
+        " without validation. Target: 50 times faster than wasmtime, 60 MB a second."
+    )
+    return text + "\n\n" + table(head, rows)

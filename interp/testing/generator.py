@@ -1,0 +1,57 @@
+"""Random well-typed programs: one or two modules, the second of which may import what the first exports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from interp.binary.encode import encode
+from interp.syntax.module import Func, Module
+from interp.syntax.types import FuncType, ValType
+
+from .bodies import Body
+from .shape import Shape, finish, make_shape, pick
+
+
+@dataclass(frozen=True)
+class Program:
+    """Modules in bytes, to be instantiated in order, and a number that seeds the arguments and the host's answers."""
+
+    modules: tuple[bytes, ...]
+    seed: int
+
+
+def make_module(rng: Random, before: Module | None = None, size: int = 120) -> Module:
+    """A well-typed module; `size` is about how many instructions a body has at most."""
+    shape = make_shape(rng, before)
+    for type_index in shape.funcs[shape.imported :]:
+        _add_body(shape, type_index, rng.randrange(size))
+    starts = [i for i in range(len(shape.funcs)) if shape.func_type(i) == FuncType()]
+    return finish(shape, rng.choice(starts) if starts and rng.random() < 0.25 else None)
+
+
+def _add_body(shape: Shape, type_index: int, size: int) -> None:
+    locals = _locals(shape.rng)
+    code = Body(shape, shape.types[type_index], locals, size).whole()
+    shape.bodies.append(Func(type_index, _contents=(locals, code)))
+
+
+def _locals(rng: Random) -> tuple[ValType, ...]:
+    few = tuple(pick(rng) for _ in range(rng.randrange(7)))
+    if rng.random() < 0.1:
+        return few + (pick(rng),) * rng.choice((60, 64, 65, 130, 300))
+    return few
+
+
+def make_program(rng: Random, size: int = 120) -> Program:
+    """A program; a function of what the generator gives."""
+    first = make_module(rng, None, size)
+    modules = [first]
+    if rng.random() < 0.4:
+        modules.append(make_module(rng, first, size))
+    return Program(tuple(map(encode, modules)), rng.getrandbits(32))
+
+
+def program(seed: int, size: int = 120) -> Program:
+    """The program of a seed."""
+    return make_program(Random(seed), size)

@@ -1,0 +1,361 @@
+"""One program on several machines, compared exit by exit (design 4, "Five witnesses of parity").
+
+A machine is an engine with a way of keeping memory. `observe` runs a program and gives everything that can be seen, as
+plain data: results, traps with message and backtrace, ticks, host calls, memories, globals, tables. Two machines agree
+if these are equal. Three ways to feed fuel:
+
+* whole: enough from the start;
+* cut at N: N ticks, then what is seen at OutOfFuel, then enough;
+* drop by drop: only ever what the next charge needs, so that the run stops at every single charge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+from zlib import crc32
+
+from interp.api import Store
+from interp.binary.decode import decode
+from interp.exec.driver import call_host, instantiate, invoke_bits
+from interp.runtime.engine import (
+    Exhausted,
+    Exit,
+    Failed,
+    FrameInfo,
+    HostCall,
+    OutOfFuel,
+    Paused,
+    Returned,
+    Thread,
+    Trapped,
+)
+from interp.runtime.instance import ModuleInst, resolve
+from interp.runtime.store import Extern, FuncInst, HostFunc
+from interp.syntax.errors import Exhaustion, FuelExhausted, Trap, WasmError
+from interp.syntax.limits import VmLimits
+from interp.syntax.types import FuncType, GlobalType, NumType, RefType, ValType
+from interp.valid.module import validate
+
+from .generator import Program
+from .shape import constant
+
+#: Small enough that programs meet them.
+LIMITS = VmLimits(memory_pages=5, table_entries=600, call_depth=60, value_stack_cells=4000, nested_activations=4)
+FUEL = 400
+
+Seen = list[Any]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An engine by name, the memory mode, and ticks per slice."""
+
+    engine: str
+    memory: str = "reserved"
+    slice: int = 1 << 16
+
+    def store(self) -> Store:
+        """A new store on this machine."""
+        store = Store(self.engine, replace(LIMITS, ticks_per_slice=self.slice))
+        store.memory_mode = self.memory
+        return store
+
+
+REFERENCE = Machine("reference")
+MACHINES = (REFERENCE, Machine("native"), Machine("native", "moving", 3))
+
+
+class HostError(Exception):
+    """What a host function of the harness raises now and then."""
+
+
+class World:
+    """A program's store, hosts and instances on one machine, and what was seen so far."""
+
+    def __init__(self, program: Program, machine: Machine) -> None:
+        self.program = program
+        self.store = machine.store()
+        self.store.externs += ["a", "b", "c"]
+        self.instances: list[ModuleInst] = []
+        self.seen: Seen = []
+        self.calls = 0
+        self.alive: Callable[[], None] = lambda: None
+
+    # -- hosts ---------------------------------------------------------------------------------------------------
+
+    def find(self, module: str, name: str, wanted: Any) -> Extern:
+        """What an import gets: a host function or global, or an export of the module before."""
+        if module == "before":
+            return self.instances[-1].exports[name]
+        if isinstance(wanted, GlobalType):
+            bits = constant(Random(name), wanted.type)
+            return self.store.global_(wanted, bits)
+        return self.store.host_func(wanted, self._host(name, wanted), name=name)
+
+    def _host(self, name: str, type: FuncType) -> Callable[..., Sequence[int]]:
+        def code(*bits: int) -> Sequence[int]:
+            self.calls += 1
+            rng = Random(crc32(repr((name, bits, self.calls, self.program.seed)).encode()))
+            self.seen.append(("host", name, bits, self.store.ticks))
+            roll = rng.random()
+            if roll < 0.04:
+                raise Trap("the host trapped")
+            if roll < 0.08:
+                raise HostError(name)
+            if roll < 0.3 and self.instances:
+                self._call_back(rng)
+            elif roll < 0.4:
+                for inst in self.instances[-1:]:
+                    for memory in inst.mems:
+                        memory.grow(1)
+                        if memory.length:
+                            memory.view[rng.randrange(memory.length)] = rng.randrange(256)
+            return [self.value(rng, type) for type in type.results]
+
+        return code
+
+    def _call_back(self, rng: Random) -> None:
+        """Call an export from within a host call: an activation above the suspended one."""
+        funcs = [f for f in rng.choice(self.instances).exports.values() if isinstance(f, FuncInst | HostFunc)]
+        func = rng.choice(funcs)
+        try:
+            results: Any = invoke_bits(self.store, func, [self.value(rng, type) for type in func.type.params])
+        except (WasmError, HostError) as error:
+            results = described(error, self)
+            if isinstance(error, FuelExhausted):
+                raise HostError("no fuel") from None
+        self.seen.append(("called back", func.addr, results, self.store.ticks))
+
+    def value(self, rng: Random, type: ValType) -> int:
+        """The bits of an argument or of a host's result."""
+        if isinstance(type, NumType):
+            return constant(rng, type)
+        known = len(self.store.externs) if type.heap == "extern" else len(self.store.funcs)
+        return rng.randrange(min(known, 6) + 1)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def instantiate(self) -> bool:
+        """Make the instances; False where one trapped."""
+        for data in self.program.modules:
+            valid = validate(decode(data))
+            wanted = {(i.module, i.name): i.desc for i in valid.module.imports}
+
+            def find(module: str, name: str, wanted: Any = wanted, valid: Any = valid) -> Extern:
+                desc = wanted[module, name]
+                return self.find(module, name, valid.module.comp(desc) if isinstance(desc, int) else desc)
+
+            self.store.fuel = FUEL
+            before = len(self.store.instances)
+            try:
+                self.instances.append(instantiate(self.store, valid, resolve(valid, find)))
+            except (WasmError, HostError) as error:
+                self.instances += self.store.instances[before:]
+                self.seen.append(described(error, self))
+                self.look()
+                return False
+        self.look()
+        return True
+
+    def jobs(self, count: int) -> Iterator[tuple[FuncInst, list[int]]]:
+        """Exported functions with arguments, in the order of the program's seed."""
+        rng = Random(self.program.seed)
+        funcs = [f for inst in self.instances for f in inst.exports.values() if isinstance(f, FuncInst)]
+        for _ in range(count if funcs else 0):
+            func = rng.choice(funcs)
+            yield func, [self.value(rng, type) for type in func.type.params]
+
+    def look(self) -> None:
+        """Note the state of everything."""
+        store = self.store
+        self.seen.append(
+            (
+                "state",
+                store.ticks,
+                tuple((m.pages, crc32(m.view)) for m in store.mems),
+                tuple(g.bits for g in store.globals),
+                tuple(tuple(t.cells[: t.length]) for t in store.tables),
+            )
+        )
+
+    def places(self, frames: Sequence[FrameInfo]) -> tuple[tuple[int, int, int], ...]:
+        """A backtrace as numbers: instance, function, offset."""
+        numbers = {id(inst): n for n, inst in enumerate(self.store.instances)}
+        return tuple((numbers[id(frame.module)], frame.func_index, frame.offset) for frame in frames)
+
+
+def described(error: BaseException, world: World) -> tuple[Any, ...]:
+    """An error as data."""
+    if isinstance(error, Trap):
+        return ("trap", type(error).__name__, error.message, world.places(error.backtrace))
+    if isinstance(error, FuelExhausted):
+        where = error.where.offset if error.where else None
+        return ("fuel", where, world.places(error.backtrace))
+    return ("error", type(error).__name__, str(error), tuple(getattr(error, "__notes__", ())))
+
+
+def observe(program: Program, machine: Machine, jobs: int = 4) -> Seen:
+    """Run some exports through the driver, with enough fuel, and give all that was seen."""
+    world = World(program, machine)
+    if world.instantiate():
+        for func, args in world.jobs(jobs):
+            world.store.fuel = FUEL
+            world.seen.append(("call", func.index, tuple(args)))
+            try:
+                world.seen.append(("returned", tuple(invoke_bits(world.store, func, args))))
+            except (WasmError, HostError) as error:
+                world.seen.append(described(error, world))
+            world.look()
+    return world.seen
+
+
+# -- fuel, by hand: the thread protocol without the driver ---------------------------------------------------------
+
+
+@contextmanager
+def activation(store: Store) -> Iterator[None]:
+    """What a driver does around a thread."""
+    depth, cells = store.depth, store.cells
+    store.enter()
+    try:
+        yield
+    finally:
+        store.leave()
+        store.depth, store.cells = depth, cells
+
+
+def feed(world: World, func: FuncInst, args: Sequence[int], fuel: int, refill: Callable[[int], int | None]) -> None:
+    """Run one call by the thread protocol. At OutOfFuel `refill(needed)` says how much there is now, None gives up.
+
+    What host functions do within is done with fuel enough, since their own exits are not at stake.
+    """
+    store = world.store
+    store.fuel = fuel
+    with activation(store):
+        thread = store.engine.start(store, func, args)
+        exit = thread.run()
+        while True:
+            match exit:
+                case HostCall(host, values):
+                    exit = _answer(world, thread, host, values)
+                    if exit is None:
+                        return
+                case Paused():
+                    exit = thread.run()
+                case OutOfFuel(index, offset, needed):
+                    world.seen.append(("out of fuel", index, offset, needed, store.fuel, world.places(thread.backtrace())))
+                    world.look()
+                    store.fuel = refill(needed)
+                    if store.fuel is None:
+                        thread.abort()
+                        return
+                    exit = thread.run()
+                case _:
+                    world.seen.append(_over(world, exit))
+                    world.look()
+                    return
+
+
+def _answer(world: World, thread: Thread, host: HostFunc, args: Sequence[int]) -> Exit | None:
+    store = world.store
+    left, store.fuel = store.fuel, FUEL
+    try:
+        values = call_host(store, host, args)
+    except Trap as trap:
+        store.fuel = left
+        return thread.throw_trap(trap)
+    except HostError as error:
+        world.seen.append(("host error", str(error), world.places(thread.backtrace())))
+        thread.abort()
+        store.fuel = left
+        world.look()
+        return None
+    store.fuel = left
+    return thread.resume(values)
+
+
+def _over(world: World, exit: Exit) -> tuple[Any, ...]:
+    match exit:
+        case Returned(values):
+            return ("returned", tuple(values))
+        case Trapped(trap):
+            return described(trap, world)
+        case Exhausted(which, backtrace):
+            return ("exhausted", which, world.places(backtrace))
+        case Failed(error):
+            return described(error, world)
+    raise TypeError(f"no end: {exit!r}")
+
+
+def cut_at(program: Program, machine: Machine, job: int, fuel: int) -> Seen:
+    """One call cut at `fuel` ticks: what is seen there, and what is seen once it went on with enough."""
+    world = World(program, machine)
+    if world.instantiate():
+        for number, (func, args) in enumerate(world.jobs(job + 1)):
+            if number == job:
+                tries = iter((FUEL,))
+                feed(world, func, args, fuel, lambda needed: next(tries, None))
+    return world.seen
+
+
+def drop_by_drop(program: Program, machine: Machine, jobs: int = 3, stops: int = 150) -> Seen:
+    """Calls that get only what the next charge needs."""
+    world = World(program, machine)
+    if world.instantiate():
+        for func, args in world.jobs(jobs):
+            left = iter(range(stops))
+            feed(world, func, args, 0, lambda needed, left=left: needed if next(left, None) is not None else None)  # type: ignore[misc]
+    return world.seen
+
+
+def difference(program: Program, machines: Sequence[Machine] = MACHINES) -> str:
+    """In words, the first thing that two machines see differently; empty if there is none."""
+    ways: tuple[tuple[str, Callable[[Machine], Seen]], ...] = (
+        ("whole", lambda machine: observe(program, machine)),
+        ("drop by drop", lambda machine: drop_by_drop(program, machine)),
+        *((f"cut at {n}", lambda machine, n=n: cut_at(program, machine, 0, n)) for n in _cuts(program)),
+    )
+    for name, way in ways:
+        expected = way(machines[0])
+        for machine in machines[1:]:
+            found = way(machine)
+            if found != expected:
+                return f"{name}: {machines[0]} and {machine} differ\n{first_difference(expected, found)}"
+    return ""
+
+
+def _cuts(program: Program) -> list[int]:
+    rng = Random(program.seed)
+    return sorted(rng.sample(range(40), 2))
+
+
+def uncut(seen: Seen) -> Seen:
+    """What was seen of a call that was cut, without the cut itself and the state there."""
+    kept: Seen = []
+    skip = False
+    for item in seen:
+        if skip:
+            skip = False
+        elif item[0] == "out of fuel":
+            skip = True
+        else:
+            kept.append(item)
+    return kept
+
+
+def first_difference(expected: Seen, found: Seen) -> str:
+    """The first items that differ, and the one before."""
+    for n, (a, b) in enumerate(zip(expected, found, strict=False)):
+        if a != b:
+            before = f"after {expected[n - 1]!r}\n" if n else ""
+            return f"{before}item {n}:\n  {a!r}\n  {b!r}"
+    return f"{len(expected)} items and {len(found)}: {(expected + found)[min(len(expected), len(found)) :][:1]!r}"
+
+
+def references(type: ValType) -> bool:
+    """Whether values of a type are references."""
+    return isinstance(type, RefType)

@@ -1,0 +1,214 @@
+"""`tamis run` of a filter: the transcript, what came out at both sides, and JSON that is the same on every engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import EXAMPLES, PROGRAMS, Tamis
+
+GATE = PROGRAMS / "gate.wat"
+GOLDEN = Path(__file__).parent / "golden"
+FIXED = ("--seed", "1", "--clock", "1700000000")
+KEYS = {"abi", "engine", "request", "response", "local_response", "logs", "calls", "fuel", "trap"}
+
+
+@pytest.mark.parametrize("case", ["plain", "secret", "ask", "unanswered", "trap"])
+def test_golden_transcripts(tamis: Tamis, engine: str, case: str) -> None:
+    """What a person reads; the files are the output as it is, but for the engine's name."""
+    path = {"plain": "/", "unanswered": "/ask"}.get(case, f"/{case}")
+    answer = ("--call-response", "service=200:fine") if case == "ask" else ()
+    ran = tamis("run", GATE, "--engine", engine, "--config", "be polite", "--path", path, *answer, *FIXED)
+    assert ran.code == (134 if case == "trap" else 0)
+    assert ran.out.replace(f"{engine} engine", "ENGINE") == (GOLDEN / f"{case}.txt").read_text(encoding="utf-8")
+    if case == "trap":
+        assert [line.split()[-1] for line in ran.err.splitlines()] == [
+            "unreachable",
+            "trap",
+            "proxy_on_request_headers",
+        ]
+    else:
+        assert ran.err == ""
+
+
+def test_json_has_the_agreed_keys(tamis: Tamis, engine: str) -> None:
+    ran = tamis(
+        "run", GATE, "--engine", engine, "--json", "--config", "hi", "-H", "X-Test: 1", "-H", "x-test:2", *FIXED
+    )
+    assert (ran.code, ran.err) == (0, "")
+    data = json.loads(ran.out)
+    assert set(data) >= KEYS
+    assert (data["abi"], data["engine"]) == ("0.2.1", engine)
+    assert data["request"] == {
+        "headers": [
+            [":authority", "example.com"],
+            [":path", "/"],
+            [":method", "GET"],
+            [":scheme", "http"],
+            ["x-test", "1"],
+            ["x-test", "2"],
+            ["x-seen", "yes"],
+        ],
+        "body": "",
+        "trailers": [],
+    }
+    assert data["response"]["headers"] == [[":status", "200"], ["content-type", "text/plain"], ["x-seen", "yes\\xff"]]
+    assert data["response"]["body"] == "hello from the upstream\n"
+    assert data["logs"] == [{"level": "info", "message": "hi"}, {"level": "info", "message": "to stdout"}]
+    assert (data["local_response"], data["calls"], data["trap"]) == (None, [], None)
+    assert data["fuel"] > 0
+
+
+@pytest.mark.parametrize("path", ["/", "/secret", "/ask", "/trap", "/random"])
+def test_json_is_the_same_on_every_engine(tamis: Tamis, engine: str, path: str) -> None:
+    seen = []
+    for name in (engine, "reference"):
+        data = json.loads(tamis("run", GATE, "--engine", name, "--json", "--path", path, *FIXED).out)
+        assert data.pop("engine") == name
+        seen.append(data)
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("module", sorted(EXAMPLES.rglob("*.wasm")), ids=lambda path: path.stem)
+def test_examples_are_the_same_on_every_engine(tamis: Tamis, engine: str, module: Path) -> None:
+    seen = []
+    for name in (engine, "reference"):
+        ran = tamis("run", module, "--engine", name, "--json", "-H", "x-test: 1", "--path", "/a?b=c", *FIXED)
+        data = json.loads(ran.out)
+        assert set(data) >= KEYS
+        data.pop("engine")
+        seen.append(data)
+    assert seen[0] == seen[1]
+
+
+def test_json_of_a_local_response(tamis: Tamis) -> None:
+    data = json.loads(tamis("run", GATE, "--json", "--path", "/secret").out)
+    assert data["request"] is None
+    assert data["local_response"] == {
+        "status": 403,
+        "headers": [],
+        "body": "no entry",
+        "details": "",
+        "grpc_status": None,
+    }
+    assert data["response"]["headers"][0] == [":status", "403"]
+
+
+def test_json_of_a_trap(tamis: Tamis, engine: str) -> None:
+    ran = tamis("run", GATE, "--engine", engine, "--json", "--path", "/trap")
+    assert ran.code == 134
+    trap = json.loads(ran.out)["trap"]
+    assert "unreachable" in trap["message"]
+    assert [frame.split()[-1] for frame in trap["backtrace"]] == ["trap", "proxy_on_request_headers"]
+
+
+def test_json_of_a_call(tamis: Tamis) -> None:
+    data = json.loads(tamis("run", GATE, "--json", "--path", "/ask").out)
+    (call,) = data["calls"]
+    assert call["upstream"] == "service"
+    assert call["headers"] == [[":method", "GET"], [":path", "/"], [":authority", "service"]]
+    assert data["request"]["headers"][-1] == ["x-seen", "yes"]
+
+
+def test_bodies_that_are_no_text(tamis: Tamis, tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b"\xff\0\xfe")
+    data = json.loads(
+        tamis("run", GATE, "--json", "-X", "POST", "--body-file", tmp_path / "body", "--response-body", "\u00e9").out
+    )
+    assert data["request"]["body_base64"] == "/wD+"
+    assert "body" not in data["request"]
+    assert data["response"]["body"] == "\u00e9"
+    ran = tamis("run", GATE, "-X", "POST", "--body-file", tmp_path / "body")
+    assert "(3 bytes that are no text)" in ran.out
+
+
+def test_options_reach_the_filter(tamis: Tamis, tmp_path: Path) -> None:
+    (tmp_path / "config").write_bytes(b"from a file\n")
+    options = ("--authority", "a.example", "--scheme", "https", "-X", "PUT", "--path", "/x?y=z", "--body", "12345")
+    answer = ("--status", "404", "--response-header", "Server: s", "--response-body", "gone", "--chunk", "2")
+    ran = tamis("run", GATE, "--json", *options, *answer, "--config", f"@{tmp_path}/config")
+    data = json.loads(ran.out)
+    assert data["request"]["headers"][:4] == [
+        [":authority", "a.example"],
+        [":path", "/x?y=z"],
+        [":method", "PUT"],
+        [":scheme", "https"],
+    ]
+    assert data["request"]["body"] == "12345"
+    assert data["response"]["headers"][:3] == [[":status", "404"], ["content-type", "text/plain"], ["server", "s"]]
+    assert data["response"]["body"] == "gone"
+    assert data["logs"][0]["message"] == "from a file\n"
+
+
+def test_log_level(tamis: Tamis) -> None:
+    data = json.loads(tamis("run", GATE, "--json", "--config", "x", "--log-level", "warn").out)
+    assert data["logs"] == []
+
+
+def test_fuel_is_for_one_call(tamis: Tamis, engine: str) -> None:
+    ran = tamis("run", GATE, "--engine", engine, "--json", "--fuel", "3")
+    assert ran.code == 134
+    assert "all fuel consumed" in json.loads(ran.out)["trap"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["extra"], 2, "is a filter and takes no arguments: extra"),
+        (["-H", "no colon"], 2, "'no colon' is not NAME: VALUE"),
+        (["--call-response", "x"], 2, "'x' is not CLUSTER=STATUS[:BODY]"),
+        (["--property", "x"], 2, "'x' is not a.b=VALUE"),
+        (["--profile", "apache"], 2, "there is no profile 'apache'; known are default"),
+        (["--status", "1"], 2, "Invalid value for '--status'"),
+        (["--chunk", "0"], 2, "Invalid value for '--chunk'"),
+        (["--clock", "soon"], 2, "'soon' is no number of seconds"),
+        (["--clock", "nan"], 2, "'nan' is no time between"),
+        (["--body", "a", "--body-file", "b"], 2, "--body and --body-file exclude each other"),
+        (["--body-file", "/nowhere/b"], 1, "tamis: /nowhere/b: No such file or directory"),
+        (["--config", "@/nowhere/c"], 1, "tamis: /nowhere/c: No such file or directory"),
+        (["--engine", "steam"], 1, "no engine is called 'steam'"),
+        (["--log-level", "loud"], 2, "Invalid value for '--log-level'"),
+    ],
+)
+def test_wrong_options(tamis: Tamis, options: list[str], code: int, said: str) -> None:
+    ran = tamis("run", GATE, *options)
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err
+
+
+def test_filter_that_traps_while_starting(tamis: Tamis, tmp_path: Path) -> None:
+    path = tmp_path / "bad.wat"
+    path.write_text('(module (func (export "proxy_abi_version_0_2_1")) (func $go (export "_start") unreachable))')
+    ran = tamis("run", path)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.splitlines()[0] == f"tamis: {path}: the filter failed while starting: unreachable"
+    assert ran.err.splitlines()[1].split()[-1] == "go"
+
+
+def test_filter_that_refuses_its_configuration(tamis: Tamis, tmp_path: Path) -> None:
+    path = tmp_path / "picky.wat"
+    path.write_text(
+        '(module (func (export "proxy_abi_version_0_2_1"))'
+        ' (func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.const 0)))'
+    )
+    ran = tamis("run", path, "--json")
+    assert ran.code == 1
+    assert json.loads(ran.out)["trap"] is not None
+    assert "proxy_on_configure" in ran.err
+
+
+def test_unknown_abi(tamis: Tamis, tmp_path: Path) -> None:
+    path = tmp_path / "new.wat"
+    path.write_text('(module (func (export "proxy_abi_version_9_9_9")))')
+    ran = tamis("run", path)
+    assert (ran.code, ran.err) == (1, f"tamis: {path}: Missing or unknown Proxy-Wasm ABI version\n")
+
+
+def test_controls_in_what_a_guest_says_stay_visible(tamis: Tamis) -> None:
+    """A filter must not be able to move the cursor of the terminal it is watched on."""
+    ran = tamis("run", GATE, "--config", "a\x1b[2Jb\rc")
+    assert "\x1b" not in ran.out
+    assert "\r" not in ran.out
+    assert "\\x1b[2J" in ran.out

@@ -1,0 +1,91 @@
+;; table.init, table.copy and elem.drop: all or nothing, between tables, over themselves.
+
+(module
+  (type $int (func (result i32)))
+  (table $t 10 funcref)
+  (table $u 4 funcref)
+  (func $f0 (result i32) (i32.const 0))
+  (func $f1 (result i32) (i32.const 1))
+  (func $f2 (result i32) (i32.const 2))
+  (func $f3 (result i32) (i32.const 3))
+  (elem $active (table $t) (i32.const 1) func $f1 $f2 $f3)
+  (elem $passive func $f3 $f2 $f1 $f0)
+  (elem $exprs funcref (ref.func $f1) (ref.null func) (item ref.func $f2))
+  (elem $declared declare func $f0)
+  (func (export "at") (param i32) (result i32) (call_indirect $t (type $int) (local.get 0)))
+  (func (export "at-u") (param i32) (result i32) (call_indirect $u (type $int) (local.get 0)))
+  (func (export "null") (param i32) (result i32) (ref.is_null (table.get $t (local.get 0))))
+  (func (export "init") (param i32 i32 i32) (table.init $t $passive (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "init-exprs") (param i32 i32 i32) (table.init $u $exprs (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "init-active") (param i32 i32 i32) (table.init $t $active (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "init-declared") (param i32) (table.init $t $declared (i32.const 0) (i32.const 0) (local.get 0)))
+  (func (export "drop") (elem.drop $passive))
+  (func (export "copy") (param i32 i32 i32) (table.copy (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "copy-to-u") (param i32 i32 i32) (table.copy $u $t (local.get 0) (local.get 1) (local.get 2)))
+)
+
+(assert_return (invoke "at" (i32.const 1)) (i32.const 1))
+(assert_return (invoke "at" (i32.const 3)) (i32.const 3))
+(assert_trap (invoke "at" (i32.const 0)) "uninitialized element")
+
+(assert_return (invoke "init" (i32.const 6) (i32.const 1) (i32.const 2)))
+(assert_return (invoke "at" (i32.const 6)) (i32.const 2))
+(assert_return (invoke "at" (i32.const 7)) (i32.const 1))
+(assert_return (invoke "null" (i32.const 8)) (i32.const 1))
+(assert_return (invoke "init" (i32.const 10) (i32.const 4) (i32.const 0)))
+(assert_trap (invoke "init" (i32.const 11) (i32.const 0) (i32.const 0)) "out of bounds table access")
+(assert_trap (invoke "init" (i32.const 0) (i32.const 5) (i32.const 0)) "out of bounds table access")
+(assert_trap (invoke "init" (i32.const 0) (i32.const 2) (i32.const 3)) "out of bounds table access")
+(assert_trap (invoke "init" (i32.const 8) (i32.const 0) (i32.const 3)) "out of bounds table access")
+(assert_return (invoke "null" (i32.const 8)) (i32.const 1))
+
+(assert_return (invoke "init-exprs" (i32.const 1) (i32.const 0) (i32.const 3)))
+(assert_return (invoke "at-u" (i32.const 1)) (i32.const 1))
+(assert_trap (invoke "at-u" (i32.const 2)) "uninitialized element")
+(assert_return (invoke "at-u" (i32.const 3)) (i32.const 2))
+
+(assert_return (invoke "init-active" (i32.const 0) (i32.const 0) (i32.const 0)))
+(assert_trap (invoke "init-active" (i32.const 0) (i32.const 0) (i32.const 1)) "out of bounds table access")
+(assert_return (invoke "init-declared" (i32.const 0)))
+(assert_trap (invoke "init-declared" (i32.const 1)) "out of bounds table access")
+(assert_return (invoke "drop"))
+(assert_return (invoke "drop"))
+(assert_trap (invoke "init" (i32.const 0) (i32.const 0) (i32.const 1)) "out of bounds table access")
+
+;; 1 2 3 at 1 to 3
+(assert_return (invoke "copy" (i32.const 2) (i32.const 1) (i32.const 3)))
+(assert_return (invoke "at" (i32.const 1)) (i32.const 1))
+(assert_return (invoke "at" (i32.const 2)) (i32.const 1))
+(assert_return (invoke "at" (i32.const 3)) (i32.const 2))
+(assert_return (invoke "at" (i32.const 4)) (i32.const 3))
+;; 1 1 2 3 at 1 to 4
+(assert_return (invoke "copy" (i32.const 0) (i32.const 2) (i32.const 3)))
+(assert_return (invoke "at" (i32.const 0)) (i32.const 1))
+(assert_return (invoke "at" (i32.const 1)) (i32.const 2))
+(assert_return (invoke "at" (i32.const 2)) (i32.const 3))
+(assert_return (invoke "at" (i32.const 3)) (i32.const 2))
+(assert_return (invoke "copy" (i32.const 10) (i32.const 10) (i32.const 0)))
+(assert_trap (invoke "copy" (i32.const 11) (i32.const 0) (i32.const 0)) "out of bounds table access")
+(assert_trap (invoke "copy" (i32.const 0) (i32.const 8) (i32.const 3)) "out of bounds table access")
+(assert_trap (invoke "copy" (i32.const 8) (i32.const 0) (i32.const 3)) "out of bounds table access")
+(assert_trap (invoke "copy" (i32.const 1) (i32.const 0) (i32.const -1)) "out of bounds table access")
+(assert_return (invoke "null" (i32.const 9)) (i32.const 1))
+(assert_return (invoke "copy-to-u" (i32.const 0) (i32.const 6) (i32.const 2)))
+(assert_return (invoke "at-u" (i32.const 0)) (i32.const 2))
+(assert_return (invoke "at-u" (i32.const 1)) (i32.const 1))
+(assert_trap (invoke "copy-to-u" (i32.const 3) (i32.const 0) (i32.const 2)) "out of bounds table access")
+(assert_return (invoke "at-u" (i32.const 3)) (i32.const 2))
+
+(assert_invalid
+  (module (table 1 funcref) (func (table.init 0 (i32.const 0) (i32.const 0) (i32.const 0))))
+  "unknown elem segment"
+)
+(assert_invalid (module (func (elem.drop 0))) "unknown elem segment")
+(assert_invalid
+  (module (table 1 funcref) (table 1 externref) (func (table.copy 0 1 (i32.const 0) (i32.const 0) (i32.const 0))))
+  "type mismatch"
+)
+(assert_invalid
+  (module (table 1 externref) (elem func) (func (table.init 0 (i32.const 0) (i32.const 0) (i32.const 0))))
+  "type mismatch"
+)
