@@ -84,6 +84,11 @@ typedef struct tm_frame {
     uint64_t cells;           /* sum of frame_cells up to this frame */
 } tm_frame;
 
+typedef struct tm_registers {
+    uint64_t r[4];
+    double f[4];
+} tm_registers;
+
 typedef struct tm_thread {
     int64_t left;             /* ticks before the loop must leave */
     tm_frame *fp;
@@ -98,9 +103,12 @@ typedef struct tm_thread {
     uint64_t *sp;
     uint64_t *stack;
     tm_frame *frames;
+    tm_registers *saved;      /* per suspended activation */
     uint64_t stack_cells, frame_count;
 
 
+    uint64_t r[4];            /* the registers of the loop, while it is left */
+    double f[4];
     /* what an exit tells */
     int exit;
     uint32_t trap;            /* row of TRAPS */

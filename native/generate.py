@@ -7,6 +7,8 @@ negated ones (N).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from interp.syntax.errors import BODY_ERRORS, TRAPS
@@ -20,7 +22,6 @@ except ImportError:
 
 CTYPE = {"i32": "uint32_t", "i64": "uint64_t", "f32": "float", "f64": "double"}
 VALTYPE = {"i32": "T_I32", "addr": "T_I32", "i64": "T_I64", "f32": "T_F32", "f64": "T_F64", "v128": "T_V128"}
-VARIANTS = ("S", "K", "A", "FS", "FK", "BS", "BK", "NFS", "NFK", "NBS", "NBK")
 EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY")
 SERVICES = (
     "memory_grow", "memory_init", "data_drop", "table_init", "elem_drop", "table_copy", "table_grow", "table_fill",
@@ -29,13 +30,22 @@ SERVICES = (
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
 #: what follows is not the next word (calls, returns) or where the handler leaves.
 SPECIAL = {
-    "mov": 2, "movk": 3, "select": 2, "br": 3, "br_loop": 3, "br_if_F": 3, "br_if_B": 3, "br_ifnot_F": 3,
-    "br_ifnot_B": 3, "br_eqz64_F": 3, "br_eqz64_B": 3, "br_nez64_F": 3, "br_nez64_B": 3, "br_table": 0, "call": 0,
-    "call_import": 0, "call_indirect": 0, "ret0": 0, "ret1": 0, "retk": 0, "retn": 0, "zero": 2, "unreachable": 0,
-    "global_get": 3, "global_set": 3, "global_setk": 4, "table_get": 3, "table_set": 3, "table_size": 3,
+    "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
+    "retk": 0, "retn": 0, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "is_null": 2, "halt": 0,
     "enter": 0, "lower": 0,
 }  # fmt: skip
+
+#: Type to class of registers: integer, float, or none (f32, which would need conversions between the formats).
+CLASS = {"i32": "i", "i64": "i", "addr": "i", "f64": "f", "f32": "s"}
+#: How many registers a class has; the last one is for temporaries. Each makes more handlers for every other: with four
+#: and four they are 9,000, which gcc builds in 20 s.
+REGISTERS = {"i": 4, "f": 4, "s": 0}
+
+
+def places(type: str) -> tuple[str, ...]:
+    """Where an operand of a type may stand: a slot, or a register of its class."""
+    return ("S", *map(str, range(REGISTERS[CLASS[type]])))
 
 
 def _class(op: Op) -> str:
@@ -58,84 +68,184 @@ def _class(op: Op) -> str:
     return "OTHER"
 
 
+@dataclass(slots=True)
+class Kinds:
+    """The operand kinds of a row: handler number = base + (d * na + a) * nb + b, and the same for its branches.
+
+    nd: 1 the result goes to a slot, 2 to a slot or the temporaries' register, else to a slot or any register.
+    """
+
+    base: int = 0
+    branch: int = 0
+    nd: int = 1
+    na: int = 1
+    nb: int = 1
+
+
 class Handlers:
     """The list of handlers: (name, size in words, body)."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, int, str]] = []
-        self.variants: dict[str, dict[str, int]] = {}
+        self.kinds: dict[str, Kinds] = {}
+        self.bases: dict[str, int] = {}
 
-    def add(self, op: Op | None, kind: str, name: str, size: int, body: str) -> None:
-        """Adds a handler; an op's handler is found by the op and the kind of its operands."""
+    def add(self, name: str, size: int, body: str) -> None:
+        """Adds a handler."""
         self.rows.append((name, size, body))
-        if op is not None:
-            self.variants.setdefault(op.name, {})[kind] = len(self.rows) - 1
 
 
-def _operands(op: Op, constant: str, bits: bool) -> str:
-    """Declarations of a and b; `constant` is the word that holds b, or empty for a slot."""
-    lines = []
-    for position, type_ in enumerate(op.params or ()):
-        var = "ab"[position]
-        integer = {"f32": "i32", "f64": "i64"}.get(type_, type_) if bits else type_
-        source = f"K_{integer}({constant})" if constant and var == "b" else f"R_{integer}({'BC'[position]})"
-        lines.append(f"{CTYPE[integer]} {var} = {source};")
-    return " ".join(lines)
+def _destinations(type: str, heat: int) -> tuple[str, ...]:
+    if CLASS[type] == "s" or heat == 0:
+        return ("S",)
+    return places(type) if heat >= 2 else ("S", places(type)[-1])
+
+
+def _sources(type: str, heat: int) -> tuple[str, ...]:
+    return ("S",) if heat == 0 else places(type)
+
+
+def read(type: str, place: str, slot: str, constant: str = "", bits: bool = False) -> str:
+    """A C expression for an operand; `bits`: the pattern of a float as an integer."""
+    integer = {"f32": "i32", "f64": "i64"}.get(type, type) if bits else type
+    integer = "i32" if integer == "addr" else integer
+    if place == "S":
+        return f"R_{integer}({slot})"
+    if place == "K":
+        return f"K_{integer}({constant})"
+    if type == "f64":
+        return f"tm_bits_f64(f{place})" if bits else f"f{place}"
+    return f"({CTYPE[integer]})r{place}"
+
+
+def write_to(type: str, place: str, value: str, bits: bool = False) -> str:
+    """A C statement that puts a result away."""
+    if place == "S":
+        return f"W_{ {'f32': 'i32', 'f64': 'i64'}.get(type, type) if bits else type }(A, {value});"
+    if type == "f64":
+        return f"f{place} = tm_double({value});" if bits else f"f{place} = {value};"
+    return f"r{place} = ({CTYPE[type]})({value});"
 
 
 def _plain(handlers: Handlers, op: Op) -> None:
     bits = op.name in m.BITS
     text = m.BITS[op.name] if bits else m.MEANINGS[op.name]
-    result = (op.results or ("",))[0]
-    if bits:
-        result = {"f32": "i32", "f64": "i64"}[result]
-    kind = _class(op)
-    two = kind in ("BINARY", "COMPARE")
-    handlers.add(op, "S", op.ident, 2, f"{_operands(op, '', bits)} W_{result}(A, {text}); NEXT(2);")
-    if two and op.heat >= 2:
-        handlers.add(op, "K", f"{op.ident}_K", 3, f"{_operands(op, 'ip[2]', bits)} W_{result}(A, {text}); NEXT(3);")
-    if kind != "COMPARE":
+    kind, params, result = _class(op), op.params or (), (op.results or ("",))[0]
+    compare = kind in ("COMPARE", "EQZ")
+    heat = op.heat
+    ds = _destinations(result, 1 if compare and heat else heat)
+    sources = _sources(params[0], heat)
+    seconds: tuple[str, ...] = ("",)
+    if len(params) == 2:
+        seconds = (*sources, "K") if len(sources) > 1 or heat >= 2 else sources
+    kinds = handlers.kinds[op.name] = Kinds(len(handlers.rows), 0, len(ds), len(sources), len(seconds))
+    integer = {"f32": "i32", "f64": "i64"} if bits else {}
+
+    def operands(a: str, b: str, constant: str) -> str:
+        out = f"{CTYPE[integer.get(params[0], params[0])]} a = {read(params[0], a, 'B', '', bits)};"
+        if b:
+            out += f" {CTYPE[integer.get(params[1], params[1])]} b = {read(params[1], b, 'C', constant, bits)};"
+        return out
+
+    for d in ds:
+        for a in sources:
+            for b in seconds:
+                size = 3 if b == "K" else 2
+                body = f"{operands(a, b, 'ip[2]')} {write_to(result, d, text, bits)} NEXT({size});"
+                handlers.add(f"{op.ident}_{d}{a}{b}", size, body)
+    if not compare:
         return
-    floats = op.name.startswith("f")
-    for negated in ("", "N") if floats else ("",):
-        for direction in "FB":
-            for operand in "SK":
-                size = 4 if operand == "K" else 3
-                test = f"!({text})" if negated else f"({text})"
-                # operands in B and C like the plain form; the offset is word 2, the constant word 3
-                reads = _operands(op, "ip[3]" if operand == "K" else "", bits)
-                tick = "TICK; " if direction == "B" else ""
-                body = f"{reads} if ({test}) {{ {tick}JUMP; }} NEXT({size});"
-                handlers.add(
-                    op, f"{negated}{direction}{operand}", f"br_{op.ident}_{negated}{direction}{operand}", size, body
-                )
+    kinds.branch = len(handlers.rows)
+    for negated in (0, 1) if op.name.startswith("f") or kind == "EQZ" else (0,):
+        for back in (0, 1):
+            for a in sources:
+                for b in seconds:
+                    size = 4 if b == "K" else 3
+                    test = f"!({text})" if negated else f"({text})"
+                    # operands in B and C like the plain form; the offset is word 2, the constant word 3
+                    tick = "TICK; " if back else ""
+                    body = f"{operands(a, b, 'ip[3]')} if ({test}) {{ {tick}JUMP; }} NEXT({size});"
+                    name = f"br_{op.ident}_{'FB'[back]}{'N' if negated else ''}_{a}{b}"
+                    handlers.add(name, size, body)
 
 
 def _access(handlers: Handlers, op: Op) -> None:
     memory, value = m.ACCESS[op.name]
+    type = (op.results or op.params[1:] if op.params else ())[0]
+    addresses = (*places("i32"), "A")
+    first = len(handlers.rows)
+
+    def address(a: str) -> str:
+        base = "" if a == "A" else f"(uint64_t){read('i32', a, 'B')} + "
+        return f"uint64_t ea = {base}ip[2]; BOUNDS(ea, {op.width});"
+
     if op.results:
-        for kind, address in (("S", "R_i32(B)"), ("A", "0")):
-            body = (
-                f"uint64_t ea = (uint64_t){address} + ip[2]; BOUNDS(ea, {op.width}); {memory} v; "
-                f"memcpy(&v, mem + ea, {op.width}); sp[A] = ({value})v; NEXT(3);"
-            )
-            handlers.add(op, kind, f"{op.ident}{'' if kind == 'S' else '_A'}", 3, body)
+        ds = _destinations(type, op.heat)
+        handlers.kinds[op.name] = Kinds(first, 0, len(ds), len(addresses), 1)
+        for d in ds:
+            for a in addresses:
+                loaded = f"({value})v"
+                put = f"f{d} = tm_double({loaded});" if type == "f64" and d != "S" else f"r{d} = {loaded};"
+                if d == "S":
+                    put = f"sp[A] = {loaded};"
+                body = f"{address(a)} {memory} v; memcpy(&v, mem + ea, {op.width}); {put} NEXT(3);"
+                handlers.add(f"{op.ident}_{d}{a}", 3, body)
         return
-    for kind, address, source, size in (
-        ("S", "R_i32(A)", "sp[B]", 3), ("K", "R_i32(A)", "ip[3]", 4), ("A", "0", "sp[B]", 3),
-    ):  # fmt: skip
-        body = (
-            f"uint64_t ea = (uint64_t){address} + ip[2]; BOUNDS(ea, {op.width}); {memory} v = ({memory})({source}); "
-            f"memcpy(mem + ea, &v, {op.width}); NEXT({size});"
-        )
-        handlers.add(op, kind, f"{op.ident}{'' if kind == 'S' else '_' + kind}", size, body)
+    values = (*_sources(type, op.heat), "K")
+    handlers.kinds[op.name] = Kinds(first, 0, 1, len(addresses), len(values))
+    for a in addresses:
+        for v in values:
+            source = {"S": "sp[C]", "K": "ip[3]"}.get(v, f"tm_bits_f64(f{v})" if type == "f64" else f"r{v}")
+            size = 4 if v == "K" else 3
+            body = f"{address(a)} {memory} v = ({memory})({source}); memcpy(mem + ea, &v, {op.width}); NEXT({size});"
+            handlers.add(f"{op.ident}_{a}{v}", size, body)
+
+
+def _moves(handlers: Handlers) -> None:
+    """What moves cells between slots, registers, constants and globals, tests a cell, and returns one."""
+
+    def base(name: str) -> None:
+        handlers.bases[name] = len(handlers.rows)
+
+    for c, type in (("i", "i64"), ("f", "f64")):
+        here = places(type)
+        base(f"mov_{c}")
+        for d in here:
+            for a in (*here, "K"):
+                size = 3 if a == "K" else 2
+                body = f"{write_to(type, d, read(type, a, 'B', 'ip[2]'))} NEXT({size});"
+                if d == "S" and a in "SK":
+                    body = f"sp[A] = {'sp[B]' if a == 'S' else 'ip[2]'}; NEXT({size});"
+                handlers.add(f"mov_{c}_{d}{a}", size, body)
+        base(f"ret1_{c}")
+        for a in here:
+            source = "sp[A]" if a == "S" else f"tm_bits_f64(f{a})" if c == "f" else f"r{a}"
+            handlers.add(f"ret1_{c}_{a}", 0, f"sp[0] = {source}; RETURN;")
+        base(f"global_get_{c}")
+        for d in here:
+            cell = "*cx->instance->globals[ip[2]]"
+            put = f"sp[A] = {cell};" if d == "S" else f"f{d} = tm_double({cell});" if c == "f" else f"r{d} = {cell};"
+            handlers.add(f"global_get_{c}_{d}", 3, f"{put} NEXT(3);")
+        base(f"global_set_{c}")
+        for a in (*here, "K"):
+            source = {"S": "sp[B]", "K": "ip[3]"}.get(a, f"tm_bits_f64(f{a})" if c == "f" else f"r{a}")
+            size = 4 if a == "K" else 3
+            handlers.add(f"global_set_{c}_{a}", size, f"*cx->instance->globals[ip[2]] = {source}; NEXT({size});")
+    base("br_if")  # (negated * 2 + back) * places + place
+    for negated in (0, 1):
+        for back in (0, 1):
+            for a in places("i32"):
+                test = f"{'!' if negated else ''}{read('i32', a, 'B')}"
+                name = f"br_if_{'FB'[back]}{'N' if negated else ''}_{a}"
+                handlers.add(name, 3, f"if ({test}) {{ {'TICK; ' if back else ''}JUMP; }} NEXT(3);")
 
 
 def all_handlers() -> Handlers:
     """Every handler, the hand-written ones (without a body) first."""
     handlers = Handlers()
     for name, size in SPECIAL.items():
-        handlers.add(None, "", name, size, "")
+        handlers.add(name, size, "")
+    _moves(handlers)
     for op in OPS:
         kind = _class(op)
         if kind in ("UNARY", "BINARY", "COMPARE", "EQZ"):
@@ -153,15 +263,15 @@ def _c_signature(op: Op) -> str:
 
 
 def tables_h(handlers: Handlers) -> str:
-    """Enumerations and the instruction table as C data."""
+    """Enumerations, as C."""
     out = [
         "/* Written by native/generate.py from the tables in interp/syntax. */",
         "#ifndef TAMIS_TABLES_H",
         "#define TAMIS_TABLES_H",
     ]
 
-    def enum(prefix: str, names: object) -> None:
-        out.append("enum { " + ", ".join(f"{prefix}{name}" for name in names) + f", {prefix}COUNT }};")  # type: ignore[attr-defined]
+    def enum(prefix: str, names: Iterable[str]) -> None:
+        out.append("enum { " + ", ".join(f"{prefix}{name}" for name in names) + f", {prefix}COUNT }};")
 
     enum("OP_", (op.ident for op in OPS))
     enum("E_", BODY_ERRORS)
@@ -169,11 +279,12 @@ def tables_h(handlers: Handlers) -> str:
     enum("TM_EXIT_", EXITS)
     enum("SERVICE_", SERVICES)
     enum("H_", (name for name, _, _ in handlers.rows))
-    enum("V_", VARIANTS)
     enum("FEATURE_", (feature.name for feature in Feature))
     enum("CLS_", ("SPECIAL", "UNARY", "BINARY", "COMPARE", "EQZ", "LOAD", "STORE", "CONST", "RENAME", "OTHER"))
     kinds = sorted({"memarg", "lane", "lanes16", "v128", "mem"})
     enum("IMM_", ("none", *kinds, "memarg_lane", "i32", "i64", "f32", "f64", "other"))
+    out.append("enum { " + ", ".join(f"REGISTERS_{c} = {n}" for c, n in REGISTERS.items()) + " };")
+    out.append("enum { " + ", ".join(f"BASE_{name} = {base}" for name, base in handlers.bases.items()) + " };")
     out.append("#endif")
     return "\n".join(out) + "\n"
 
@@ -198,8 +309,29 @@ def _immediate(op: Op) -> str:
     return "other"
 
 
+def _indices(op: Op) -> str:
+    """How many numbers follow the opcode, when nothing else does (a block type is one number, too)."""
+    plain = (
+        "block",
+        "label",
+        "func",
+        "type",
+        "table",
+        "local",
+        "global",
+        "mem",
+        "data",
+        "elem",
+        "tag",
+        "field",
+        "heap",
+        "u32",
+    )
+    return str(len(op.immediates)) if all(kind in plain for kind in op.immediates) else "0xFF"
+
+
 def ops_inc(handlers: Handlers) -> str:
-    """The rows as initialisers of tm_ops, the maps from opcode to row, and the handlers by row and operand kind."""
+    """The rows as initialisers of tm_ops with their handlers, and the maps from opcode to row."""
     out = ["/* Written by native/generate.py. */", "static const tm_op tm_ops[] = {"]
     for op in OPS:
         inverse = swapped = "0xFFFF"
@@ -209,12 +341,12 @@ def ops_inc(handlers: Handlers) -> str:
             if tail in m.INVERSE and head in ("i32", "i64"):
                 inverse = f"OP_{head}_{m.INVERSE[tail]}"
         commutes = int(_class(op) == "BINARY" and tail in m.COMMUTATIVE)
-        variants = handlers.variants.get(op.name, {})
-        row = ", ".join(str(variants.get(kind, 0)) for kind in VARIANTS)
+        k = handlers.kinds.get(op.name, Kinds())
         width = op.width.bit_length() - 1 if op.width else 0
         out.append(
             f"  {{CLS_{_class(op)}, IMM_{_immediate(op)}, FEATURE_{op.feature.name}, {width}, {op.lanes},"
-            f" {commutes}, {_c_signature(op)}, {inverse}, {swapped}, {{{row}}}}}, /* {op.name} */"
+            f" {commutes}, {_c_signature(op)}, {inverse}, {swapped},"
+            f" {k.base}, {k.branch}, {k.nd}, {k.na}, {k.nb}, {_indices(op)}}}, /* {op.name} */"
         )
     out.append("};")
     plain = {op.code: op for op in OPS if not op.prefix}
@@ -237,7 +369,9 @@ def ops_inc(handlers: Handlers) -> str:
 
 def handlers_inc(handlers: Handlers) -> str:
     """The generated handlers."""
-    lines = ["/* Written by native/generate.py: operand kinds S (slot), K (constant), A (constant address). */"]
+    lines = [
+        "/* Written by native/generate.py: places S (slot), 0 to 3 (registers), K (constant), A (constant address). */"
+    ]
     lines += [f"OP({name}, {body})" for name, _, body in handlers.rows if body]
     return "\n".join(lines) + "\n"
 

@@ -1,8 +1,9 @@
-/* Slot code: how operands become frame slots and constants (README.md, "Slot code").
+/* Slot code: how operands become frame slots, registers and constants (README.md, "Slot code").
 
    The operand stack of the walk has a twin of locations. A location is its own temporary slot (`nl` + height), a local not
-   read yet, or a constant not written yet. Few locals may be pending: they are written to their temporaries before the local
-   changes and before any block begins, so that every path to a label finds the same picture. */
+   read yet (in its slot, or in the register it is pinned to), a constant not written yet, or the register for temporaries of
+   its class. Few locals may be pending: they are written to their temporaries before the local changes and before any block
+   begins, and the registers for temporaries are emptied there too, so that every path to a label finds the same picture. */
 #ifndef TAMIS_LOWER_H
 #define TAMIS_LOWER_H
 #include "engine.h"
@@ -12,19 +13,32 @@ typedef struct tm_op {
     uint8_t params[4];
     uint8_t result;
     uint16_t inverse, swapped;
-    uint16_t variants[V_COUNT];
+    uint16_t base, branch;  /* numbers of its handlers: base + (d * na + a) * nb + b */
+    uint8_t nd, na, nb;
+    uint8_t indices;        /* how many plain indices follow the opcode; 0xFF: something else does */
 } tm_op;
 #include "generated/ops.inc"
 
-enum { L_TEMP, L_LOCAL, L_CONST };
+enum { L_TEMP, L_LOCAL, L_CONST, L_REG };
 typedef struct tm_loc {
-    uint32_t kind;
-    uint32_t local;
+    uint8_t kind;
+    uint8_t reg;            /* L_REG */
+    uint32_t local;         /* L_LOCAL, and L_REG of a pinned local */
     uint64_t constant;
 } tm_loc;
 
 #define NONE 0xFFFFFFFFu
 #define MAX_PENDING 16
+#define NOT_PINNED 0xFF
+enum { CLASS_INT, CLASS_FLOAT, CLASS_NONE };
+/* Registers are numbered through: class * 4 + number. The last one of a class is for temporaries, the others for pinned
+   locals. A place is the slot, a register of the class, or the constant (for an address: what is known beforehand). */
+enum { ALL_REGISTERS = 8, PLACE_SLOT = 0, PLACE_ADDRESS = REGISTERS_i + 1 };
+static const uint8_t registers_of[2] = {REGISTERS_i, REGISTERS_f};
+_Static_assert(REGISTERS_i <= 4 && REGISTERS_f <= 4, "registers are numbered by fours");
+#define PLACE_CONST(c) (registers_of[c] + 1u)
+#define PLACE_REG(reg) (1u + (reg) % 4u)
+#define SPARE(c) ((c) * 4u + registers_of[c] - 1u)
 
 typedef struct tm_lower {
     word *code;
@@ -33,17 +47,25 @@ typedef struct tm_lower {
     uint32_t nl;                   /* cells of parameters and locals: where the temporaries begin */
     uint32_t pending[MAX_PENDING]; /* heights whose location is a local, ascending */
     uint32_t n_pending;
-    uint32_t last;                 /* the instruction written last, NONE behind a label */
-    uint32_t last_dest;            /* the slot it writes, NONE when that must not be changed */
-    uint32_t last_op;              /* its row when it is a comparison in its plain form */
-    uint32_t last_constant;        /* whether that one is of kind K */
+    uint32_t owner[2];             /* height of the temporary in the spare register of each class, or NONE */
+    uint8_t *pins;                 /* per local: its register, or NOT_PINNED */
+    uint32_t pinned[ALL_REGISTERS];            /* per register: the local pinned to it, or NONE */
+    uint8_t dirty, written;        /* registers whose slot is out of date; those ever written */
+    /* the instruction written last, while it may still be changed */
+    uint32_t last;                 /* its place, NONE behind a label */
+    uint32_t last_value;           /* the height it gives a value to, NONE when its destination must not be changed */
+    uint32_t last_base, last_stride, last_d, last_rest; /* handler = base + d * stride + rest */
+    uint32_t last_nd;
+    uint32_t last_op;              /* its row when it is a comparison in its plain form, else NONE */
     uint32_t low;                  /* lowest word written for the present instruction */
     uint32_t *map;                 /* byte offset per word, only for backtraces */
     uint32_t map_capacity;
     int out_of_memory;
 } tm_lower;
 
-static inline void lower_barrier(tm_lower *l) { l->last = l->last_dest = l->last_op = NONE; }
+static inline uint32_t class_of(uint32_t type) { return type == T_F64 ? CLASS_FLOAT : type == T_I32 || type == T_I64 ? CLASS_INT : CLASS_NONE; }
+
+static inline void lower_barrier(tm_lower *l) { l->last = l->last_value = l->last_op = NONE; }
 
 static void lower_room(tm_lower *l) {
     if (likely(l->n + 16 <= l->capacity)) return;
@@ -68,23 +90,139 @@ static inline uint32_t emit(tm_lower *l, uint32_t handler, uint32_t a, uint32_t 
     l->code[at + 1] = (word)(uint16_t)a | (word)(uint16_t)b << 16 | (word)(uint16_t)c << 32 | (word)(uint16_t)d << 48;
     l->n = at + 2;
     l->last = at;
-    l->last_dest = l->last_op = NONE;
+    l->last_value = l->last_op = NONE;
     return at;
+}
+
+/* A move of one cell: to a place of class c, from one. */
+static void emit_move(tm_lower *l, uint32_t c, uint32_t d, uint32_t d_slot, uint32_t a, uint32_t a_slot, uint64_t constant) {
+    emit(l, (c == CLASS_FLOAT ? BASE_mov_f : BASE_mov_i) + d * (registers_of[c] + 2u) + a, d_slot, a_slot, 0, 0);
+    if (a == PLACE_CONST(c)) emit_word(l, constant);
+}
+
+/* ---- pinning: the locals that are read and written most, by loop depth, live in registers ---- */
+static const uint8_t *skip_numbers(const uint8_t *p, uint32_t n) {
+    while (n--) while (*p++ & 0x80) { }
+    return p;
+}
+
+/* A light pass over a valid body that counts the uses of its locals and its calls, each weighted by 8 to the loop depth.
+   `uses` has room for the locals, all zero. Gives the weight of the calls; sets bit 0 of written for locals that change. */
+static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses, uint8_t *changed) {
+    uint8_t loops[64] = {0}; /* per nesting level up to 64: whether it is a loop; deeper ones count as their parent */
+    uint32_t depth = 0;
+    uint64_t weight = 1, calls = 0;
+    while (p < end) {
+        uint32_t op = tm_by_byte[*p++];
+        if (op == 0) {
+            uint8_t prefix = p[-1];
+            uint32_t code = 0, shift = 0;
+            do { code |= (uint32_t)(*p & 0x7F) << shift; shift += 7; } while (*p++ & 0x80);
+            op = prefix == 0xFC ? tm_by_FC[code] : prefix == 0xFD ? tm_by_FD[code] : prefix == 0xFB ? tm_by_FB[code] : tm_by_FE[code];
+        }
+        const tm_op *row = &tm_ops[--op];
+        switch (op) {
+        case OP_block: case OP_loop: case OP_if:
+            if (depth < 64) {
+                loops[depth] = op == OP_loop;
+                if (op == OP_loop && weight < 4096) weight *= 8; else loops[depth] = 0;
+            }
+            depth++;
+            break;
+        case OP_end:
+            if (depth == 0) return calls;
+            if (--depth < 64 && loops[depth]) weight /= 8;
+            break;
+        case OP_local_get: case OP_local_set: case OP_local_tee: {
+            uint32_t x = 0, shift = 0;
+            const uint8_t *q = p;
+            do { x |= (uint32_t)(*q & 0x7F) << shift; shift += 7; } while (*q++ & 0x80);
+            uses[x] += weight;
+            if (op != OP_local_get) changed[x] = 1;
+            break;
+        }
+        case OP_call: case OP_call_indirect: calls += weight; break;
+        default: break;
+        }
+        switch (row->imm) {
+        case IMM_none: break;
+        case IMM_i32: case IMM_i64: case IMM_mem: p = skip_numbers(p, 1); break;
+        case IMM_f32: p += 4; break;
+        case IMM_f64: p += 8; break;
+        case IMM_v128: case IMM_lanes16: p += 16; break;
+        case IMM_lane: p += 1; break;
+        case IMM_memarg: p = skip_numbers(p, 2); break;
+        case IMM_memarg_lane: p = skip_numbers(p, 2) + 1; break;
+        default:
+            if (row->indices != 0xFF) { p = skip_numbers(p, row->indices); break; }
+            { /* a vector: labels with their default, or types */
+                uint32_t n = 0, shift = 0;
+                do { n |= (uint32_t)(*p & 0x7F) << shift; shift += 7; } while (*p++ & 0x80);
+                p = skip_numbers(p, op == OP_br_table ? n + 1 : n);
+            }
+        }
+    }
+    return calls;
+}
+
+/* Chooses the locals to pin. A call costs a reload, and a store too for a local that changes. */
+static void choose_pins(tm_lower *l, const uint8_t *types, uint32_t n, const uint64_t *uses, const uint8_t *changed, uint64_t calls) {
+    uint64_t best[ALL_REGISTERS] = {0};
+    for (uint32_t r = 0; r < ALL_REGISTERS; r++) l->pinned[r] = NONE;
+    memset(l->pins, NOT_PINNED, n);
+    for (uint32_t x = 0; x < n; x++) {
+        uint32_t c = class_of(types[x]);
+        uint64_t cost = 3 + calls * (changed[x] ? 3 : 2);
+        if (c == CLASS_NONE || uses[x] <= cost) continue;
+        uint64_t gain = uses[x] - cost;
+        uint32_t weakest = c * 4;
+        for (uint32_t r = c * 4; r < SPARE(c); r++)
+            if (best[r] < best[weakest]) weakest = r;
+        if (gain > best[weakest]) { best[weakest] = gain; l->pinned[weakest] = x; }
+    }
+    l->dirty = l->written = 0;
+    for (uint32_t r = 0; r < ALL_REGISTERS; r++)
+        if (l->pinned[r] != NONE) {
+            l->pins[l->pinned[r]] = (uint8_t)r;
+            if (changed[l->pinned[r]]) l->written |= (uint8_t)(1u << r);
+        }
 }
 
 /* ---- operands ---- */
 static inline void pending_cut(tm_lower *l, uint32_t height) {
     while (l->n_pending && l->pending[l->n_pending - 1] >= height) l->n_pending--;
+    for (int c = 0; c < 2; c++)
+        if (l->owner[c] != NONE && l->owner[c] >= height) l->owner[c] = NONE;
 }
 
+/* Changes where the last instruction puts its result; only when last_value says that it may. */
+static void redirect(tm_lower *l, uint32_t d, uint32_t d_slot) {
+    l->last_d = d;
+    l->code[l->last] = tm_handler_word(l->last_base + d * l->last_stride + l->last_rest);
+    l->code[l->last + 1] = (l->code[l->last + 1] & ~(word)0xFFFF) | (uint16_t)d_slot;
+}
+
+/* Moves a location of whatever kind into a slot. */
+static void emit_to_slot(tm_lower *l, const tm_loc *at, uint32_t own, uint32_t to) {
+    switch (at->kind) {
+    case L_CONST: emit_move(l, CLASS_INT, PLACE_SLOT, to, PLACE_CONST(CLASS_INT), 0, at->constant); break;
+    case L_LOCAL: emit_move(l, CLASS_INT, PLACE_SLOT, to, PLACE_SLOT, at->local, 0); break;
+    case L_REG: emit_move(l, at->reg / 4, PLACE_SLOT, to, PLACE_REG(at->reg), 0, 0); break;
+    default: if (own != to) emit_move(l, CLASS_INT, PLACE_SLOT, to, PLACE_SLOT, own, 0);
+    }
+}
+
+/* Puts the value at a height into its own temporary. */
 static void materialise(tm_lower *l, uint32_t i) {
     tm_loc *at = &l->loc[i];
     if (at->kind == L_TEMP) return;
-    if (at->kind == L_CONST) {
-        emit(l, H_movk, l->nl + i, 0, 0, 0);
-        emit_word(l, at->constant);
+    uint32_t c = at->reg / 4;
+    if (at->kind == L_REG && at->reg == SPARE(c)) {
+        if (l->last_value == i) redirect(l, PLACE_SLOT, l->nl + i);
+        else emit_to_slot(l, at, 0, l->nl + i);
+        if (l->owner[c] == i) l->owner[c] = NONE;
     } else {
-        emit(l, H_mov, l->nl + i, at->local, 0, 0);
+        emit_to_slot(l, at, 0, l->nl + i);
         for (uint32_t k = 0; k < l->n_pending; k++)
             if (l->pending[k] == i) {
                 memmove(&l->pending[k], &l->pending[k + 1], (l->n_pending - k - 1) * sizeof l->pending[0]);
@@ -95,21 +233,39 @@ static void materialise(tm_lower *l, uint32_t i) {
     at->kind = L_TEMP;
 }
 
+/* Empties the registers for temporaries. */
+static void flush_spare(tm_lower *l) {
+    for (int c = 0; c < 2; c++)
+        if (l->owner[c] != NONE) materialise(l, l->owner[c]);
+}
+
 static void flush_pending(tm_lower *l) {
+    flush_spare(l); /* first: the last instruction may write the slot itself */
     while (l->n_pending) materialise(l, l->pending[l->n_pending - 1]);
 }
 
+/* The slot of an operand, which is put into one if it stands elsewhere. */
 static inline uint32_t slot(tm_lower *l, uint32_t i) {
     tm_loc *at = &l->loc[i];
     if (at->kind == L_LOCAL) return at->local;
-    if (at->kind == L_CONST) materialise(l, i);
+    if (at->kind != L_TEMP) materialise(l, i);
     return l->nl + i;
+}
+
+/* The place of an operand for a handler that takes registers (or does not), and its slot if it is one. */
+static inline uint32_t place(tm_lower *l, uint32_t i, int registers, uint32_t *field) {
+    tm_loc *at = &l->loc[i];
+    if (at->kind == L_REG && registers) { *field = 0; return PLACE_REG(at->reg); }
+    *field = slot(l, i);
+    return PLACE_SLOT;
 }
 
 static inline void push_local(tm_lower *l, uint32_t i, uint32_t local) {
     if (l->n_pending == MAX_PENDING) materialise(l, l->pending[0]);
-    l->loc[i].kind = L_LOCAL;
-    l->loc[i].local = local;
+    tm_loc *at = &l->loc[i];
+    at->local = local;
+    at->reg = l->pins[local];
+    at->kind = at->reg == NOT_PINNED ? L_LOCAL : L_REG;
     l->pending[l->n_pending++] = i;
 }
 
@@ -120,25 +276,49 @@ static inline void push_constant(tm_lower *l, uint32_t i, uint64_t constant) {
 
 static inline void push_temp(tm_lower *l, uint32_t i) { l->loc[i].kind = L_TEMP; }
 
-static inline void result(tm_lower *l, uint32_t i) {
-    push_temp(l, i);
-    l->last_dest = l->nl + i;
+/* Writes an instruction whose result gets height i: to the spare register of its class when that is free, else to the slot.
+   handler = base + d * stride + rest, with nd kinds of d. */
+static void emit_result(tm_lower *l, uint32_t base, uint32_t nd, uint32_t stride, uint32_t rest, uint32_t c, uint32_t i,
+                        uint32_t b, uint32_t cc, uint32_t dd) {
+    uint32_t d = PLACE_SLOT;
+    if (nd > 1 && c != CLASS_NONE && l->owner[c] == NONE) {
+        d = nd > 2 ? PLACE_REG(SPARE(c)) : 1;
+        l->owner[c] = i;
+        l->loc[i].kind = L_REG;
+        l->loc[i].reg = (uint8_t)SPARE(c);
+        l->loc[i].local = NONE;
+    } else {
+        l->loc[i].kind = L_TEMP;
+    }
+    emit(l, base + d * stride + rest, d ? 0 : l->nl + i, b, cc, dd);
+    l->last_value = i;
+    l->last_base = base;
+    l->last_nd = nd;
+    l->last_stride = stride;
+    l->last_rest = rest;
+    l->last_d = d;
+}
+
+/* Whether the last instruction made the value at a height, so that it may still be changed. */
+static inline int is_last(const tm_lower *l, uint32_t i) {
+    const tm_loc *at = &l->loc[i];
+    return l->last_value == i && (at->kind == L_TEMP || (at->kind == L_REG && at->reg == SPARE(at->reg / 4)));
 }
 
 /* ---- plain instructions; operands stand from height i on ---- */
 static void lower_unary(tm_lower *l, uint32_t op, uint32_t i) {
     const tm_op *row = &tm_ops[op];
-    if (row->cls == CLS_EQZ && l->loc[i].kind == L_TEMP && l->last_dest == l->nl + i && l->last_op != NONE && op == OP_i32_eqz &&
-        tm_ops[l->last_op].inverse != 0xFFFF) { /* not (a < b) is a >= b: the comparison is turned round where it stands */
+    if (op == OP_i32_eqz && is_last(l, i) && l->last_op != NONE && tm_ops[l->last_op].inverse != 0xFFFF) {
+        /* not (a < b) is a >= b: the comparison is turned round where it stands */
         l->last_op = tm_ops[l->last_op].inverse;
-        l->code[l->last] = tm_handler_word(tm_ops[l->last_op].variants[l->last_constant ? V_K : V_S]);
+        l->last_base = tm_ops[l->last_op].base;
+        l->code[l->last] = tm_handler_word(l->last_base + l->last_d * l->last_stride + l->last_rest);
         return;
     }
-    uint32_t a = slot(l, i);
+    uint32_t b, a = place(l, i, row->na > 1, &b);
     pending_cut(l, i);
-    emit(l, row->variants[V_S], l->nl + i, a, 0, 0);
-    result(l, i);
-    if (row->cls == CLS_EQZ) { l->last_op = op; l->last_constant = 0; }
+    emit_result(l, row->base, row->nd, (uint32_t)row->na * row->nb, a * row->nb, class_of(row->result), i, b, 0, 0);
+    if (row->cls == CLS_EQZ) l->last_op = op;
 }
 
 static void lower_binary(tm_lower *l, uint32_t op, uint32_t i) {
@@ -149,115 +329,156 @@ static void lower_binary(tm_lower *l, uint32_t op, uint32_t i) {
         if (!tm_ops[op].commutes) op = tm_ops[op].swapped;
     }
     const tm_op *row = &tm_ops[op];
-    int constant = l->loc[ib].kind == L_CONST && row->variants[V_K];
-    uint32_t a = slot(l, ia), b = constant ? 0 : slot(l, ib);
+    uint32_t sb, sc = 0, b;
     uint64_t k = l->loc[ib].constant;
+    uint32_t constant = l->loc[ib].kind == L_CONST && row->nb > row->na ? row->nb - 1u : 0; /* K is the last kind of b */
+    if (constant) b = constant;
+    else b = place(l, ib, row->na > 1, &sc);
+    uint32_t a = place(l, ia, row->na > 1, &sb); /* may write a move, but never to b's place */
     pending_cut(l, i);
-    emit(l, row->variants[constant ? V_K : V_S], l->nl + i, a, b, 0);
-    if (constant) emit_word(l, k);
-    result(l, i);
-    if (row->cls == CLS_COMPARE) { l->last_op = op; l->last_constant = (uint32_t)constant; }
+    emit_result(l, row->base, row->nd, (uint32_t)row->na * row->nb, a * row->nb + b, class_of(row->result), i, sb, sc, 0);
+    if (constant) {
+        emit_word(l, k);
+    }
+    if (row->cls == CLS_COMPARE) l->last_op = op;
 }
 
 static void lower_load(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset) {
     const tm_op *row = &tm_ops[op];
+    uint32_t b = 0, a;
     if (l->loc[i].kind == L_CONST) {
-        emit(l, row->variants[V_A], l->nl + i, 0, 0, 0);
-        emit_word(l, offset + (uint32_t)l->loc[i].constant);
+        a = PLACE_ADDRESS;
+        offset += (uint32_t)l->loc[i].constant;
     } else {
-        uint32_t a = slot(l, i);
-        pending_cut(l, i);
-        emit(l, row->variants[V_S], l->nl + i, a, 0, 0);
-        emit_word(l, offset);
+        a = place(l, i, 1, &b);
     }
-    result(l, i);
+    pending_cut(l, i);
+    emit_result(l, row->base, row->nd, row->na, a, class_of(row->result), i, b, 0, 0);
+    emit_word(l, offset);
 }
 
 static void lower_store(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset) {
     const tm_op *row = &tm_ops[op];
+    uint32_t sb = 0, sc = 0, a, v;
+    uint64_t k = l->loc[i + 1].constant;
+    if (l->loc[i + 1].kind == L_CONST) v = row->nb - 1u;
+    else v = place(l, i + 1, row->nb > 2, &sc);
     if (l->loc[i].kind == L_CONST) {
-        uint32_t b = slot(l, i + 1);
-        emit(l, row->variants[V_A], 0, b, 0, 0);
-        emit_word(l, offset + (uint32_t)l->loc[i].constant);
-    } else if (l->loc[i + 1].kind == L_CONST) {
-        uint32_t a = slot(l, i);
-        emit(l, row->variants[V_K], a, 0, 0, 0);
-        emit_word(l, offset);
-        emit_word(l, l->loc[i + 1].constant);
+        a = PLACE_ADDRESS;
+        offset += (uint32_t)l->loc[i].constant;
     } else {
-        uint32_t a = slot(l, i), b = slot(l, i + 1);
-        emit(l, row->variants[V_S], a, b, 0, 0);
-        emit_word(l, offset);
+        a = place(l, i, 1, &sb);
     }
     pending_cut(l, i);
+    emit(l, row->base + a * row->nb + v, 0, sb, sc, 0);
+    emit_word(l, offset);
+    if (v == row->nb - 1u) emit_word(l, k);
 }
 
-/* local.set x with the operand at height i, which is popped. */
-static void lower_set(tm_lower *l, uint32_t i, uint32_t x) {
+/* local.set x with the operand at height i, which is popped. `type` is the local's. */
+static void lower_set(tm_lower *l, uint32_t i, uint32_t x, uint32_t type) {
+    tm_loc value = l->loc[i];
+    int last = is_last(l, i);
     pending_cut(l, i);
     int written = 0;
     for (uint32_t k = 0; k < l->n_pending;) { /* those who still wait for the old value */
         uint32_t waiting = l->pending[k];
         if (l->loc[waiting].local == x) { materialise(l, waiting); written = 1; } else k++;
     }
-    tm_loc *at = &l->loc[i];
-    if (at->kind == L_CONST) {
-        emit(l, H_movk, x, 0, 0, 0);
-        emit_word(l, at->constant);
-    } else if (at->kind == L_LOCAL) {
-        if (at->local != x) emit(l, H_mov, x, at->local, 0, 0);
-    } else if (!written && l->last_dest == l->nl + i) { /* the instruction before writes the local itself */
-        l->code[l->last + 1] = (l->code[l->last + 1] & ~(word)0xFFFF) | (uint16_t)x;
-        l->last_dest = x;
-    } else {
-        emit(l, H_mov, x, l->nl + i, 0, 0);
+    uint32_t pin = l->pins[x], d = pin == NOT_PINNED ? PLACE_SLOT : PLACE_REG(pin);
+    if (pin != NOT_PINNED) l->dirty |= (uint8_t)(1u << pin);
+    if (last && !written && (d == PLACE_SLOT || l->last_nd > 2)) {
+        redirect(l, d, d ? 0 : x); /* the instruction before writes the local itself */
+        l->last_value = l->last_op = NONE;
+        return;
     }
+    uint32_t c = class_of(type) == CLASS_FLOAT ? CLASS_FLOAT : CLASS_INT;
+    if (value.kind == L_CONST) emit_move(l, c, d, x, PLACE_CONST(c), 0, value.constant);
+    else if (value.kind == L_REG) {
+        if (value.reg != pin) emit_move(l, c, d, x, PLACE_REG(value.reg), 0, 0);
+    } else {
+        uint32_t from = value.kind == L_LOCAL ? value.local : l->nl + i;
+        if (d != PLACE_SLOT || from != x) emit_move(l, c, d, x, PLACE_SLOT, from, 0);
+    }
+}
+
+static void lower_global_get(tm_lower *l, uint32_t i, uint32_t x, uint32_t type) {
+    uint32_t c = class_of(type);
+    emit_result(l, c == CLASS_FLOAT ? BASE_global_get_f : BASE_global_get_i, c == CLASS_NONE ? 1 : registers_of[c] + 1u, 1, 0, c, i, 0, 0, 0);
+    emit_word(l, x);
+}
+
+static void lower_global_set(tm_lower *l, uint32_t i, uint32_t x, uint32_t type) {
+    uint32_t c = class_of(type) == CLASS_FLOAT ? CLASS_FLOAT : CLASS_INT, b = 0, a = PLACE_CONST(c);
+    int constant = l->loc[i].kind == L_CONST;
+    uint64_t k = l->loc[i].constant;
+    if (!constant) a = place(l, i, 1, &b);
+    pending_cut(l, i);
+    emit(l, (c == CLASS_FLOAT ? BASE_global_set_f : BASE_global_set_i) + a, 0, b, 0, 0);
+    emit_word(l, x);
+    if (constant) emit_word(l, k);
+}
+
+/* An instruction that takes slots and gives its result to one. */
+static void emit_slots(tm_lower *l, uint32_t handler, uint32_t i, uint32_t b, uint32_t c, uint32_t d) {
+    emit_result(l, handler, 1, 0, 0, CLASS_NONE, i, b, c, d);
+}
+
+/* ---- calls: the callee uses the same registers, so pinned locals go home before and come back after ---- */
+static void before_call(tm_lower *l, uint32_t i, uint32_t n) {
+    flush_spare(l);
+    for (uint32_t k = 0; k < n; k++) materialise(l, i + k);
+    for (uint32_t r = 0; r < ALL_REGISTERS; r++)
+        if (l->dirty >> r & 1) emit_move(l, r / 4, PLACE_SLOT, l->pinned[r], PLACE_REG(r), 0, 0);
+    l->dirty = 0;
+}
+
+static void after_call(tm_lower *l) {
+    for (uint32_t r = 0; r < ALL_REGISTERS; r++)
+        if (l->pinned[r] != NONE) emit_move(l, r / 4, PLACE_REG(r), 0, PLACE_SLOT, l->pinned[r], 0);
+    lower_barrier(l);
 }
 
 /* ---- branches ---- */
 
 /* A condition taken off the stack: a comparison that was just written is taken back, to be fused with the branch. */
 typedef struct tm_cond {
-    uint32_t op; /* NONE: the slot is tested */
-    uint32_t constant;
+    uint32_t op; /* NONE: the place is tested */
+    uint32_t rest;
+    int constant;
     word operands, k;
-    uint32_t slot;
+    uint32_t place, slot;
 } tm_cond;
 
 static tm_cond take_condition(tm_lower *l, uint32_t i) {
-    tm_cond c = {NONE, 0, 0, 0, 0};
-    if (l->loc[i].kind == L_TEMP && l->last_op != NONE && l->last_dest == l->nl + i) {
+    tm_cond c = {.op = NONE};
+    if (is_last(l, i) && l->last_op != NONE) {
+        const tm_op *row = &tm_ops[l->last_op];
         c.op = l->last_op;
-        c.constant = l->last_constant;
+        c.rest = l->last_rest;
+        c.constant = row->cls == CLS_COMPARE && row->nb > row->na && c.rest % row->nb == row->nb - 1u;
         c.operands = l->code[l->last + 1];
         if (c.constant) c.k = l->code[l->last + 2];
         l->n = l->last;
         if (l->n < l->low) l->low = l->n;
         lower_barrier(l);
     } else {
-        c.slot = slot(l, i);
+        c.place = place(l, i, 1, &c.slot);
     }
     pending_cut(l, i);
     return c;
 }
 
 /* Writes the branch; gives the place of its offset word. `back`: to a loop, with a tick. */
-static uint32_t emit_condition(tm_lower *l, const tm_cond *c, int back, int negate) {
+static uint32_t emit_condition(tm_lower *l, const tm_cond *c, uint32_t back, uint32_t negate) {
     if (c->op == NONE) {
-        emit(l, negate ? (back ? H_br_ifnot_B : H_br_ifnot_F) : (back ? H_br_if_B : H_br_if_F), 0, c->slot, 0, 0);
-    } else if (c->op == OP_i32_eqz || c->op == OP_i64_eqz) {
-        static const uint16_t zero[2][2][2] = {
-            {{H_br_ifnot_F, H_br_ifnot_B}, {H_br_if_F, H_br_if_B}},
-            {{H_br_eqz64_F, H_br_eqz64_B}, {H_br_nez64_F, H_br_nez64_B}},
-        };
-        emit(l, zero[c->op == OP_i64_eqz][negate][back], 0, (c->operands >> 16) & 0xFFFF, 0, 0);
+        emit(l, BASE_br_if + (negate * 2 + back) * (REGISTERS_i + 1) + c->place, 0, c->slot, 0, 0);
     } else {
-        uint32_t op = c->op, variant = back ? (c->constant ? V_BK : V_BS) : (c->constant ? V_FK : V_FS);
-        if (negate) {
-            if (tm_ops[op].inverse != 0xFFFF) op = tm_ops[op].inverse;
-            else variant = back ? (c->constant ? V_NBK : V_NBS) : (c->constant ? V_NFK : V_NFS);
-        }
-        emit(l, tm_ops[op].variants[variant], 0, (c->operands >> 16) & 0xFFFF, (c->operands >> 32) & 0xFFFF, 0);
+        uint32_t op = c->op;
+        if (negate && tm_ops[op].inverse != 0xFFFF) { op = tm_ops[op].inverse; negate = 0; }
+        const tm_op *row = &tm_ops[op];
+        emit(l, row->branch + (negate * 2 + back) * row->na * row->nb + c->rest, 0, (c->operands >> 16) & 0xFFFF,
+             (c->operands >> 32) & 0xFFFF, 0);
     }
     uint32_t at = l->n;
     emit_word(l, 0);
@@ -273,17 +494,8 @@ static int moves_needed(const tm_lower *l, uint32_t from, uint32_t n, uint32_t t
 }
 
 static void emit_moves(tm_lower *l, uint32_t from, uint32_t n, uint32_t to) {
-    for (uint32_t k = 0; k < n; k++) { /* upwards: a temporary is never written before it was read, since to <= from */
-        const tm_loc *at = &l->loc[from + k];
-        if (at->kind == L_CONST) {
-            emit(l, H_movk, l->nl + to + k, 0, 0, 0);
-            emit_word(l, at->constant);
-        } else if (at->kind == L_LOCAL) {
-            emit(l, H_mov, l->nl + to + k, at->local, 0, 0);
-        } else if (from != to) {
-            emit(l, H_mov, l->nl + to + k, l->nl + from + k, 0, 0);
-        }
-    }
+    for (uint32_t k = 0; k < n; k++) /* upwards: a temporary is never written before it was read, since to <= from */
+        emit_to_slot(l, &l->loc[from + k], l->nl + from + k, l->nl + to + k);
 }
 
 static void emit_return(tm_lower *l, uint32_t from, uint32_t n) {
@@ -293,7 +505,9 @@ static void emit_return(tm_lower *l, uint32_t from, uint32_t n) {
         emit(l, H_retk, 0, 0, 0, 0);
         emit_word(l, l->loc[from].constant);
     } else if (n == 1) {
-        emit(l, H_ret1, slot(l, from), 0, 0, 0);
+        const tm_loc *at = &l->loc[from];
+        if (at->kind == L_REG) emit(l, (at->reg / 4 ? BASE_ret1_f : BASE_ret1_i) + PLACE_REG(at->reg), 0, 0, 0, 0);
+        else emit(l, BASE_ret1_i, slot(l, from), 0, 0, 0);
     } else {
         for (uint32_t k = 0; k < n; k++) materialise(l, from + k);
         emit(l, H_retn, l->nl + from, n, 0, 0);
@@ -315,6 +529,7 @@ static void place_label(tm_lower *l, uint32_t *head) {
         at = next;
     }
     *head = NONE;
+    l->dirty = l->written; /* what is out of date on some path counts as such */
     lower_barrier(l);
 }
 
@@ -328,7 +543,7 @@ static void emit_jump(tm_lower *l, uint32_t *head, uint32_t loop_start) {
 }
 
 static void emit_service(tm_lower *l, uint32_t service, uint32_t i, uint32_t n, uint64_t imm1, uint64_t imm2) {
-    for (uint32_t k = 0; k < n; k++) materialise(l, i + k);
+    for (uint32_t k = n; k-- > 0;) materialise(l, i + k); /* downwards: the last instruction may write its slot itself */
     pending_cut(l, i);
     emit(l, H_service, l->nl + i, 0, 0, 0);
     emit_word(l, service);

@@ -47,21 +47,28 @@
 #define W_f32(x, v) (sp[x] = tm_bits_f32(v))
 #define W_f64(x, v) (sp[x] = tm_bits_f64(v))
 
-#define TRAP(name) do { cx->trap = TRAP_##name; LEAVE(TM_EXIT_TRAPPED); } while (0)
+/* A handler leaves by a jump to one of these, so that what they have to write down stands in the code once. */
+#define TRAP(name) GO_COLD(trap_##name)
 #define BOUNDS(ea, n) do { if (unlikely((ea) + (n) > ml)) TRAP(memory_bounds); } while (0)
 /* A tick before a branch to a loop. Nothing has changed yet, so leaving and coming back runs the same instruction again. */
-#define TICK do { if (unlikely(--cx->left < 0)) { cx->left++; cx->need = 1; LEAVE(TM_EXIT_SLICE); } } while (0)
+#define TICK do { if (unlikely(--cx->left < 0)) GO_COLD(slice_one); } while (0)
+#define CHARGE(n) do { int64_t n_ = (int64_t)(n); if (unlikely((cx->left -= n_) < 0)) { cx->left += n_; cx->need = (uint64_t)n_; LEAVE(TM_EXIT_SLICE); } } while (0)
 #define JUMP do { ip = ip + 2 + (int64_t)ip[2]; DISPATCH; } while (0)
 #define NEXT(n) do { ip += (n); DISPATCH; } while (0)
 #define LOAD_MEMORY do { mem = cx->instance->memory->base; ml = cx->instance->memory->length; } while (0)
-#define STATE_OUT do { cx->ip = ip; cx->sp = sp; } while (0)
+#define LEAVE(code) do { cx->exit = (code); GO_COLD(leave); } while (0)
+#define STATE_OUT                                                                                                             \
+    do {                                                                                                                      \
+        cx->ip = ip; cx->sp = sp;                                                                                             \
+        cx->r[0] = r0; cx->r[1] = r1; cx->r[2] = r2; cx->r[3] = r3; cx->f[0] = f0; cx->f[1] = f1; cx->f[2] = f2; cx->f[3] = f3;                             \
+    } while (0)
 
 /* Enters function f_ of instance i_ with its arguments at sp_; back_ is where the caller goes on. */
 #define ENTER(f_, i_, sp_, back_)                                                                                             \
     do {                                                                                                                      \
         tm_func *e_f = (f_);                                                                                                  \
         tm_instance *e_i = (i_);                                                                                              \
-        if (unlikely((cx->left -= e_f->ticks) < 0)) { cx->left += e_f->ticks; cx->need = e_f->ticks; LEAVE(TM_EXIT_SLICE); }  \
+        CHARGE(e_f->ticks);                                                                                                   \
         tm_frame *e_fp = cx->fp;                                                                                              \
         uint64_t e_cells = e_fp->cells + e_f->cells;                                                                          \
         if (unlikely(e_fp + 1 >= cx->fp_limit || e_cells > cx->cells_limit)) LEAVE(TM_EXIT_EXHAUSTED);                        \
@@ -91,7 +98,7 @@
     do {                                                                                                                      \
         tm_funcinst *c_fi = (addr_);                                                                                          \
         if (likely(c_fi->func != NULL)) ENTER(c_fi->func, c_fi->instance, sp + A, ip + call_size);                                                \
-        if (unlikely(--cx->left < 0)) { cx->left++; cx->need = 1; LEAVE(TM_EXIT_SLICE); }                                     \
+        TICK;                                                                                                                 \
         cx->addr = c_fi->addr;                                                                                                \
         cx->args = sp + A;                                                                                                    \
         ip += call_size;                                                                                                      \
@@ -103,11 +110,7 @@ static __attribute__((noinline, cold)) int cold_lower(tm_func *f) { return tm_co
 static __attribute__((noinline)) void cold_move(uint8_t *d, const uint8_t *s, uint64_t n) { memmove(d, s, (size_t)n); }
 static __attribute__((noinline)) void cold_fill(uint8_t *d, int v, uint64_t n) { memset(d, v, (size_t)n); }
 
-#define BULK_TICKS(n)                                                                                                         \
-    do {                                                                                                                      \
-        int64_t b_t = (int64_t)(((uint64_t)(n) + 4095) >> 12);                                                                \
-        if (unlikely((cx->left -= b_t) < 0)) { cx->left += b_t; cx->need = (uint64_t)b_t; LEAVE(TM_EXIT_SLICE); }             \
-    } while (0)
+#define BULK_TICKS(n) CHARGE(((uint64_t)(n) + 4095) >> 12)
 
 #if defined(TAIL_GREG)
 register const word *ip __asm__("rbx");
@@ -115,31 +118,59 @@ register word *sp __asm__("r12");
 register uint8_t *mem __asm__("r13");
 register tm_thread *cx __asm__("r14");
 register uint64_t ml __asm__("r15");
-typedef void (*handler)(void);
-#define OP(name, ...) static void h_##name(void) { __VA_ARGS__ }
-#define DISPATCH return ((handler)ip[0])()
-#define LEAVE(code) do { STATE_OUT; cx->exit = (code); return; } while (0)
+#define ARGS uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, double f0, double f1, double f2, double f3
+#define PASS r0, r1, r2, r3, f0, f1, f2, f3
+#define CONVENTION
+#define TAIL return
 #elif defined(TAIL_ARGS)
-typedef __attribute__((preserve_none)) void (*handler)(const word *, word *, uint8_t *, tm_thread *, uint64_t);
-#define OP(name, ...)                                                                                                         \
-    static __attribute__((preserve_none)) void h_##name(const word *ip, word *sp, uint8_t *mem, tm_thread *cx, uint64_t ml) { __VA_ARGS__ }
-#define DISPATCH __attribute__((musttail)) return ((handler)ip[0])(ip, sp, mem, cx, ml)
-#define LEAVE(code) do { STATE_OUT; cx->exit = (code); return; } while (0)
-#else
+#define ARGS                                                                                                                  \
+    const word *ip, word *sp, uint8_t *mem, tm_thread *cx, uint64_t ml, uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, double f0,     \
+        double f1, double f2, double f3
+#define PASS ip, sp, mem, cx, ml, r0, r1, r2, r3, f0, f1, f2, f3
+#define CONVENTION __attribute__((preserve_none))
+#define TAIL __attribute__((musttail)) return
+#endif
+
+#if defined(SWITCH)
 #define OP(name, ...) case H_##name: { __VA_ARGS__ }
 #define DISPATCH goto dispatch
-#define LEAVE(code) do { STATE_OUT; cx->exit = (code); return cx->exit; } while (0)
+#define GO_COLD(name) goto name
+#define COLD(name, ...) name: { __VA_ARGS__ }
+#define OUT return cx->exit
+#else
+typedef CONVENTION void (*handler)(ARGS);
+#define OP(name, ...) static CONVENTION void h_##name(ARGS) { __VA_ARGS__ }
+#define DISPATCH TAIL ((handler)ip[0])(PASS)
+#define GO_COLD(name) TAIL name(PASS)
+#define COLD(name, ...) static CONVENTION __attribute__((noinline, cold)) void name(ARGS) { __VA_ARGS__ }
+#define OUT return
 #endif
+
+#define COLD_PARTS                                                                                                            \
+    COLD(leave, STATE_OUT; OUT;)                                                                                              \
+    COLD(slice_one, cx->left++; cx->need = 1; LEAVE(TM_EXIT_SLICE);)                                                          \
+    COLD(trap_unreachable, cx->trap = TRAP_unreachable; LEAVE(TM_EXIT_TRAPPED);)                                              \
+    COLD(trap_divide_by_zero, cx->trap = TRAP_divide_by_zero; LEAVE(TM_EXIT_TRAPPED);)                                        \
+    COLD(trap_integer_overflow, cx->trap = TRAP_integer_overflow; LEAVE(TM_EXIT_TRAPPED);)                                    \
+    COLD(trap_invalid_conversion, cx->trap = TRAP_invalid_conversion; LEAVE(TM_EXIT_TRAPPED);)                                \
+    COLD(trap_memory_bounds, cx->trap = TRAP_memory_bounds; LEAVE(TM_EXIT_TRAPPED);)                                          \
+    COLD(trap_table_bounds, cx->trap = TRAP_table_bounds; LEAVE(TM_EXIT_TRAPPED);)                                            \
+    COLD(trap_undefined_element, cx->trap = TRAP_undefined_element; LEAVE(TM_EXIT_TRAPPED);)                                  \
+    COLD(trap_uninitialized_element, cx->trap = TRAP_uninitialized_element; LEAVE(TM_EXIT_TRAPPED);)                          \
+    COLD(trap_call_type_mismatch, cx->trap = TRAP_call_type_mismatch; LEAVE(TM_EXIT_TRAPPED);)
 
 #if defined(SWITCH)
 int tm_thread_run(tm_thread *cx) {
     const word *ip = cx->ip;
     word *sp = cx->sp;
     uint8_t *mem;
-    uint64_t ml;
+    uint64_t ml, r0 = cx->r[0], r1 = cx->r[1], r2 = cx->r[2], r3 = cx->r[3];
+    double f0 = cx->f[0], f1 = cx->f[1], f2 = cx->f[2], f3 = cx->f[3];
     LOAD_MEMORY;
 dispatch:
     switch (ip[0]) {
+#else
+COLD_PARTS
 #endif
 
 #include "special.inc"
@@ -148,6 +179,7 @@ dispatch:
 #if defined(SWITCH)
     default: return TM_EXIT_NO_MEMORY; /* no such handler: not reached, the lowering writes only numbers of the list */
     }
+    COLD_PARTS
 }
 word tm_handler_word(uint32_t handler) { return handler; }
 #else
@@ -167,15 +199,15 @@ int tm_thread_run(tm_thread *thread) {
     ip = thread->ip;
     sp = thread->sp;
     LOAD_MEMORY;
-    ((handler)ip[0])();
+    ((handler)ip[0])(thread->r[0], thread->r[1], thread->r[2], thread->r[3], thread->f[0], thread->f[1], thread->f[2], thread->f[3]);
     ip = s0; sp = s1; mem = s2; cx = s3; ml = s4;
     return thread->exit;
 }
 #elif defined(TAIL_ARGS)
-int tm_thread_run(tm_thread *thread) {
-    tm_memory *m = thread->instance->memory;
-    ((handler)thread->ip[0])(thread->ip, thread->sp, m->base, thread, m->length);
-    return thread->exit;
+int tm_thread_run(tm_thread *t) {
+    tm_memory *m = t->instance->memory;
+    ((handler)t->ip[0])(t->ip, t->sp, m->base, t, m->length, t->r[0], t->r[1], t->r[2], t->r[3], t->f[0], t->f[1], t->f[2], t->f[3]);
+    return t->exit;
 }
 #endif
 

@@ -10,6 +10,8 @@ static const word *entry_code(void) {
 
 static tm_memory no_memory;
 
+enum { MAX_ACTIVATIONS = 256 }; /* the store's own limit, nested_activations, is lower */
+
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     tm_thread *t = calloc(1, sizeof *t);
     if (!t) return NULL;
@@ -17,8 +19,9 @@ tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     uint64_t slack = 4096;
     t->stack = calloc(stack_cells + slack, sizeof(word));
     t->frame_count = depth + 2;
-    t->frames = calloc(t->frame_count + 256, sizeof(tm_frame));
-    if (!t->stack || !t->frames) { tm_thread_free(t); return NULL; }
+    t->frames = calloc(t->frame_count + MAX_ACTIVATIONS, sizeof(tm_frame));
+    t->saved = calloc(MAX_ACTIVATIONS, sizeof *t->saved);
+    if (!t->stack || !t->frames || !t->saved) { tm_thread_free(t); return NULL; }
     t->stack_cells = stack_cells + slack;
     t->cells_limit = stack_cells;
     t->fp = t->frames; /* a frame of nobody: where the first activation stands */
@@ -35,6 +38,7 @@ void tm_thread_free(tm_thread *t) {
     free(t->funcs);
     free(t->stack);
     free(t->frames);
+    free(t->saved);
     free(t);
 }
 
@@ -90,12 +94,18 @@ uint64_t *tm_thread_top(tm_thread *t) {
     return fp->func ? t->sp + fp->func->cells : t->sp;
 }
 
+/* How many activations there are: each has moved the limit by the frame that marks its entry. */
+static uint64_t activations(const tm_thread *t) { return (uint64_t)(t->fp_limit - t->frames) - (t->frame_count - 1); }
+
 int tm_thread_enter(tm_thread *t, uint64_t addr) {
     tm_funcinst *f = t->funcs[addr];
     tm_frame *fp = t->fp;
-    if ((uint64_t)(fp + 3 - t->frames) > t->frame_count + 256) return -1;
+    uint64_t n = activations(t);
+    if (n >= MAX_ACTIVATIONS) return -1;
+    memcpy(t->saved[n].r, t->r, sizeof t->r); /* of whatever is suspended here, as its ip and sp */
+    memcpy(t->saved[n].f, t->f, sizeof t->f);
     word *top = tm_thread_top(t);
-    fp->ip = t->ip; /* of whatever is suspended here */
+    fp->ip = t->ip;
     fp->sp = t->sp;
     fp[1].func = f->func;
     fp[1].instance = f->instance;
@@ -122,6 +132,9 @@ void tm_thread_leave(tm_thread *t) {
     tm_frame *entry = entry_frame(t);
     t->fp = entry - 1;
     t->fp_limit--;
+    uint64_t n = activations(t);
+    memcpy(t->r, t->saved[n].r, sizeof t->r);
+    memcpy(t->f, t->saved[n].f, sizeof t->f);
     t->ip = t->fp->ip;
     t->sp = t->fp->sp;
     t->instance = t->fp->instance;

@@ -40,6 +40,7 @@ static void scratch_free(tm_scratch *s) {
     free(s->lower.code);
     free(s->lower.loc);
     free(s->lower.map);
+    free(s->lower.pins);
 }
 
 static int grow(void **array, uint32_t *capacity, uint64_t need, size_t size) {
@@ -116,6 +117,21 @@ static int make_room(tm_scratch *s, uint64_t need, int lowering) {
     return 0;
 }
 
+/* Finds the locals of a valid body that live in registers. -1 when the machine gives no memory. */
+static int pin_locals(tm_scratch *s, const uint8_t *p, const uint8_t *end, uint32_t n) {
+    uint64_t *uses = calloc(n ? n : 1, sizeof *uses);
+    uint8_t *changed = calloc(n ? n : 1, 1), *pins = realloc(s->lower.pins, n ? n : 1);
+    if (pins) s->lower.pins = pins;
+    int failed = !uses || !changed || !pins;
+    if (!failed) {
+        uint64_t calls = count_uses(p, end, uses, changed);
+        choose_pins(&s->lower, s->locals, n, uses, changed, calls);
+    }
+    free(uses);
+    free(changed);
+    return failed ? -1 : 0;
+}
+
 static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_t own, tm_scratch *s, tm_func *funcs,
                                                       tm_walk_result *out, tm_error *err, const int lowering) {
     const uint8_t *bytes = env->bytes, *p = bytes + env->code_offset[own], *end = p + env->code_length[own], *at = p;
@@ -172,8 +188,15 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         l->nl = local_cells;
         l->out_of_memory = 0;
         lower_barrier(l);
+        l->owner[0] = l->owner[1] = NONE;
+        if (pin_locals(s, p, end, all_locals)) NO_MEMORY;
         if (n_locals) emit(l, H_zero, n_params, (uint32_t)n_locals, 0, 0);
-        l->last_dest = NONE;
+        for (uint32_t r = 0; r < ALL_REGISTERS; r++)
+            if (l->pinned[r] != NONE) {
+                int zero = l->pinned[r] >= n_params;
+                emit_move(l, r / 4, PLACE_REG(r), 0, zero ? PLACE_CONST(r / 4) : PLACE_SLOT, l->pinned[r], 0);
+            }
+        lower_barrier(l);
     }
 
     for (;;) {
@@ -258,16 +281,15 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 case CLS_LOAD: lower_load(l, op, sp, value); break;
                 case CLS_STORE: lower_store(l, op, sp, value); break;
                 case CLS_CONST: push_constant(l, sp, value); break;
-                case CLS_RENAME: break;
+                case CLS_RENAME: if (l->loc[sp].kind == L_REG) materialise(l, sp); break; /* another class of register */
                 default:
                     if (op == OP_memory_size) {
-                        emit(l, H_memory_size, l->nl + sp, 0, 0, 0);
-                        result(l, sp);
+                        emit_slots(l, H_memory_size, sp, 0, 0, 0);
                     } else if (op == OP_memory_grow) {
                         emit_service(l, SERVICE_memory_grow, sp, 1, 0, 0);
                         push_temp(l, sp);
                     } else if (op == OP_memory_fill) {
-                        uint32_t a = slot(l, sp), b = slot(l, sp + 1), c = slot(l, sp + 2);
+                        uint32_t c = slot(l, sp + 2), b = slot(l, sp + 1), a = slot(l, sp);
                         pending_cut(l, sp);
                         emit(l, H_memory_fill, a, b, c, 0);
                     } else if (op != OP_nop) {
@@ -336,7 +358,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             PUSHN(n_start, start);
             if (LIVE) {
                 if (op == OP_if) chain(l, &ctrl->otherwise, emit_condition(l, &cond, 0, 1));
-                if (op == OP_loop) { lower_barrier(l); ctrl->loop = l->n; }
+                if (op == OP_loop) { lower_barrier(l); ctrl->loop = l->n; l->dirty = l->written; }
             }
             break;
         }
@@ -421,7 +443,6 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                     uint32_t place = emit_condition(l, &cond, head == NULL, 0);
                     if (head) chain(l, head, place);
                     else l->code[place] = (word)((int64_t)target->loop - (int64_t)place);
-                    l->last_dest = l->last_op = NONE;
                 }
             }
             if (op == OP_br) UNREACHABLE;
@@ -520,7 +541,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             const uint32_t *t = env->sigs + env->type_sig[env->func_types[callee]];
             POPN(t[0], t + 2);
             if (LIVE) {
-                for (uint32_t k = 0; k < t[0]; k++) materialise(l, sp + k);
+                before_call(l, sp, t[0]);
                 pending_cut(l, sp);
                 if (callee < env->n_imported) {
                     emit(l, H_call_import, l->nl + sp, 0, 0, 0);
@@ -529,6 +550,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                     emit(l, H_call, l->nl + sp, 0, 0, 0);
                     emit_word(l, (word)(uintptr_t)&funcs[callee - env->n_imported]);
                 }
+                after_call(l);
             }
             PUSHN(t[1], t + 2 + t[0]);
             if (LIVE) for (uint32_t k = 0; k < t[1]; k++) push_temp(l, sp - 1 - k);
@@ -547,12 +569,13 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             uint32_t i_at = sp;
             POPN(t[0], t + 2);
             if (LIVE) {
-                for (uint32_t k = 0; k < t[0]; k++) materialise(l, sp + k);
                 uint32_t i = slot(l, i_at);
+                before_call(l, sp, t[0]);
                 pending_cut(l, sp);
                 emit(l, H_call_indirect, l->nl + sp, i, 0, 0);
                 emit_word(l, type);
                 emit_word(l, table);
+                after_call(l);
             }
             PUSHN(t[1], t + 2 + t[0]);
             if (LIVE) for (uint32_t k = 0; k < t[1]; k++) push_temp(l, sp - 1 - k);
@@ -572,10 +595,9 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             POP_ANY(a, 3);
             if ((a != T_BOT && a < T_V128) || (b != T_BOT && b < T_V128) || (a != b && a != T_BOT && b != T_BOT)) FAIL(type_mismatch_select);
             if (LIVE) {
-                uint32_t ia = slot(l, sp), ib = slot(l, sp + 1), ic = slot(l, sp + 2);
+                uint32_t ic = slot(l, sp + 2), ib = slot(l, sp + 1), ia = slot(l, sp);
                 pending_cut(l, sp);
-                emit(l, H_select, l->nl + sp, ia, ib, ic);
-                result(l, sp);
+                emit_slots(l, H_select, sp, ia, ib, ic);
             }
             PUSH(a == T_BOT ? b : a);
             break;
@@ -599,10 +621,9 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             POP(type);
             POP(type);
             if (LIVE) {
-                uint32_t ia = slot(l, sp), ib = slot(l, sp + 1), ic = slot(l, sp + 2);
+                uint32_t ic = slot(l, sp + 2), ib = slot(l, sp + 1), ia = slot(l, sp);
                 pending_cut(l, sp);
-                emit(l, H_select, l->nl + sp, ia, ib, ic);
-                result(l, sp);
+                emit_slots(l, H_select, sp, ia, ib, ic);
             }
             PUSH(type);
             break;
@@ -619,7 +640,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             U32(x);
             if (x >= all_locals) FAIL_A(unknown_local, x);
             POP(locals[x]);
-            if (LIVE) lower_set(l, sp, x);
+            if (LIVE) lower_set(l, sp, x, locals[x]);
             break;
         }
         case OP_local_tee: {
@@ -627,7 +648,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (x >= all_locals) FAIL_A(unknown_local, x);
             POP(locals[x]);
             if (LIVE) {
-                lower_set(l, sp, x);
+                lower_set(l, sp, x, locals[x]);
                 push_local(l, sp, x);
             }
             PUSH(locals[x]);
@@ -637,11 +658,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         case OP_global_get: {
             U32(x);
             if (x >= env->n_globals) FAIL_A(unknown_global, x);
-            if (LIVE) {
-                emit(l, H_global_get, l->nl + sp, 0, 0, 0);
-                emit_word(l, x);
-                result(l, sp);
-            }
+            if (LIVE) lower_global_get(l, sp, x, env->global_types[x] & 0xFF);
             PUSH(env->global_types[x] & 0xFF);
             break;
         }
@@ -651,15 +668,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (!(env->global_types[x] >> 31)) FAIL_A(immutable_global, x);
             POP(env->global_types[x] & 0xFF);
             if (LIVE) {
-                if (l->loc[sp].kind == L_CONST) {
-                    emit(l, H_global_setk, 0, 0, 0, 0);
-                    emit_word(l, x);
-                    emit_word(l, l->loc[sp].constant);
-                } else {
-                    emit(l, H_global_set, slot(l, sp), 0, 0, 0);
-                    emit_word(l, x);
-                }
-                pending_cut(l, sp);
+                lower_global_set(l, sp, x, env->global_types[x] & 0xFF);
             }
             break;
         }
@@ -671,9 +680,8 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (LIVE) {
                 uint32_t i = slot(l, sp);
                 pending_cut(l, sp);
-                emit(l, H_table_get, l->nl + sp, i, 0, 0);
+                emit_slots(l, H_table_get, sp, i, 0, 0);
                 emit_word(l, x);
-                result(l, sp);
             }
             PUSH(env->table_types[x]);
             break;
@@ -695,9 +703,8 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             U32(x);
             if (x >= env->n_tables) FAIL_A(unknown_table, x);
             if (LIVE) {
-                emit(l, H_table_size, l->nl + sp, 0, 0, 0);
+                emit_slots(l, H_table_size, sp, 0, 0, 0);
                 emit_word(l, x);
-                result(l, sp);
             }
             PUSH(T_I32);
             break;
@@ -770,7 +777,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (src >= env->n_mems) FAIL_A(unknown_memory, src);
             POP(T_I32); POP(T_I32); POP(T_I32);
             if (LIVE) {
-                uint32_t a = slot(l, sp), b = slot(l, sp + 1), c = slot(l, sp + 2);
+                uint32_t c = slot(l, sp + 2), b = slot(l, sp + 1), a = slot(l, sp);
                 pending_cut(l, sp);
                 emit(l, H_memory_copy, a, b, c, 0);
             }
@@ -795,8 +802,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (LIVE) {
                 uint32_t a = slot(l, sp);
                 pending_cut(l, sp);
-                emit(l, H_is_null, l->nl + sp, a, 0, 0);
-                result(l, sp);
+                emit_slots(l, H_is_null, sp, a, 0, 0);
             }
             PUSH(T_I32);
             break;
@@ -806,9 +812,8 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (f >= env->n_funcs) FAIL_A(unknown_function, f);
             if (!env->declared[f]) FAIL_A(undeclared_reference, f);
             if (LIVE) {
-                emit(l, H_ref_func, l->nl + sp, 0, 0, 0);
+                emit_slots(l, H_ref_func, sp, 0, 0, 0);
                 emit_word(l, f);
-                result(l, sp);
             }
             PUSH(T_FUNCREF);
             break;
