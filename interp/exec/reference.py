@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 
 class Monitor(Protocol):
-    """Watches every instruction of a store on this engine: set `store.monitor` before the call."""
+    """Watches every instruction of a store on this engine: set `store.monitor` before the call.
+
+    Each `before` has its `after`, unless the instruction traps.
+    """
 
     def before(self, frame: FrameInfo, ins: Ins, operands: Sequence[int]) -> None:
         """An instruction is about to run; `operands` are raw bits, the topmost last."""
@@ -85,7 +88,7 @@ class ReferenceThread:
         self._base_depth, self._base_cells = store.depth, store.cells
         self._cells = store.cells
         self._state = "new"  # new, running, host (in a host call), paused (repeats its last instruction), done
-        self._results: tuple[int, ...] = ()
+        self._announced = False
         limits = store.limits
         self._depth_limit = limits.call_depth - store.depth
         self._cells_limit = limits.value_stack_cells
@@ -172,13 +175,16 @@ class ReferenceThread:
         """The same with a monitor around every step."""
         while True:
             info, ins = self._next()
-            monitor.before(info, ins, self.operands())
+            if not self._announced:
+                monitor.before(info, ins, self.operands())
             try:
                 self._step()
             except Leave as leave:
-                if not isinstance(leave.exit, OutOfFuel):
+                self._announced = isinstance(leave.exit, OutOfFuel)  # it will be repeated
+                if not self._announced:
                     monitor.after(info, ins, self.operands())
                 raise
+            self._announced = False
             monitor.after(info, ins, self.operands())
 
     def _next(self) -> tuple[FrameInfo, Ins]:

@@ -553,6 +553,25 @@ def test_a_monitor_sees_each_instruction_with_the_stack():
     assert len(log.lines) == 5
 
 
+def test_a_monitor_sees_an_instruction_once_even_if_it_is_repeated():
+    class Count:
+        before_count = after_count = 0
+
+        def before(self, *event: Any) -> None:
+            self.before_count += 1
+
+        def after(self, *event: Any) -> None:
+            self.after_count += 1
+
+    def watched(slice: int) -> tuple[int, int]:
+        inst = make(FIB, "reference", interp.VmLimits(ticks_per_slice=slice))
+        count = inst.store.monitor = Count()
+        assert bits(inst, "count", 20) == [20]
+        return count.before_count, count.after_count
+
+    assert watched(2) == watched(1000)
+
+
 @pytest.mark.skipif("native" not in interp.engines(), reason="the native engine is the one that refuses")
 def test_an_engine_that_cannot_show_instructions_refuses_a_monitor():
     with pytest.raises(interp.EmbedderError, match="native engine"):
