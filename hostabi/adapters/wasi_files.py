@@ -20,7 +20,7 @@ FD_READ, FD_SEEK, FD_TELL, FD_WRITE = 1 << 1, 1 << 2, 1 << 5, 1 << 6
 ALL_RIGHTS = (1 << 30) - 1
 FILE_RIGHTS = sum(1 << bit for bit in (0, 1, 2, 3, 4, 5, 6, 7, 8, 21, 22, 23, 27))
 FOLDER_RIGHTS = ALL_RIGHTS & ~(FD_READ | FD_SEEK | FD_TELL | FD_WRITE)
-STREAM_RIGHTS = FD_READ | FD_WRITE | 1 << 3 | 1 << 21 | 1 << 27
+STREAM_RIGHTS = 1 << 3 | 1 << 21 | 1 << 27  # and reading or writing
 
 # Descriptor flags.
 APPEND, DSYNC, NONBLOCK, RSYNC, SYNC = 1, 2, 4, 8, 16

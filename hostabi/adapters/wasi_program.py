@@ -156,10 +156,10 @@ class ProgramWasi(FilterWasi):
 
     def _first_table(self) -> FileTable:
         table = FileTable()
-        for stream in self.world.streams:
+        for stream, right in zip(self.world.streams, (files.FD_READ, files.FD_WRITE, files.FD_WRITE), strict=True):
             terminal = stream.isatty() and self.world.fixed_time is None
             kind = files.CHARACTER_DEVICE if terminal else files.UNKNOWN
-            table.add(Descriptor(-1, kind, files.STREAM_RIGHTS))
+            table.add(Descriptor(-1, kind, files.STREAM_RIGHTS | right))
         for guest, host in self.world.preopens:
             fd = os.open(host, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             table.add(Descriptor(fd, files.DIRECTORY, files.FOLDER_RIGHTS, files.ALL_RIGHTS, preopened=guest))
@@ -216,7 +216,7 @@ class ProgramWasi(FilterWasi):
         pieces = iovecs(self.env.memory, iovs, n)
         size = sum(length for _, length in pieces)
         if entry.is_stream:
-            data = self.world.read_input(size) if size and fd == 0 else b""
+            data = self.world.read_input(size) if size else b""
         else:
             data = os.read(entry.fd, size)
         scatter(self.env.memory, pieces, data)
@@ -524,6 +524,9 @@ def _open(place: Place, oflags: int, rights: int, fdflags: int) -> Descriptor:
     flags |= os.O_DSYNC if fdflags & (files.DSYNC | files.SYNC | files.RSYNC) else 0
     fd = os.open(place.name, flags, 0o666, dir_fd=place.dir_fd)
     kind = files.file_type(os.fstat(fd).st_mode)
+    if kind == files.DIRECTORY and rights & files.FD_WRITE and not oflags & OPEN_DIRECTORY:
+        os.close(fd)
+        raise WasiError(Errno.ISDIR)
     base = files.FOLDER_RIGHTS if kind == files.DIRECTORY else files.FILE_RIGHTS
     return Descriptor(fd, kind, base, files.ALL_RIGHTS, fdflags)
 

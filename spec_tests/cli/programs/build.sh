@@ -1,7 +1,7 @@
 #!/bin/sh
 # Rebuilds the programs; needs ziglang from PyPI (pip install ziglang).
 cd "$(dirname "$0")" || exit 1
-for name in echo files chance; do
+for name in echo files chance posix; do
     python -m ziglang cc --target=wasm32-wasi -Os -s -o $name.wasm $name.c || exit 1
 done
 # Without libc, and with the names of its functions.
