@@ -8,6 +8,11 @@
 
 from __future__ import annotations
 
+import sys
+
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    raise ImportError("tamis is not tested without the GIL yet: use a build of Python that has it")
+
 from interp.api import Linker, Store, read_module
 from interp.binary.decode import decode
 from interp.binary.encode import encode
