@@ -37,7 +37,7 @@ from interp.runtime.instance import ModuleInst, resolve
 from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.syntax.errors import Exhaustion, FuelExhausted, Trap, WasmError
 from interp.syntax.limits import VmLimits
-from interp.syntax.types import FuncType, GlobalType, NumType, RefType, ValType
+from interp.syntax.types import FuncType, GlobalType, NumType, ValType
 from interp.valid.module import validate
 
 from .generator import Program
@@ -291,6 +291,15 @@ def _over(world: World, exit: Exit) -> tuple[Any, ...]:
     raise TypeError(f"no end: {exit!r}")
 
 
+def fed(program: Program, machine: Machine, jobs: int = 3) -> Seen:
+    """Calls by the thread protocol with enough fuel; those that need more are given up."""
+    world = World(program, machine)
+    if world.instantiate():
+        for func, args in world.jobs(jobs):
+            feed(world, func, args, FUEL, lambda needed: None)
+    return world.seen
+
+
 def cut_at(program: Program, machine: Machine, job: int, fuel: int) -> Seen:
     """One call cut at `fuel` ticks: what is seen there, and what is seen once it went on with enough."""
     world = World(program, machine)
@@ -302,13 +311,18 @@ def cut_at(program: Program, machine: Machine, job: int, fuel: int) -> Seen:
     return world.seen
 
 
-def drop_by_drop(program: Program, machine: Machine, jobs: int = 3, stops: int = 150) -> Seen:
-    """Calls that get only what the next charge needs."""
+def drop_by_drop(program: Program, machine: Machine, jobs: int = 3) -> Seen:
+    """Calls that get only what the next charge needs, to the end or until they used what `fed` gives."""
     world = World(program, machine)
     if world.instantiate():
         for func, args in world.jobs(jobs):
-            left = iter(range(stops))
-            feed(world, func, args, 0, lambda needed, left=left: needed if next(left, None) is not None else None)  # type: ignore[misc]
+            left = [FUEL]
+
+            def refill(needed: int, left: list[int] = left) -> int | None:
+                left[0] -= needed
+                return needed if left[0] >= 0 else None
+
+            feed(world, func, args, 0, refill)
     return world.seen
 
 
@@ -316,15 +330,20 @@ def difference(program: Program, machines: Sequence[Machine] = MACHINES) -> str:
     """In words, the first thing that two machines see differently; empty if there is none."""
     ways: tuple[tuple[str, Callable[[Machine], Seen]], ...] = (
         ("whole", lambda machine: observe(program, machine)),
+        ("fed", lambda machine: fed(program, machine)),
         ("drop by drop", lambda machine: drop_by_drop(program, machine)),
         *((f"cut at {n}", lambda machine, n=n: cut_at(program, machine, 0, n)) for n in _cuts(program)),
     )
+    found: dict[str, Seen] = {}
     for name, way in ways:
-        expected = way(machines[0])
+        found[name] = way(machines[0])
         for machine in machines[1:]:
-            found = way(machine)
-            if found != expected:
-                return f"{name}: {machines[0]} and {machine} differ\n{first_difference(expected, found)}"
+            other = way(machine)
+            if other != found[name]:
+                return f"{name}: {machines[0]} and {machine} differ\n{first_difference(found[name], other)}"
+    finished = all(item[0] != "out of fuel" for item in found["fed"])
+    if finished and uncut(found["drop by drop"]) != found["fed"]:
+        return f"stopping changed the run\n{first_difference(found['fed'], uncut(found['drop by drop']))}"
     return ""
 
 
@@ -354,8 +373,3 @@ def first_difference(expected: Seen, found: Seen) -> str:
             before = f"after {expected[n - 1]!r}\n" if n else ""
             return f"{before}item {n}:\n  {a!r}\n  {b!r}"
     return f"{len(expected)} items and {len(found)}: {(expected + found)[min(len(expected), len(found)) :][:1]!r}"
-
-
-def references(type: ValType) -> bool:
-    """Whether values of a type are references."""
-    return isinstance(type, RefType)

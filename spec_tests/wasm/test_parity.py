@@ -1,0 +1,127 @@
+"""Random well-typed programs see the same world on every engine, in both memory modes, and however fuel is fed.
+
+`finds/` has the cases that fuzzing found, by name; they run like the random ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from interp import _native
+from interp.binary.decode import decode
+from interp.binary.encode import encode
+from interp.exec import steps
+from interp.exec.engines import available
+from interp.syntax.instructions import OPS
+from interp.testing import parity
+from interp.testing.bodies import RUNNABLE
+from interp.testing.generator import Program, program
+from interp.testing.parity import MACHINES, REFERENCE, Machine, difference
+from interp.testing.strategies import programs
+from interp.text.parser import parse
+from interp.valid.module import validate
+
+FINDS = sorted((Path(__file__).parent / "finds").glob("*.wat"))
+
+both = pytest.mark.skipif("native" not in available(), reason="this installation has no native engine")
+
+
+def check(case: Program, name: object) -> None:
+    found = difference(case)
+    assert not found, f"program {name}: {found}"
+
+
+@both
+@pytest.mark.parametrize("batch", range(8))
+def test_random_programs(batch: int) -> None:
+    for seed in range(30 * batch, 30 * batch + 30):
+        check(program(seed), seed)
+
+
+@both
+@pytest.mark.long
+@pytest.mark.parametrize("batch", range(100))
+def test_many_random_programs(batch: int) -> None:
+    for seed in range(100_000 + 200 * batch, 100_200 + 200 * batch):
+        check(program(seed, 60 if seed % 3 else 400), seed)
+
+
+@both
+@settings(
+    max_examples=25,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate, Phase.shrink),
+)
+@given(programs(30))
+def test_programs_that_hypothesis_draws(case: Program) -> None:
+    check(case, case)
+
+
+@both
+@pytest.mark.parametrize("path", FINDS, ids=lambda path: path.stem)
+def test_finds(path: Path) -> None:
+    for seed in range(3):
+        check(Program((encode(parse(path.read_text())),), seed), path.stem)
+
+
+@pytest.mark.parametrize("machine", [Machine("reference", "reserved", 1), Machine("reference", "moving", 5)], ids=str)
+def test_slices_and_memories_do_not_show(machine: Machine) -> None:
+    for seed in range(20):
+        found = difference(program(seed), (REFERENCE, machine))
+        assert not found, f"program {seed}: {found}"
+
+
+# -- what the tests above rest on -----------------------------------------------------------------------------------
+
+
+def test_the_generator_uses_every_instruction_and_makes_valid_modules_only() -> None:
+    used = set()
+    for seed in range(250):
+        for data in program(seed).modules:
+            module = decode(data)
+            validate(module)
+            used |= {ins.op.name for func in module.funcs for ins in func.body}
+    rest = {op.name for op in OPS if op.feature in RUNNABLE} - used
+    assert len(rest) <= 3, rest  # a rare one may be missing from 250 programs, a forgotten kind of them not
+
+
+def test_a_program_is_a_function_of_its_seed() -> None:
+    assert program(5) == program(5) != program(6)
+
+
+def test_random_programs_end_in_every_way() -> None:
+    ways: set[Any] = set()
+    for seed in range(150):
+        for item in parity.observe(program(seed), Machine(available()[0])):
+            ways.add(item[1] if item[0] in ("trap", "error") else item[0])
+    assert ways >= {"returned", "fuel", "host", "called back", "Trap", "Exhaustion", "HostError"}
+
+
+def test_a_wrong_meaning_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison that sees no difference would prove nothing: one instruction is made wrong on one machine."""
+    right = parity.observe
+
+    def wrong(case: Program, machine: Machine, jobs: int = 4) -> parity.Seen:
+        handler, meaning = steps.STEPS["i32.sub"]
+        assert meaning is not None
+        with pytest.MonkeyPatch.context() as patch:
+            if machine.slice == 77:
+                patch.setitem(steps.STEPS, "i32.sub", (handler, lambda a, b: meaning(a, b) ^ 1))
+            return right(case, machine, jobs)
+
+    monkeypatch.setattr(parity, "observe", wrong)
+    machines = (REFERENCE, Machine("reference", "reserved", 77))
+    assert any(difference(program(seed), machines) for seed in range(40))
+
+
+@pytest.mark.skipif(_native.lib is None, reason="this installation has no C extension")
+def test_every_machine_is_what_it_says() -> None:
+    names = {(machine.store().engine.name, machine.store().memory_mode) for machine in MACHINES}
+    assert names == {("reference", "reserved"), ("native", "reserved"), ("native", "moving")}
