@@ -8,6 +8,7 @@
 */
 #include "engine.h"
 #include "numerics.h"
+#include "vectors.h"
 
 #if defined(TAMIS_SWITCH) || !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__)
 #define SWITCH 1

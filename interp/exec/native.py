@@ -17,6 +17,7 @@ from interp.runtime.instance import ModuleInst
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
+from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode
 
 if TYPE_CHECKING:
@@ -68,6 +69,28 @@ def _services() -> dict[int, Service]:
 _SERVICE_WORDS = 5
 
 
+def _has_vectors(type: FuncType) -> bool:
+    return V128 in type.params or V128 in type.results
+
+
+def _to_cells(types: Sequence[ValType], values: Sequence[int]) -> list[int]:
+    """Raw bits as 64-bit cells: a vector has two, the low half first."""
+    cells: list[int] = []
+    for type, bits in zip(types, values, strict=True):
+        cells += (bits & 0xFFFFFFFFFFFFFFFF, bits >> 64) if type is V128 else (bits,)
+    return cells
+
+
+def _from_cells(types: Sequence[ValType], cells: Any) -> list[int]:
+    """Cells from a pointer on as raw bits."""
+    values: list[int] = []
+    at = 0
+    for type in types:
+        values.append(cells[at] | cells[at + 1] << 64 if type is V128 else cells[at])
+        at += 2 if type is V128 else 1
+    return values
+
+
 class _State:
     """A store's stacks in C, and what the C side has been told of the store so far."""
 
@@ -79,6 +102,7 @@ class _State:
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
         self.instances: list[_Instance] = []
         self.hosts = 0
+        self.vector_hosts: set[int] = set()  # addresses of host functions that take or give a vector
         self.active: list[NativeThread] = []
 
     def sync_hosts(self, store: Store) -> None:
@@ -87,6 +111,8 @@ class _State:
         for func in hosts[self.hosts :]:
             if _native.lib.tm_thread_add_host(self.thread, func.addr, func.type_id):
                 raise ResourceError("the machine has no memory for a host function")
+            if _has_vectors(func.type):
+                self.vector_hosts.add(func.addr)
         self.hosts = len(hosts)
 
 
@@ -103,6 +129,7 @@ class _Instance:
             )
         self.inst = inst
         self.code = code
+        self.vectors = any(isinstance(type, FuncType) and _has_vectors(type) for type in inst.types)
         self._state = state
         handle = self.handle = ffi.new("tm_instance *")
         self._keep: list[Any] = []
@@ -134,7 +161,7 @@ class _Instance:
 class NativeThread:
     """One activation on the C loop."""
 
-    __slots__ = ("_args", "_mode", "_need", "_results", "_state", "_store", "_values", "entry")
+    __slots__ = ("_args", "_host", "_mode", "_need", "_results", "_state", "_store", "_values", "_vectors", "entry")
 
     def __init__(self, state: _State, store: Store, func: FuncInst, values: Sequence[int]) -> None:
         self.entry = func
@@ -145,6 +172,8 @@ class NativeThread:
         self._need = 1
         self._results = 0
         self._args: Any = None
+        self._host: HostFunc | None = None  # the one that was called, when it has to do with vectors
+        self._vectors = func.module.native.vectors and _has_vectors(func.type)
 
     # -- the protocol --------------------------------------------------------------------------------------------
 
@@ -160,6 +189,9 @@ class NativeThread:
         """Answer a HostCall."""
         self._expect_host()
         args = self._args
+        if self._host is not None:
+            values = _to_cells(self._host.type.results, values)
+            self._host = None
         for index, value in enumerate(values):
             args[index] = value
         return self._go()
@@ -208,7 +240,7 @@ class NativeThread:
         if len(state.instances) != len(self._store.instances) or state.hosts != len(self._store.funcs.hosts):
             state.sync_hosts(self._store)
         top = _native.lib.tm_thread_top(state.thread)
-        for index, value in enumerate(self._values):
+        for index, value in enumerate(_to_cells(func.type.params, self._values) if self._vectors else self._values):
             top[index] = value
         if _native.lib.tm_thread_enter(state.thread, func.addr):
             raise EmbedderError("activations nested too deep")
@@ -221,7 +253,8 @@ class NativeThread:
         self._mode = "done"
 
     def _go(self) -> Exit:
-        store, thread, lib = self._store, self._state.thread, _native.lib
+        store, state, lib = self._store, self._state, _native.lib
+        thread = state.thread
         self._mode = "running"
         while True:
             granted = thread.left = store.grant(self._need)
@@ -234,10 +267,15 @@ class NativeThread:
                     raise Crash("the loop left for a function that is no host function")
                 args = self._args = thread.args
                 self._mode = "host"
+                if func.addr in state.vector_hosts:
+                    self._host = func
+                    return HostCall(func, _from_cells(func.type.params, args))
                 return HostCall(func, [args[i] for i in range(len(func.type.params))])
             if code == lib.TM_EXIT_RETURNED:
                 sp = thread.sp
-                results = [sp[i] for i in range(self._results)]
+                results = (
+                    _from_cells(self.entry.type.results, sp) if self._vectors else [sp[i] for i in range(self._results)]
+                )
                 self._leave()
                 return Returned(results)
             if code == lib.TM_EXIT_SLICE:
@@ -299,10 +337,10 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs everything of version 2.0 but vectors, in C."""
+    """Runs everything of version 2.0 in C, and relaxed vectors by the deterministic choice."""
 
     name = "native"
-    features: frozenset[Feature] = WASM_2 - {Feature.SIMD}
+    features: frozenset[Feature] = WASM_2 | {Feature.RELAXED_SIMD}
     capabilities = frozenset({"resumable"})
 
     def __init__(self) -> None:

@@ -29,6 +29,7 @@ RULES = frozenset(
     {
         Feature.MVP, Feature.MUTABLE_GLOBALS, Feature.SIGN_EXTENSION, Feature.SATURATING_FLOAT_TO_INT,
         Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
+        Feature.RELAXED_SIMD,
     }
 )  # fmt: skip
 
