@@ -134,7 +134,8 @@ class FilterStream:
         state.emit(SendLocalReply(context.stream, context.root.plugin, reply))
 
     def log(self) -> None:
-        """The access log phase."""
+        """The access log phase, in which the stream is over: nothing is sent any more, whatever happens."""
+        self.cut()
         context = self.context
         if self.owner.vm.state.profile.create_context_at_log:
             self.create()
