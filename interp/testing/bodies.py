@@ -80,6 +80,8 @@ class Body:
         self.labels = [_Label(type.results, 0, False)]
         self.floor = 0
         self.depth = 0
+        #: How often a leaf is a local. With few locals and many uses an engine may keep them in registers.
+        self.thirst = self.rng.choice((0.4, 0.6, 0.9))
 
     # -- the small things ----------------------------------------------------------------------------------------
 
@@ -160,7 +162,7 @@ class Body:
     def leaf(self, type: ValType) -> None:
         rng = self.rng
         locals = [i for i, t in enumerate(self.locals) if t == type]
-        if locals and self.chance(0.55):
+        if locals and self.chance(self.thirst):
             self.emit("local.get", rng.choice(locals))
         else:
             globals = [i for i, g in enumerate(self.s.globals) if g.type == type]

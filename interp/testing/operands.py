@@ -40,7 +40,8 @@ def _ins(name: str, *imm: object) -> Ins:
 
 
 class _Case:
-    """One function: locals are the parameters, three of each type used often, one of each type used once."""
+    """One function. Its locals: the parameters, three integers and three f64 that are used often, one of each type that
+    is not. The types of the integers used often follow from what is put there."""
 
     def __init__(self, op: Op, takes: Sequence[NumType], gives: Sequence[NumType], constants: Sequence[int]) -> None:
         self.op = op
@@ -48,56 +49,66 @@ class _Case:
         self.gives = gives
         self.constants = constants
         self.code: list[Ins] = []
-        self.locals: list[ValType] = [t for t in _NUMBERS for _ in range(4)]
+        self.locals: list[ValType] = [I32, I32, I32, F64, F64, F64, *_NUMBERS]
+        self.fixed: dict[int, NumType] = {}
 
     def hot(self, type: NumType, n: int) -> int:
-        return len(self.takes) + 4 * _NUMBERS.index(type) + n
+        """The n-th local used often, made one of this type; f32 has only the one that is not. Raises _Clash."""
+        if type is F32:
+            return self.cold(type)
+        index = n + 3 * (type is F64)
+        if self.fixed.setdefault(index, type) is not type:
+            raise _Clash
+        self.locals[index] = type
+        return len(self.takes) + index
 
     def cold(self, type: NumType) -> int:
-        return self.hot(type, 3)
+        return len(self.takes) + 6 + _NUMBERS.index(type)
 
-    def prologue(self) -> None:
-        """Put the arguments where the operands will be looked for."""
-        for n, type in enumerate(self.takes):
-            self.code += [_ins("local.get", n), _ins("local.set", self.hot(type, n))]
-            self.code += [_ins("local.get", n), _ins("global.set", _NUMBERS.index(type) * 2 + n)]
-        for type in {*self.takes, *self.gives}:
-            self.code += [_ins("local.get", self.hot(type, n)) for n in range(3) for _ in range(6)]
-            self.code += [_ins("drop")] * 18
+    def prologue(self, kinds: Sequence[str]) -> None:
+        """Put the arguments where the operands will be looked for, and use what shall be used often."""
+        for n, (type, kind) in enumerate(zip(self.takes, kinds, strict=True)):
+            if kind.startswith("local"):
+                self.code += [_ins("local.get", n), _ins("local.set", self.hot(type, int(kind[-1])))]
+            elif kind in ("made", "through the stack"):
+                self.code += [_ins("local.get", n), _ins("global.set", _NUMBERS.index(type) * 2 + n)]
+        for index in range(6):
+            self.code += [_ins("local.get", len(self.takes) + index)] * 8 + [_ins("drop")] * 8
 
     def operand(self, kind: str, n: int) -> None:
         type = self.takes[n]
         made = _ins("global.get", _NUMBERS.index(type) * 2 + n)
-        match kind:
-            case "constant":
-                self.code.append(const(type, self.constants[n]))
-            case "parameter":
-                self.code.append(_ins("local.get", n))
-            case "local":
-                self.code.append(_ins("local.get", self.hot(type, n)))
-            case "made":
-                self.code.append(made)
-            case _:
-                self.code += [_ins("block", BlockType(type)), made, END]
+        if kind == "constant":
+            self.code.append(const(type, self.constants[n]))
+        elif kind == "parameter":
+            self.code.append(_ins("local.get", n))
+        elif kind == "made":
+            self.code.append(made)
+        elif kind == "through the stack":
+            self.code += [_ins("block", BlockType(type)), made, END]
+        else:
+            self.code.append(_ins("local.get", self.hot(type, int(kind[-1]))))
 
     def instruction(self) -> None:
         memory = self.op.immediates and self.op.immediates[0] == "memarg"
         self.code.append(_ins(self.op.name, *((MemArg(0, 3),) if memory else ())))
 
 
+class _Clash(Exception):
+    """Two types are wanted of one local."""
+
+
 def _left(case: _Case) -> None:
     case.instruction()
 
 
-def _to_hot(case: _Case) -> None:
-    case.instruction()
-    case.code += [_ins(name, case.hot(case.gives[0], 2)) for name in ("local.set", "local.get")]
+def _to_hot(n: int) -> Callable[[_Case], None]:
+    def use(case: _Case) -> None:
+        case.instruction()
+        local = case.hot(case.gives[0], n)
+        case.code += [_ins("local.tee", local), _ins("local.set", local), _ins("local.get", local)]
 
-
-def _over_operand(case: _Case) -> None:
-    """Into the local that may be its own first operand."""
-    case.instruction()
-    case.code += [_ins(name, case.hot(case.gives[0], 0)) for name in ("local.tee", "local.set", "local.get")]
+    return use
 
 
 def _to_cold(case: _Case) -> None:
@@ -154,28 +165,40 @@ def _select(case: _Case) -> None:
 #: Stands where the operands begin, and is taken out again.
 _MARK = _ins("nop")
 _EQZ = _ins("i32.eqz")
-_USES: tuple[Callable[[_Case], None], ...] = (_left, _to_hot, _over_operand, _to_cold, _to_global)
+_USES: tuple[Callable[[_Case], None], ...] = (_left, _to_hot(0), _to_hot(1), _to_hot(2), _to_cold, _to_global)
+_HOT = _USES[1:4]
 _DECISIONS = (_branch(), _branch(_EQZ), _if(), _if(_EQZ), _back(), _back(_EQZ), _select)
-KINDS = ("constant", "parameter", "local", "made", "through the stack")
+KINDS = ("constant", "parameter", "local 0", "local 1", "local 2", "made", "through the stack")
 
 
-def _functions(op: Op, takes: Sequence[NumType], gives: Sequence[NumType], constants: Sequence[int]) -> Iterator[_Case]:
+def _functions(
+    op: Op, takes: Sequence[NumType], gives: Sequence[NumType], constants: Sequence[int], rng: Random, share: float
+) -> Iterator[tuple[_Case, bool]]:
+    """The cases, each with whether its result is the i32 of a decision."""
     uses = (_USES + (_DECISIONS if gives[0] is I32 else ())) if gives else (_left,)
     for kinds, waiting, use in product(product(KINDS, repeat=len(takes)), (False, True), uses):
+        if rng.random() >= share * (0.3 if waiting else 1):
+            continue
         case = _Case(op, takes, gives, constants)
-        case.prologue()
-        if waiting and gives:
-            case.code.append(_ins("global.get", _NUMBERS.index(gives[0]) * 2))
-        case.code.append(_MARK)
-        for n, kind in enumerate(kinds):
-            case.operand(kind, n)
-        use(case)
+        decides = use in _DECISIONS
+        try:
+            if gives and use in _HOT:
+                case.hot(gives[0], _HOT.index(use))
+            case.prologue(kinds)
+            if waiting and gives:
+                case.code.append(_ins("global.get", _NUMBERS.index(gives[0]) * 2))
+            case.code.append(_MARK)
+            for n, kind in enumerate(kinds):
+                case.operand(kind, n)
+            use(case)
+        except _Clash:
+            continue
         case.code.remove(_MARK)
         if waiting and gives:
-            result = gives[0] if use in _USES else I32
-            case.code += [_ins("local.set", case.cold(result)), _ins("drop"), _ins("local.get", case.cold(result))]
+            local = case.cold(I32 if decides else gives[0])
+            case.code += [_ins("local.set", local), _ins("drop"), _ins("local.get", local)]
         case.code.append(END)
-        yield case
+        yield case, decides
 
 
 def plain_rows() -> list[tuple[Op, tuple[NumType, ...], tuple[NumType, ...]]]:
@@ -188,20 +211,18 @@ def plain_rows() -> list[tuple[Op, tuple[NumType, ...], tuple[NumType, ...]]]:
     return rows
 
 
-def operand_module(op: Op, takes: tuple[NumType, ...], gives: tuple[NumType, ...], seed: int) -> Module:
-    """All combinations for one instruction; the seed chooses the constants. Every function is exported."""
+def operand_module(
+    op: Op, takes: tuple[NumType, ...], gives: tuple[NumType, ...], seed: int, share: float = 1
+) -> Module:
+    """All combinations for one instruction, or a share of them. The seed chooses the constants and the share."""
     rng = Random(seed)
     access = bool(op.immediates)
     constants = [rng.choice(EDGES[t]) for t in takes]
     if access:
         constants[0] = rng.choice((0, 5, 65528, 65535))
-    cases = list(_functions(op, takes, gives, constants))
-    result = (gives[0],) if gives else ()
-    types = (FuncType(takes, result), FuncType(takes, (I32,)))
-    funcs = []
-    for n, case in enumerate(cases):
-        decides = gives and gives[0] is I32 and n % (len(_USES) + len(_DECISIONS)) >= len(_USES)
-        funcs.append(Func(1 if decides else 0, _contents=(tuple(case.locals), tuple(case.code))))
+    cases = list(_functions(op, takes, gives, constants, rng, share))
+    types = (FuncType(takes, (gives[0],) if gives else ()), FuncType(takes, (I32,)))
+    funcs = [Func(int(decides), _contents=(tuple(case.locals), tuple(case.code))) for case, decides in cases]
     globals_ = tuple(Global(GlobalType(t, True), (const(t, 1), END)) for t in _NUMBERS for _ in range(2))
     return Module(
         rec_types=tuple(RecType((SubType(type),)) for type in types),
