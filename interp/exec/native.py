@@ -188,7 +188,8 @@ class NativeThread:
         frames: list[FrameInfo] = []
         known: dict[tuple[int, int, int], FrameInfo] = {}  # a recursion comes back to the same places
         after = int(self._mode == "host")
-        while lib.tm_thread_where(thread, len(frames), after, number, own, word):
+        for n in range(lib.tm_thread_depth(thread)):
+            lib.tm_thread_where(thread, n, after, number, own, word)
             place = (number[0], own[0], word[0])
             info = known.get(place)
             if info is None:
