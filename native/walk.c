@@ -299,7 +299,10 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                     if (row->imm == IMM_v128) lower_vector(l, op, sp, 0, p - 16);
                     else push_constant(l, sp, value);
                     break;
-                case CLS_RENAME: if (l->loc[sp].kind == L_REG) materialise(l, sp); break; /* another class of register */
+                case CLS_RENAME: /* another class of register: what made the value cannot put it there */
+                    if (l->loc[sp].kind == L_REG) materialise(l, sp);
+                    l->last_value = NONE;
+                    break;
                 default:
                     if (op == OP_memory_size) {
                         emit_slots(l, H_memory_size, sp, 0, 0, 0);
