@@ -2,7 +2,7 @@
 
 One line of meaning becomes a handler per operand kind: S a frame slot, K a constant in the code. Comparisons also
 become branches: forward (F) and to a loop (B, which charges a tick); floats, whose comparisons have no inverse, get
-negated ones (N).
+negated ones (N). Vectors stand in slots only, two of them; only the address of a load or store has other kinds.
 """
 
 from __future__ import annotations
@@ -240,7 +240,8 @@ def _vector_access(handlers: Handlers, op: Op) -> None:
         if op.name == "v128.store":
             body += "*(u64x2_at *)(mem + ea) = R_V(u64x2, C);"
         elif op.name in v.STORE_LANES:
-            body += f"{v.STORE_LANES[op.name]} m = LANE({v.STORE_LANES[op.name]}, C, D); memcpy(mem + ea, &m, {op.width});"
+            lane = v.STORE_LANES[op.name]
+            body += f"{lane} m = LANE({lane}, C, D); memcpy(mem + ea, &m, {op.width});"
         elif op.name in v.LOAD_LANES:
             lane = v.LOAD_LANES[op.name]
             body += f"{lane} m; memcpy(&m, mem + ea, {op.width}); u64x2 a = R_V(u64x2, C);"

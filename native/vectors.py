@@ -44,7 +44,7 @@ _INTEGER_ROWS = {
     "avgr_u": ("$U $U", "(a | b) - ((a ^ b) >> 1)"),
     "relaxed_laneselect": ("u64x2 u64x2 u64x2", "PICK(c, a, b)"),
 }
-#: From the shape of lanes half as wide to this one ($n): its halves, and the signed and unsigned lanes next to each other.
+#: From the shape of lanes half as wide ($n) to this one: its signed ($s) and unsigned ($u) halves, or lanes by twos.
 _WIDENING_ROWS = {
     "extend_low_$n_s": ("$s", "CONV($S, a)"),
     "extend_high_$n_s": ("hi:$s", "CONV($S, a)"),
