@@ -132,9 +132,11 @@ int tm_thread_enter(tm_thread *thread, uint64_t addr);
 int tm_thread_run(tm_thread *thread);
 /* Ends the innermost activation, whatever it is doing. */
 void tm_thread_leave(tm_thread *thread);
-/* Frame n (0 = innermost) of the innermost activation: instance number, own index, word of its code. 0 when there is none.
+/* How many frames the innermost activation has. */
+uint64_t tm_thread_depth(tm_thread *thread);
+/* Frame n (0 = innermost, below tm_thread_depth) of it: instance number, own index, word of its code.
    `after` says that the thread stands behind its instruction, as in a host call. */
-int tm_thread_where(tm_thread *thread, uint64_t n, int after, uint32_t *number, uint32_t *own_index, uint64_t *word);
+void tm_thread_where(tm_thread *thread, uint64_t n, int after, uint32_t *number, uint32_t *own_index, uint64_t *word);
 
 /* ---- data segments in bulk (sections.c); a segment is simple if it is active, for memory 0, at a lone i32.const ---- */
 /* Reads simple segments from pos on and stops before the first other one: per segment where it begins, where its contents

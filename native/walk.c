@@ -281,7 +281,10 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 case CLS_LOAD: lower_load(l, op, sp, value); break;
                 case CLS_STORE: lower_store(l, op, sp, value); break;
                 case CLS_CONST: push_constant(l, sp, value); break;
-                case CLS_RENAME: if (l->loc[sp].kind == L_REG) materialise(l, sp); break; /* another class of register */
+                case CLS_RENAME: /* another class of register: what made the value cannot put it there */
+                    if (l->loc[sp].kind == L_REG) materialise(l, sp);
+                    l->last_value = NONE;
+                    break;
                 default:
                     if (op == OP_memory_size) {
                         emit_slots(l, H_memory_size, sp, 0, 0, 0);

@@ -448,9 +448,7 @@ class Plugin:
         if isinstance(event, CallResponse | CallFailed):
             self.vm.state.calls.pop(event.token, None)
         if isinstance(event, Shutdown) and not self.gone:
-            self.gone = True
-            self.vm.forget(self.root)
-            self.vm.state.emit(PluginGone(self.key))
+            self._leave()
 
     def _on_shutdown(self, force: bool) -> None:
         if self.root.done_pending:
@@ -469,8 +467,12 @@ class Plugin:
         if self.gone:
             return
         self.vm.call("proxy_on_delete", self.root)
+        self._leave()
+
+    def _leave(self) -> None:
         self.gone = True
         self.vm.forget(self.root)
+        self.vm.on_failure.remove(self._vm_failed)
         self.vm.state.emit(PluginGone(self.key))
 
     # --- what comes from outside

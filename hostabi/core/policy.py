@@ -70,6 +70,7 @@ class Profile:
     reject_range_overflow: bool = False
     # streams
     literal_stop_iteration: bool = False
+    continue_before_action: bool = True
     upstream_can_continue: bool = False
     log_before_done: bool = True
     create_context_at_log: bool = True
@@ -105,6 +106,7 @@ PROFILES: dict[str, Profile] = {
         absent_body_is_empty=False,
         reject_range_overflow=True,
         literal_stop_iteration=True,
+        continue_before_action=False,
         upstream_can_continue=True,
         log_before_done=False,
         check_reply_status=True,
@@ -116,6 +118,7 @@ PROFILES: dict[str, Profile] = {
         malloc_first=True,
         set_pairs_merges=True,
         continue_drops_maps=False,
+        continue_before_action=False,
         log_before_done=False,
         header_end_of_stream_always_0=True,
         failure_status=500,

@@ -159,6 +159,7 @@ class NativeThread:
     def resume(self, values: Sequence[int]) -> Exit:
         """Answer a HostCall."""
         self._expect_host()
+        self._sync()
         args = self._args
         for index, value in enumerate(values):
             args[index] = value
@@ -187,7 +188,8 @@ class NativeThread:
         frames: list[FrameInfo] = []
         known: dict[tuple[int, int, int], FrameInfo] = {}  # a recursion comes back to the same places
         after = int(self._mode == "host")
-        while lib.tm_thread_where(thread, len(frames), after, number, own, word):
+        for n in range(lib.tm_thread_depth(thread)):
+            lib.tm_thread_where(thread, n, after, number, own, word)
             place = (number[0], own[0], word[0])
             info = known.get(place)
             if info is None:
@@ -205,8 +207,7 @@ class NativeThread:
 
     def _enter(self) -> None:
         state, func = self._state, self.entry
-        if len(state.instances) != len(self._store.instances) or state.hosts != len(self._store.funcs.hosts):
-            state.sync_hosts(self._store)
+        self._sync()
         top = _native.lib.tm_thread_top(state.thread)
         for index, value in enumerate(self._values):
             top[index] = value
@@ -214,6 +215,10 @@ class NativeThread:
             raise EmbedderError("activations nested too deep")
         self._results = len(func.type.results)
         state.active.append(self)
+
+    def _sync(self) -> None:
+        if self._state.hosts != len(self._store.funcs.hosts):
+            self._state.sync_hosts(self._store)
 
     def _leave(self) -> None:
         _native.lib.tm_thread_leave(self._state.thread)
@@ -254,6 +259,9 @@ class NativeThread:
                 backtrace = self.backtrace()
                 self._leave()
                 return Exhausted(which, backtrace)
+            elif code == lib.TM_EXIT_BAD_REFERENCE:
+                self._leave()
+                return Failed(EmbedderError("a table holds a reference that is none of this store's"))
             else:
                 self._leave()
                 return Failed(ResourceError("the machine has no memory to lower a function"))

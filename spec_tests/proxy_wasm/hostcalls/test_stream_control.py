@@ -27,15 +27,18 @@ def test_continue_when_nothing_is_paused(engine: str, kind: int, status: Status)
     assert (got.status, got.exchange.status) == (status, 200)
 
 
-def test_continue_in_the_callback_that_pauses(engine: str) -> None:
-    got = call(engine, "proxy_continue_stream", 0, result=1, body="x")
-    assert got.exchange.request and got.exchange.request.body == b"x"
+@pytest.mark.parametrize(("profile", "body"), [("default", b""), ("envoy", b""), ("spec", b"x"), ("nginx", b"x")])
+def test_continue_in_the_callback_that_pauses(engine: str, profile: str, body: bytes) -> None:
+    """On Envoy the continue comes first: the headers go, and the pause holds the body."""
+    got = call(engine, "proxy_continue_stream", 0, result=1, body="x", host={"profile": profile})
+    assert got.exchange.request and got.exchange.request.body == body
+    assert got.exchange.paused is not bool(body)
 
 
 @pytest.mark.parametrize("name", ["proxy_continue_request", "proxy_continue_response"])
 def test_continue_of_0_1_0(engine: str, name: str) -> None:
     during = "proxy_on_request_headers" if name.endswith("request") else "proxy_on_response_headers"
-    got = call(engine, name, during=during, abi=AbiVersion.V0_1_0, result=1)
+    got = call(engine, name, during=during, abi=AbiVersion.V0_1_0, result=1, host={"profile": "spec"})
     assert (got.status, got.exchange.status) == (Status.OK, 200)
 
 
