@@ -52,6 +52,8 @@ def find(vm: VmState, path: Sequence[str]) -> object:
     if path[0] in _TOP:
         return walk(_TOP[path[0]](vm, context.root), path[1:])
     if stream is not None:
+        if tuple(path) == ("metadata",):
+            return b""  # an empty message: no dynamic metadata
         group = _STREAM.get(path[0])
         if group is not None and len(path) == 1:
             return None  # a group as a whole has no encoding on Envoy either
@@ -135,8 +137,8 @@ def _size(headers: HeaderMap | None) -> int | None:
     return headers.byte_size if headers is not None else None
 
 
-def _total(headers: HeaderMap | None, body: int) -> int | None:
-    return headers.byte_size + body if headers is not None else None
+def _total(headers: HeaderMap | None, body: int) -> int:
+    return (headers.byte_size if headers is not None else 0) + body
 
 
 def _number(headers: HeaderMap | None, name: bytes) -> int | None:
@@ -185,7 +187,7 @@ _REQUEST: Group = {
     "query": _query,
     "duration": _duration,
     "size": lambda s: s.info.request_size,
-    "total_size": lambda s: _total(s.request.visible_headers, s.info.request_size),
+    "total_size": lambda s: _total(s.request.headers, s.info.request_size),
 }
 
 _RESPONSE: Group = {
@@ -197,7 +199,7 @@ _RESPONSE: Group = {
     "headers_bytes": lambda s: _size(s.response.visible_headers),
     "trailers": lambda s: s.response.trailers,
     "size": lambda s: s.info.response_size,
-    "total_size": lambda s: _total(s.response.visible_headers, s.info.response_size),
+    "total_size": lambda s: _total(s.response.headers, s.info.response_size),
 }
 
 _STREAM: dict[str, Group] = {
@@ -208,6 +210,7 @@ _STREAM: dict[str, Group] = {
         "address": lambda s: s.info.destination_address,
         "port": lambda s: _port(s.info.destination_address),
     },
+    "xds": {"route_name": lambda s: ""},
     "connection": {"id": lambda s: Uint(s.info.connection_id), "mtls": lambda s: False},
     "upstream": {
         "address": lambda s: s.info.upstream_address or None,

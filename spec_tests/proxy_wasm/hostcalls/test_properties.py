@@ -61,6 +61,9 @@ SENT: dict[str, Any] = {
         ("connection.id", i64(9)),
         ("connection.mtls", b"\0"),
         ("connection_id", i64(9)),
+        ("response.total_size", i64(0)),
+        ("xds.route_name", b""),
+        ("metadata", b""),
     ],
 )
 def test_attributes_of_a_request(engine: str, path: str, value: bytes) -> None:
