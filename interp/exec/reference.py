@@ -289,10 +289,10 @@ class ReferenceThread:
 
 
 class ReferenceEngine:
-    """Runs everything of version 2.0 but vectors, slowly and plainly."""
+    """Runs everything of version 2.0 and relaxed vectors, slowly and plainly."""
 
     name = "reference"
-    features: frozenset[Feature] = WASM_2 - {Feature.SIMD}
+    features: frozenset[Feature] = WASM_2 | {Feature.RELAXED_SIMD}
     capabilities = frozenset({"resumable", "steppable"})
 
     def link(self, inst: ModuleInst) -> None:
