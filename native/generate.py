@@ -22,7 +22,7 @@ except ImportError:
 
 CTYPE = {"i32": "uint32_t", "i64": "uint64_t", "f32": "float", "f64": "double"}
 VALTYPE = {"i32": "T_I32", "addr": "T_I32", "i64": "T_I64", "f32": "T_F32", "f64": "T_F64", "v128": "T_V128"}
-EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY")
+EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE")
 SERVICES = (
     "memory_grow", "memory_init", "data_drop", "table_init", "elem_drop", "table_copy", "table_grow", "table_fill",
 )  # fmt: skip

@@ -160,7 +160,7 @@ typedef CONVENTION void (*handler)(ARGS);
     COLD(trap_call_type_mismatch, cx->trap = TRAP_call_type_mismatch; LEAVE(TM_EXIT_TRAPPED);)
 
 #if defined(SWITCH)
-int tm_thread_run(tm_thread *cx) {
+static int run(tm_thread *cx) {
     const word *ip = cx->ip;
     word *sp = cx->sp;
     uint8_t *mem;
@@ -192,7 +192,7 @@ word tm_handler_word(uint32_t handler) { return (word)(uintptr_t)handler_table[h
 #endif
 
 #if defined(TAIL_GREG)
-int tm_thread_run(tm_thread *thread) {
+static int run(tm_thread *thread) {
     /* the registers belong to our callers: kept here, given back on the way out */
     const word *s0 = ip; word *s1 = sp; uint8_t *s2 = mem; tm_thread *s3 = cx; uint64_t s4 = ml;
     cx = thread;
@@ -204,12 +204,37 @@ int tm_thread_run(tm_thread *thread) {
     return thread->exit;
 }
 #elif defined(TAIL_ARGS)
-int tm_thread_run(tm_thread *t) {
+static int run(tm_thread *t) {
     tm_memory *m = t->instance->memory;
     ((handler)t->ip[0])(t->ip, t->sp, m->base, t, m->length, t->r[0], t->r[1], t->r[2], t->r[3], t->f[0], t->f[1], t->f[2], t->f[3]);
     return t->exit;
 }
 #endif
+
+/* Rounding to nearest, subnormals kept: what the meanings count on. A library in our process may have set it otherwise
+   (-ffast-math start-up code does), so it is looked at on every entry, and given back as it was. */
+#if defined(__x86_64__)
+enum { FLUSH_AND_ROUNDING = 0x8000 | 0x6000 | 0x0040 };
+static inline uint64_t control(void) { return _mm_getcsr(); }
+static inline void set_control(uint64_t word_) { _mm_setcsr((unsigned)word_); }
+#elif defined(__aarch64__)
+enum { FLUSH_AND_ROUNDING = 3 << 22 | 1 << 24 };
+static inline uint64_t control(void) { uint64_t v; __asm__ volatile("mrs %0, fpcr" : "=r"(v)); return v; }
+static inline void set_control(uint64_t v) { __asm__ volatile("msr fpcr, %0" : : "r"(v)); }
+#else
+enum { FLUSH_AND_ROUNDING = 0 };
+static inline uint64_t control(void) { return 0; }
+static inline void set_control(uint64_t v) { (void)v; }
+#endif
+
+int tm_thread_run(tm_thread *thread) {
+    uint64_t before = control();
+    if (likely(!(before & FLUSH_AND_ROUNDING))) return run(thread);
+    set_control(before & ~(uint64_t)FLUSH_AND_ROUNDING);
+    int left = run(thread);
+    set_control(before);
+    return left;
+}
 
 /* ---- facts, and the self-test ---- */
 #if defined(SWITCH)

@@ -128,7 +128,7 @@ static tm_frame *entry_frame(tm_thread *t) {
     return fp;
 }
 
-void tm_thread_leave(tm_thread *t) {
+static void leave(tm_thread *t) {
     tm_frame *entry = entry_frame(t);
     t->fp = entry - 1;
     t->fp_limit--;
@@ -140,13 +140,14 @@ void tm_thread_leave(tm_thread *t) {
     t->instance = t->fp->instance;
 }
 
-int tm_thread_where(tm_thread *t, uint64_t n, int after, uint32_t *number, uint32_t *own_index, uint64_t *at) {
-    tm_frame *entry = entry_frame(t), *fp = t->fp;
-    if (fp == entry || (uint64_t)(fp - entry) <= n) return 0;
-    const word *ip = n ? fp[-(int64_t)n].ip - 1 : t->ip - after; /* a caller's place is the call, the word before where it goes on */
-    fp -= n;
+void tm_thread_leave_to(tm_thread *t, uint64_t n) { while (activations(t) > n) leave(t); }
+
+uint64_t tm_thread_depth(tm_thread *t) { return (uint64_t)(t->fp - entry_frame(t)); }
+
+void tm_thread_where(tm_thread *t, uint64_t n, int after, uint32_t *number, uint32_t *own_index, uint64_t *at) {
+    tm_frame *fp = t->fp - n;
+    const word *ip = n ? fp->ip - 1 : t->ip - after; /* a caller's place is the call, the word before where it goes on */
     *number = fp->instance->number;
     *own_index = fp->func->own_index;
     *at = fp->func->words ? (uint64_t)(ip - fp->func->code) : 0;
-    return 1;
 }

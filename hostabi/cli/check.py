@@ -145,9 +145,9 @@ def _start_shape(module: interp.Module, functions: set[str]) -> list[str]:
 
 
 def _lacking(report: Report, valid: interp.ValidModule) -> None:
-    import interp
+    from hostabi.cli.sources import make_store
 
-    engine = interp.Store().engine
+    engine = make_store(None).engine
     report.reasons += [
         f"the {engine.name} engine does not run the feature {feature.value}, which the module needs"
         for feature in sorted(valid.features - engine.features, key=lambda f: f.value)

@@ -68,6 +68,9 @@ def complain(message: str, *lines: str) -> None:
 def guarded(run: Callable[[], object]) -> int:
     """Run a command and turn whatever comes out of it into an exit code, with a message where one is due."""
     code = 0
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names and guests say what a terminal cannot
     try:
         result = run()
         code = result if isinstance(result, int) else 0  # click gives back the code of its Exit

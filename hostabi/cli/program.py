@@ -13,6 +13,7 @@ import interp
 from hostabi.abi.hostcall import Import, ProcExit
 from hostabi.abi.marshal import GuestMemoryError, check_range
 from hostabi.adapters import wasi_program
+from hostabi.cli import sources
 from hostabi.cli.errors import CommandError, TrapError, cut_frames
 from hostabi.cli.sources import named
 from interp.tools.notation import func_type, parse_value, print_value
@@ -56,10 +57,7 @@ class _StoreMemory:
 
 def make_store(settings: Settings) -> interp.Store:
     """A store with the engine and the fuel asked for. Raises CommandError for an engine that is not there."""
-    try:
-        store = interp.Store(settings.engine)
-    except interp.EmbedderError as error:
-        raise CommandError(str(error)) from error
+    store = sources.make_store(settings.engine)
     store.fuel = settings.fuel
     return store
 

@@ -104,3 +104,11 @@ def load_binary(path: str) -> bytes:
         return data
     with named(path):
         return interp.encode(interp.parse(data))
+
+
+def make_store(engine: str | None) -> interp.Store:
+    """A store on an engine by name, None for the default. Raises CommandError for one that is not there."""
+    try:
+        return interp.Store(engine)
+    except interp.EmbedderError as error:
+        raise CommandError(str(error)) from error

@@ -52,12 +52,9 @@ def spec(
     A command that needs a feature which is off is said to wait for it: neither passed nor failed. The exit code is 1
     if a command failed.
     """
-    import interp
+    from hostabi.cli.sources import make_store
 
-    try:
-        name = interp.Store(engine).engine.name
-    except interp.EmbedderError as error:
-        raise CommandError(str(error)) from error
+    name = make_store(engine).engine.name
     found: list[Job] = [(shown, path, name) for shown, path in scripts(paths, testsuite)]
     results: list[FileResult] = []
     with _progress(len(found), show=not as_json) as step:

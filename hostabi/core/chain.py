@@ -1,4 +1,4 @@
-"""Chains: a request goes through the filters first to last, the response last to first (host_contract 1.7).
+"""Chains: a request goes through the filters first to last, the response last to first.
 
 A chain takes the events of a stream from the outside and gives the commands for the outside: what one filter sends is
 the next one's event. It decides what a local reply or a failure means, since that depends on what has left already.
@@ -41,7 +41,6 @@ from hostabi.core.plugin import Plugin
 # HTTP status to gRPC status, for local replies to gRPC clients that do not name one.
 _GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 _GRPC_UNKNOWN = 2
-_STRAIGHT = -2
 
 
 @dataclass(slots=True)
@@ -55,8 +54,10 @@ class _Stream:
     client_started: bool = False
     client_finished: bool = False
     reset: bool = False
-    reply_position: int | None = None
-    """After a local reply, the first filter whose response frames still count; _STRAIGHT when it went past them all."""
+    replied: bool = False
+    """The response is one made here: the upstream's, and the rest of the request, do not matter."""
+    straight: bool = False
+    """It went to the client past all filters, so that nothing they send matters either."""
 
 
 class Chain:
@@ -125,7 +126,7 @@ class Chain:
         if found is None:
             raise EmbedderError(f"a chain has no use for {type(event).__name__}")
         way, frame = found
-        if stream.reset or stream.reply_position is not None:
+        if stream.reset or stream.replied:
             return  # answered here: neither the rest of the request nor the upstream's answer matters
         if isinstance(frame, Body):
             if way is Way.REQUEST:
@@ -158,8 +159,10 @@ class Chain:
 
     def _pass(self, number: int, position: int, way: Way, frame: Frame) -> None:
         stream = self._streams.get(number)
-        if stream is None or stream.reset or self._obsolete(stream, position, way):
+        if stream is None or stream.reset or stream.straight or (stream.replied and way is Way.REQUEST):
             return
+        while stream.replied and 0 <= position < len(self.plugins) and not self._sees(position, number):
+            position -= 1
         if not 0 <= position < len(self.plugins):
             if way is Way.RESPONSE:
                 stream.client_started = True
@@ -170,11 +173,10 @@ class Chain:
             stream.shown_response.add(position)
         self._give(position, _event(number, way, frame, stream.info, self._now))
 
-    @staticmethod
-    def _obsolete(stream: _Stream, position: int, way: Way) -> bool:
-        if stream.reply_position is None:
-            return False
-        return way is Way.REQUEST or position > stream.reply_position
+    def _sees(self, position: int, number: int) -> bool:
+        """Whether a filter takes part in a local reply: it lives, and knows of the stream."""
+        plugin = self.plugins[position]
+        return plugin.working and number in plugin.streams
 
     def _give(self, position: int, event: Event) -> None:
         plugin = self.plugins[position]
@@ -186,7 +188,7 @@ class Chain:
                     at = self._position(command.plugin) + step
                     self._work.append((command.stream, at, command.way, command.frame))
                 case SendLocalReply():
-                    self._local_reply(self._position(command.plugin), command)
+                    self._local_reply(command)
                 case ResetStream():
                     self._reset(command)
                 case _:
@@ -200,28 +202,26 @@ class Chain:
             stream.reset = True
             self._out.append(command)
 
-    def _local_reply(self, position: int, command: SendLocalReply) -> None:
+    def _local_reply(self, command: SendLocalReply) -> None:
         stream = self._streams.get(command.stream)
         if stream is None or stream.reset or stream.client_finished:
             return
         if stream.client_started:
             self._reset(ResetStream(command.stream, command.reply.details or "local reply after the response began"))
             return
-        # The filter that answers sees its own reply, unless it failed or has seen a response already (7.4).
-        seen = command.reply.failure or position in stream.shown_response
-        first = position - 1 if seen else position
         self._work = deque(work for work in self._work if work[0] != command.stream)
         stream.info.response_code_details = command.reply.details or "direct_response"
+        stream.replied = True
         self._out.append(command)
         frames = reply_frames(command.reply, stream.request_headers)
-        if any(p in stream.shown_response for p in range(first + 1)):
-            # A filter on the way has been shown another response already, and none is shown two.
-            stream.reply_position = _STRAIGHT
-            stream.client_started = stream.client_finished = True
+        if stream.shown_response:
+            # A filter has been shown a response already, and none is shown two. Envoy does the same (seen).
+            stream.straight = stream.client_started = stream.client_finished = True
             self._out += (Send(command.stream, Way.RESPONSE, frame) for frame in frames)
             return
-        stream.reply_position = first
-        self._work.extend((command.stream, first, Way.RESPONSE, frame) for frame in frames)
+        # All filters see it that have seen the request, the one that answers and later ones included (seen on Envoy).
+        last = len(self.plugins) - 1
+        self._work.extend((command.stream, last, Way.RESPONSE, frame) for frame in frames)
 
 
 def reply_frames(reply: LocalReply, request: HeaderPairs) -> list[Frame]:

@@ -418,12 +418,12 @@ class Plugin:
         root.id = state.new_context_id()
         state.contexts[root.id] = root
         root.configuring = True
-        try:
-            self._call("proxy_on_context_create", 0)
-            self._demand("proxy_on_vm_start", len(state.vm_configuration))
-            self._demand("proxy_on_configure", len(root.configuration))
-        finally:
-            root.configuring = False
+        self._call("proxy_on_context_create", 0)
+        root.configuring = False
+        self._demand("proxy_on_vm_start", len(state.vm_configuration))
+        root.configuring = True
+        self._demand("proxy_on_configure", len(root.configuration))
+        root.configuring = False
 
     def _demand(self, callback: str, size: int) -> None:
         if self.working and self._call(callback, size) == 0:
@@ -448,9 +448,7 @@ class Plugin:
         if isinstance(event, CallResponse | CallFailed):
             self.vm.state.calls.pop(event.token, None)
         if isinstance(event, Shutdown) and not self.gone:
-            self.gone = True
-            self.vm.forget(self.root)
-            self.vm.state.emit(PluginGone(self.key))
+            self._leave()
 
     def _on_shutdown(self, force: bool) -> None:
         if self.root.done_pending:
@@ -469,8 +467,12 @@ class Plugin:
         if self.gone:
             return
         self.vm.call("proxy_on_delete", self.root)
+        self._leave()
+
+    def _leave(self) -> None:
         self.gone = True
         self.vm.forget(self.root)
+        self.vm.on_failure.remove(self._vm_failed)
         self.vm.state.emit(PluginGone(self.key))
 
     # --- what comes from outside

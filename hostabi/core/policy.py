@@ -65,11 +65,14 @@ class Profile:
     set_pairs_merges: bool = False
     reject_bad_header_bytes: bool = False
     continue_drops_maps: bool = True
+    passed_maps_are_gone: bool = False
+    """Headers and trailers cannot be had any more once their callback has continued (seen on Envoy 1.40)."""
     # buffers
     absent_body_is_empty: bool = True
     reject_range_overflow: bool = False
     # streams
     literal_stop_iteration: bool = False
+    continue_before_action: bool = True
     upstream_can_continue: bool = False
     log_before_done: bool = True
     create_context_at_log: bool = True
@@ -94,6 +97,7 @@ PROFILES: dict[str, Profile] = {
         start_restriction=Restriction.TRAP,
         allocator_restriction=Restriction.TRAP,
         plugin_configuration_always=False,
+        passed_maps_are_gone=True,
     ),
     "spec": Profile(
         name="spec",
@@ -105,6 +109,7 @@ PROFILES: dict[str, Profile] = {
         absent_body_is_empty=False,
         reject_range_overflow=True,
         literal_stop_iteration=True,
+        continue_before_action=False,
         upstream_can_continue=True,
         log_before_done=False,
         check_reply_status=True,
@@ -116,6 +121,7 @@ PROFILES: dict[str, Profile] = {
         malloc_first=True,
         set_pairs_merges=True,
         continue_drops_maps=False,
+        continue_before_action=False,
         log_before_done=False,
         header_end_of_stream_always_0=True,
         failure_status=500,

@@ -9,12 +9,17 @@ Effect; `Direction` keeps what is held back and says when it leaves. Nothing her
     overflow()                                the buffer limit is passed: 413, 500 or a reset
     watermark(above)                          stop or go on reading
 
+What a callback deferred (a continue, a local reply) runs when it has returned. On Envoy that is before its action takes
+effect, so that a filter which continues and then pauses in one callback stays paused (seen); `continue_first` False
+turns the two round.
+
 A direction is in one of the states of `Pause`. While it is ALL, frames wait and the filter is not called; in the other
 pauses it still sees what comes next, and what it has already seen waits to be sent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
@@ -86,8 +91,8 @@ class Actor(Protocol):
     def show(self, way: Way, kind: Kind, size: int, end: bool) -> int | None:
         """Run the callback; its action, or None when the filter died or the stream was cut in it."""
 
-    def settled(self) -> None:
-        """The action has taken effect: run what the callback deferred."""
+    def settle(self) -> None:
+        """The callback has returned: run what it deferred."""
 
     def emit(self, way: Way, frame: Frame) -> None:
         """Pass a frame on."""
@@ -102,11 +107,14 @@ class Actor(Protocol):
 class Direction:
     """One filter's view of one direction of one stream."""
 
-    def __init__(self, way: Way, actor: Actor, limit: int, literal_stop: bool) -> None:
+    def __init__(
+        self, way: Way, actor: Actor, limit: int, literal_stop: bool = False, continue_first: bool = True
+    ) -> None:
         self.way = way
         self.actor = actor
         self.limit = limit
         self.literal_stop = literal_stop
+        self.continue_first = continue_first
         self.pause = Pause.NONE
         self.headers: HeaderMap | None = None
         self.trailers: HeaderMap | None = None
@@ -122,6 +130,8 @@ class Direction:
         self.stopped = False
         self.showing: Kind | None = None
         self.maps_dropped = False
+        self.passed_maps_are_gone = False
+        self._headers_gone = False
         self._held = bytearray()
         self._keeping = False
         self._waiting: list[Frame] = []
@@ -165,18 +175,18 @@ class Direction:
     def _process_headers(self, frame: Headers) -> None:
         self.headers = HeaderMap(frame.headers)
         self.ended = frame.end_of_stream
-        action = self._show(Kind.HEADERS, len(self.headers), frame.end_of_stream)
-        if action is None:
-            return
+        self._ask(Kind.HEADERS, len(self.headers), frame.end_of_stream, self._act_on_headers)
+
+    def _act_on_headers(self, action: int) -> None:
         effect = headers_effect(action, self.literal_stop)
         if effect is Effect.PASS:
+            self._headers_gone = self.passed_maps_are_gone
             self._release()
         elif effect is Effect.HOLD:
             self.pause = Pause.HEADERS
         else:
             self.pause = Pause.ALL
             self._effect_all = effect
-        self.actor.settled()
 
     def _process_body(self, frame: Body) -> None:
         if self._keeping:
@@ -184,47 +194,54 @@ class Direction:
         else:
             self.body = bytearray(frame.data)
         self.ended = frame.end_of_stream
-        if self._keeping and len(self.body) > self.limit:
-            self.actor.overflow(self.way)
-            return
-        action = self._show(Kind.BODY, len(self.body), frame.end_of_stream)
-        if action is None:
-            return
+        over = self._keeping and len(self.body) > self.limit
+        self._ask(Kind.BODY, len(self.body), frame.end_of_stream, self._overflow if over else self._act_on_body)
+
+    def _overflow(self, action: int) -> None:
+        self.actor.overflow(self.way)
+
+    def _act_on_body(self, action: int) -> None:
         effect = body_effect(action)
-        self._keeping = effect is Effect.KEEP
         if effect is Effect.PASS:
             self._release()
-        else:
-            self.pause = Pause.BODY
-            if effect is Effect.KEEP_UNSEEN:
-                self._held += self.body
-            if effect is not Effect.KEEP:
-                self.body = bytearray()
-            if effect is Effect.KEEP and len(self.body) > self.limit:
-                self.actor.overflow(self.way)
-            elif len(self._held) > self.limit:
-                self._mark(True)
-        self.actor.settled()
+            return
+        self._keeping = effect is Effect.KEEP
+        self.pause = Pause.BODY
+        if effect is Effect.KEEP_UNSEEN:
+            self._held += self.body
+        if effect is not Effect.KEEP:
+            self.body = bytearray()
+        if effect is Effect.KEEP and len(self.body) > self.limit:
+            self.actor.overflow(self.way)
+        elif len(self._held) > self.limit:
+            self._mark(True)
 
     def _process_trailers(self, frame: Trailers) -> None:
         self.trailers = HeaderMap(frame.trailers)
         self.ended = True
-        action = self._show(Kind.TRAILERS, len(self.trailers), True)
-        if action is None:
-            return
+        self._ask(Kind.TRAILERS, len(self.trailers), True, self._act_on_trailers)
+
+    def _act_on_trailers(self, action: int) -> None:
         if trailers_effect(action) is Effect.PASS:
             self._release()
         else:
             self.pause = Pause.TRAILERS
-        self.actor.settled()
 
-    def _show(self, kind: Kind, size: int, end: bool) -> int | None:
+    def _ask(self, kind: Kind, size: int, end: bool, act: Callable[[int], None]) -> None:
+        """Show a frame to the filter, then act on its answer, unless the filter or the stream is gone by then."""
         self.maps_dropped = False
         self.showing = kind
         try:
-            return self.actor.show(self.way, kind, size, end)
+            action = self.actor.show(self.way, kind, size, end)
+            if action is not None and self.continue_first:
+                self.actor.settle()
         finally:
             self.showing = None
+        if action is None or self.stopped or self.bypassed:
+            return
+        act(action)
+        if not self.continue_first:
+            self.actor.settle()
 
     # --- what goes out
 
@@ -243,6 +260,16 @@ class Direction:
             self._send(Trailers(self.trailers.pairs))
         self._mark(False)
 
+    def _release_shown(self) -> None:
+        """Continue from the callback of a frame, before its action: all goes but a chunk that is not in the buffer."""
+        if self.showing is not Kind.BODY or self._keeping:
+            self._release()
+            return
+        chunk, self.body = self.body, bytearray()
+        ended, self.ended = self.ended, False
+        self._release()
+        self.body, self.ended = chunk, ended
+
     def _send(self, frame: Frame) -> None:
         if isinstance(frame, Headers):
             self.headers_sent = True
@@ -259,7 +286,12 @@ class Direction:
 
     def resume(self) -> None:
         """continue_stream: let go what is held; harmless when nothing is."""
-        if self.stopped or self.bypassed or self.pause is Pause.NONE:
+        if self.stopped or self.bypassed:
+            return
+        if self.showing is not None:
+            self._release_shown()
+            return
+        if self.pause is Pause.NONE:
             return
         self._release()
         waiting, self._waiting, self._waiting_bytes = merge_bodies(self._waiting), [], 0
@@ -285,6 +317,16 @@ class Direction:
     def forget_maps(self) -> None:
         """Make headers, body and trailers unreachable until the next callback of the stream."""
         self.maps_dropped = True
+        self._headers_gone = self.passed_maps_are_gone
+
+    def reveal_maps(self) -> None:
+        """The access log sees the maps again."""
+        self.maps_dropped = self._headers_gone = False
+
+    @property
+    def visible_headers(self) -> HeaderMap | None:
+        """The headers, unless they cannot be had at this point."""
+        return None if self.maps_dropped or self._headers_gone else self.headers
 
     @property
     def paused(self) -> bool:

@@ -42,10 +42,12 @@ class FilterStream:
             stream,
             owner.root,
             info,
-            Direction(Way.REQUEST, self, limit, literal),
-            Direction(Way.RESPONSE, self, limit, literal),
+            Direction(Way.REQUEST, self, limit, literal, state.profile.continue_before_action),
+            Direction(Way.RESPONSE, self, limit, literal, state.profile.continue_before_action),
         )
         self.context.cut = self.cut
+        self.context.request.passed_maps_are_gone = state.profile.passed_maps_are_gone
+        self.context.response.passed_maps_are_gone = state.profile.passed_maps_are_gone
         if not owner.working:
             self.failed()
 
@@ -73,7 +75,7 @@ class FilterStream:
             return _FORCED[kind]
         return result or 0
 
-    def settled(self) -> None:
+    def settle(self) -> None:
         """Run what the callback deferred."""
         self.owner.vm.settle()
 
@@ -134,14 +136,17 @@ class FilterStream:
         state.emit(SendLocalReply(context.stream, context.root.plugin, reply))
 
     def log(self) -> None:
-        """The access log phase."""
+        """The access log phase, in which the stream is over: nothing is sent any more, whatever happens."""
+        self.cut()
         context = self.context
         if self.owner.vm.state.profile.create_context_at_log:
             self.create()
+        context.request.reveal_maps()
+        context.response.reveal_maps()
         if context.created and not context.logged:
             context.logging = context.logged = True
             self.owner.vm.call("proxy_on_log", context)
-            self.settled()
+            self.settle()
 
     def end(self) -> None:
         """The stream is over: on_done, on_log (if it was not yet), on_delete; then the context is gone."""
@@ -153,10 +158,10 @@ class FilterStream:
             self.log()
         if context.created:
             vm.call("proxy_on_done", context)
-            self.settled()
+            self.settle()
         if first_done:
             self.log()
         if context.created:
             vm.call("proxy_on_delete", context)
             vm.state.contexts.pop(context.id, None)
-            self.settled()
+            self.settle()

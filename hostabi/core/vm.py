@@ -89,7 +89,6 @@ class Vm:
         self.on_failure: list[Callable[[], None]] = []
         self._guest: Guest | None = None
         self._busy = False
-        self._draining = False
         self._depth = 0
 
     # --- the guest
@@ -172,15 +171,12 @@ class Vm:
         return None
 
     def settle(self) -> None:
-        """Run what was deferred, first in first out, unless a guest call or this very loop is under way."""
-        if self._draining or self._depth:
-            return
-        self._draining = True
-        try:
-            while self.state.deferred and not self.failure:
-                self.state.deferred.popleft()()
-        finally:
-            self._draining = False
+        """Run what was deferred, first in first out, unless a guest call is under way.
+
+        An action may call the guest, and what that defers runs as soon as it has returned, within the action.
+        """
+        while self.state.deferred and not self.failure and not self._depth:
+            self.state.deferred.popleft()()
 
     def _fail(self, callback: str, message: str, frames: tuple[str, ...], ticks: int, context: Context) -> None:
         state = self.state

@@ -36,7 +36,7 @@ def _types(names: tuple[str, ...]) -> tuple[ValType, ...]:
 
 
 #: Plain rows: numeric instructions and memory accesses, with operands and results as types.
-_PLAIN = [
+PLAIN = [
     (op, _types(op.params), _types(op.results))
     for op in OPS
     if op.feature in RUNNABLE
@@ -46,11 +46,11 @@ _PLAIN = [
     and op.name not in ("memory.copy", "nop")
 ]
 _BY_RESULT: dict[ValType, list[tuple[Op, tuple[ValType, ...]]]] = {}
-for _op, _takes, _gives in _PLAIN:
+for _op, _takes, _gives in PLAIN:
     if _gives and _op.immediates != ("mem",):
         _BY_RESULT.setdefault(_gives[0], []).append((_op, _takes))
 _COMPARE = [(op, takes) for op, takes in _BY_RESULT[I32] if op.group.startswith("Numeric instructions: comparisons")]
-_STORES = [(op, takes) for op, takes, gives in _PLAIN if not gives and op.immediates and op.immediates != ("mem",)]
+_STORES = [(op, takes) for op, takes, gives in PLAIN if not gives and op.immediates and op.immediates != ("mem",)]
 _DIVIDES = frozenset(f"{t}.{op}_{s}" for t in ("i32", "i64") for op in ("div", "rem") for s in "su")
 _TRUNCATES = frozenset(op.name for op in OPS if ".trunc_f" in op.name)
 
@@ -80,6 +80,8 @@ class Body:
         self.labels = [_Label(type.results, 0, False)]
         self.floor = 0
         self.depth = 0
+        #: How often a leaf is a local. With few locals and many uses an engine may keep them in registers.
+        self.thirst = self.rng.choice((0.4, 0.6, 0.9))
 
     # -- the small things ----------------------------------------------------------------------------------------
 
@@ -160,7 +162,7 @@ class Body:
     def leaf(self, type: ValType) -> None:
         rng = self.rng
         locals = [i for i, t in enumerate(self.locals) if t == type]
-        if locals and self.chance(0.55):
+        if locals and self.chance(self.thirst):
             self.emit("local.get", rng.choice(locals))
         else:
             globals = [i for i, g in enumerate(self.s.globals) if g.type == type]
@@ -392,7 +394,7 @@ class Body:
         """Instructions that only dead code may have: their operands come from nowhere."""
         for _ in range(self.rng.choice((0, 0, 1, 3))):
             base = self.labels[-1].height
-            op, takes, gives = self.rng.choice(_PLAIN)
+            op, takes, gives = self.rng.choice(PLAIN)
             if op.immediates and not self.s.mems:
                 continue
             if self.chance(0.2):
@@ -462,7 +464,7 @@ class Body:
             self.emit("global.set", index)
 
     def _plain(self) -> None:
-        op, takes, gives = self.rng.choice(_PLAIN)
+        op, takes, gives = self.rng.choice(PLAIN)
         if op.name == "memory.fill":
             self._fill()
         elif op.name == "memory.grow":

@@ -7,7 +7,7 @@ from random import Random
 
 from interp.binary.encode import encode
 from interp.syntax.module import Func, Module
-from interp.syntax.types import FuncType, ValType
+from interp.syntax.types import F64, I32, I64, FuncType, ValType
 
 from .bodies import Body
 from .shape import Shape, finish, make_shape, pick
@@ -37,6 +37,8 @@ def _add_body(shape: Shape, type_index: int, size: int) -> None:
 
 
 def _locals(rng: Random) -> tuple[ValType, ...]:
+    if rng.random() < 0.45:
+        return tuple(rng.choices((I32, I64, F64), (3, 2, 2), k=rng.randrange(1, 6)))
     few = tuple(pick(rng) for _ in range(rng.randrange(7)))
     if rng.random() < 0.1:
         return few + (pick(rng),) * rng.choice((60, 64, 65, 130, 300))

@@ -6,7 +6,8 @@ if these are equal. Three ways to feed fuel:
 
 * whole: enough from the start;
 * cut at N: N ticks, then what is seen at OutOfFuel, then enough;
-* drop by drop: only ever what the next charge needs, so that the run stops at every single charge.
+* drop by drop: only ever what the next charge needs, so that the run stops at every single charge;
+* interleaved: drop by drop, and at the stops another call runs to its end above the one that waits.
 """
 
 from __future__ import annotations
@@ -130,6 +131,15 @@ class World:
                 raise HostError("no fuel") from None
         self.seen.append(("called back", func.addr, results, self.store.ticks))
 
+    def interleave(self, rng: Random) -> None:
+        """Call an export while another call waits for fuel."""
+        left, self.store.fuel = self.store.fuel, FUEL
+        try:
+            self._call_back(rng)
+        except HostError as error:
+            self.seen.append(("interleaved", str(error)))
+        self.store.fuel = left
+
     def value(self, rng: Random, type: ValType) -> int:
         """The bits of an argument or of a host's result."""
         if isinstance(type, NumType):
@@ -228,7 +238,14 @@ def activation(store: Store) -> Iterator[None]:
         store.depth, store.cells = depth, cells
 
 
-def feed(world: World, func: FuncInst, args: Sequence[int], fuel: int, refill: Callable[[int], int | None]) -> None:
+def feed(
+    world: World,
+    func: FuncInst,
+    args: Sequence[int],
+    fuel: int,
+    refill: Callable[[int], int | None],
+    between: Callable[[], None] = lambda: None,
+) -> None:
     """Run one call by the thread protocol. At OutOfFuel `refill(needed)` says how much there is now, None gives up.
 
     What host functions do within is done with fuel enough, since their own exits are not at stake.
@@ -249,6 +266,7 @@ def feed(world: World, func: FuncInst, args: Sequence[int], fuel: int, refill: C
                 case OutOfFuel(index, offset, needed):
                     world.seen.append(("out of fuel", index, offset, needed, store.fuel, world.places(thread.backtrace())))
                     world.look()
+                    between()
                     store.fuel = refill(needed)
                     if store.fuel is None:
                         thread.abort()
@@ -311,18 +329,24 @@ def cut_at(program: Program, machine: Machine, job: int, fuel: int) -> Seen:
     return world.seen
 
 
-def drop_by_drop(program: Program, machine: Machine, jobs: int = 3) -> Seen:
+def drop_by_drop(program: Program, machine: Machine, jobs: int = 3, *, interleaved: bool = False) -> Seen:
     """Calls that get only what the next charge needs, to the end or until they used what `fed` gives."""
     world = World(program, machine)
+    rng = Random(program.seed + 1)
+
+    def between() -> None:
+        if interleaved and rng.random() < 0.2:
+            world.interleave(rng)
+
     if world.instantiate():
         for func, args in world.jobs(jobs):
-            left = [FUEL]
+            left = [60 if interleaved else FUEL]
 
             def refill(needed: int, left: list[int] = left) -> int | None:
                 left[0] -= needed
                 return needed if left[0] >= 0 else None
 
-            feed(world, func, args, 0, refill)
+            feed(world, func, args, 0, refill, between)
     return world.seen
 
 
@@ -332,6 +356,7 @@ def difference(program: Program, machines: Sequence[Machine] = MACHINES) -> str:
         ("whole", lambda machine: observe(program, machine)),
         ("fed", lambda machine: fed(program, machine)),
         ("drop by drop", lambda machine: drop_by_drop(program, machine)),
+        ("interleaved", lambda machine: drop_by_drop(program, machine, interleaved=True)),
         *((f"cut at {n}", lambda machine, n=n: cut_at(program, machine, 0, n)) for n in _cuts(program)),
     )
     found: dict[str, Seen] = {}

@@ -485,5 +485,6 @@ def spectest(store: Store) -> dict[str, Extern]:
     }.items():
         externs[name] = store.global_(GlobalType(type, False), bits)
     externs["table"] = store.table(TableType(FUNCREF, Limits(10, 20)))
+    externs["table64"] = store.table(TableType(FUNCREF, Limits(10, 20, "i64")))
     externs["memory"] = store.memory(MemType(Limits(1, 2)))
     return externs

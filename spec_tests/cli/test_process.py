@@ -95,6 +95,19 @@ def test_files_without_end_are_refused() -> None:
     assert ran.err.startswith("tamis: /dev/zero: more than ")
 
 
+def test_text_that_the_terminal_cannot_show(tmp_path: Path) -> None:
+    env = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    ran = shell("run", PROGRAMS / "gate.wat", "-H", "x: \u00e9", "--body", "\u2603", env=env)
+    assert (ran.code, ran.err) == (0, "")
+    assert "x: \\xe9" in ran.out
+    odd = os.fsencode(tmp_path) + b"/\xff.wat"
+    with open(odd, "wb") as file:
+        file.write(b"(module)")
+    assert shell("validate", os.fsdecode(odd)).out == f"{tmp_path}/\\udcff.wat: valid\n"
+    assert shell("check", os.fsdecode(odd)).code == 0
+    assert shell("run", os.fsdecode(odd)).code == 1
+
+
 def test_exit_codes() -> None:
     assert shell("--help").code == 0
     assert shell("run", "--frobnicate").code == 2

@@ -83,6 +83,15 @@ def test_wrong_arguments_are_usage_errors(tamis: Tamis, module: Path, args: list
     assert "Try 'tamis run --help'." in ran.err
 
 
+def test_a_library_is_initialised_first(tamis: Tamis, tmp_path: Path) -> None:
+    path = tmp_path / "library.wat"
+    path.write_text(
+        '(module (global $g (mut i32) (i32.const 0)) (func (export "_initialize") (global.set $g (i32.const 5)))'
+        ' (func (export "get") (result i32) (global.get $g)))'
+    )
+    assert tamis("run", path, "--invoke", "get").lines == ["5"]
+
+
 def test_unknown_export(tamis: Tamis, module: Path) -> None:
     ran = tamis("run", module, "--invoke", "memory")
     assert ran.code == 1

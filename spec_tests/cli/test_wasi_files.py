@@ -262,6 +262,17 @@ def test_rights_are_what_was_asked_for(guest: Guest) -> None:
     assert guest.call("fd_read", ROOT, 0, 0, 64) == ISDIR
 
 
+def test_rights_can_only_be_given_up(guest: Guest) -> None:
+    fd = guest.open(b"a.txt", 0, READ | WRITE)
+    assert guest.call("fd_fdstat_set_rights", fd, READ, 0) == 0
+    assert guest.write(fd, b"x") == BADF
+    assert guest.call("fd_fdstat_set_rights", fd, READ | WRITE, 0) == 76
+    assert guest.read(fd) == b"alpha"
+    assert guest.write(0, b"x") == BADF
+    assert guest.call("fd_read", 1, 0, 0, 64) == BADF
+    assert guest.open(b"sub", 0, READ | WRITE) == -ISDIR
+
+
 def test_creating_through_a_dangling_link_stays_inside(guest: Guest, folder: Path) -> None:
     assert guest.open(b"dangling", CREAT, WRITE) >= 4
     assert (folder / "nowhere").exists()

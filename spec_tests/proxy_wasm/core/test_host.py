@@ -173,6 +173,21 @@ def test_nothing_is_called_after_a_trap(engine: str) -> None:
     assert gone == [PluginGone(key)]
 
 
+@pytest.mark.parametrize("name", ["proxy_on_log", "proxy_on_done", "proxy_on_delete"])
+@pytest.mark.parametrize("fail_open", [True, False])
+def test_a_trap_at_the_end_of_a_stream_changes_nothing_of_it(engine: str, name: str, fail_open: bool) -> None:
+    text = small_filter({name: "unreachable"})
+    done = FilterHost(text, text, engine=engine, fail_open=fail_open, vm_id=name).exchange(response_body="x")
+    assert done.trap and done.trap.message == f"{name}: unreachable"
+    assert (done.status, done.local_response, done.reset) == (200, None, None)
+
+
+def test_a_plugin_that_fails_while_it_is_deleted(engine: str) -> None:
+    host = FilterHost(small_filter({"proxy_on_delete": "unreachable"}), engine=engine)
+    assert [type(c).__name__ for c in host.shutdown().commands] == ["Log", "PluginFailed", "PluginGone"]
+    assert host.plugins[0].vm.on_failure == []
+
+
 @pytest.mark.parametrize("fail_open", [True, False])
 def test_plugins_of_one_vm_fail_together(engine: str, fail_open: bool) -> None:
     host = hostabi.Host(engine=engine)

@@ -27,15 +27,18 @@ def test_continue_when_nothing_is_paused(engine: str, kind: int, status: Status)
     assert (got.status, got.exchange.status) == (status, 200)
 
 
-def test_continue_in_the_callback_that_pauses(engine: str) -> None:
-    got = call(engine, "proxy_continue_stream", 0, result=1, body="x")
-    assert got.exchange.request and got.exchange.request.body == b"x"
+@pytest.mark.parametrize(("profile", "body"), [("default", b""), ("envoy", b""), ("spec", b"x"), ("nginx", b"x")])
+def test_continue_in_the_callback_that_pauses(engine: str, profile: str, body: bytes) -> None:
+    """On Envoy the continue comes first: the headers go, and the pause holds the body."""
+    got = call(engine, "proxy_continue_stream", 0, result=1, body="x", host={"profile": profile})
+    assert got.exchange.request and got.exchange.request.body == body
+    assert got.exchange.paused is not bool(body)
 
 
 @pytest.mark.parametrize("name", ["proxy_continue_request", "proxy_continue_response"])
 def test_continue_of_0_1_0(engine: str, name: str) -> None:
     during = "proxy_on_request_headers" if name.endswith("request") else "proxy_on_response_headers"
-    got = call(engine, name, during=during, abi=AbiVersion.V0_1_0, result=1)
+    got = call(engine, name, during=during, abi=AbiVersion.V0_1_0, result=1, host={"profile": "spec"})
     assert (got.status, got.exchange.status) == (Status.OK, 200)
 
 
@@ -166,10 +169,15 @@ def test_local_response_then_a_trap(engine: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "status"), [("default", Status.BAD_ARGUMENT), ("envoy", Status.BAD_ARGUMENT), ("spec", Status.OK)]
+    ("profile", "at_once", "later"),
+    [
+        ("default", Status.BAD_ARGUMENT, Status.OK),
+        ("envoy", Status.BAD_ARGUMENT, Status.BAD_ARGUMENT),
+        ("spec", Status.OK, Status.OK),
+    ],
 )
-def test_continue_drops_the_maps_of_its_direction(engine: str, profile: str, status: Status) -> None:
-    """As in Envoy, until the next callback of the stream."""
+def test_continue_drops_the_maps_of_its_direction(engine: str, profile: str, at_once: Status, later: Status) -> None:
+    """As in Envoy; by default they are back in the next callback of the stream."""
     read = expression("proxy_get_header_map_value", [0, 0, 5])
     got = call(
         engine,
@@ -181,7 +189,7 @@ def test_continue_drops_the_maps_of_its_direction(engine: str, profile: str, sta
         host={"profile": profile},
     )
     made = [r for r in got.exchange.transcript if getattr(r, "function", "") == "proxy_get_header_map_value"]
-    assert [r.result for r in made] == [status, Status.OK]
+    assert [r.result for r in made] == [at_once, later]
 
 
 # --- contexts

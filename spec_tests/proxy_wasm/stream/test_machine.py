@@ -30,7 +30,7 @@ class Recorder:
             self.dropped += size
         return action
 
-    def settled(self) -> None:
+    def settle(self) -> None:
         pass
 
     def emit(self, way: Way, frame: Frame) -> None:

@@ -1,0 +1,68 @@
+"""Every plain instruction with every kind of operand and every use of its result: equal on both engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from interp.api import Store
+from interp.binary.decode import decode
+from interp.binary.encode import encode
+from interp.exec.driver import instantiate, invoke_bits
+from interp.exec.engines import available
+from interp.runtime.store import FuncInst
+from interp.syntax.errors import FuelExhausted, Trap
+from interp.testing.operands import arguments, operand_module, plain_rows
+from interp.valid.module import validate
+
+ROWS = plain_rows()
+
+
+def outcome(store: Store, func: FuncInst, args: tuple[int, ...]) -> Any:
+    store.fuel = 5
+    try:
+        return invoke_bits(store, func, args), store.fuel
+    except Trap as trap:
+        return trap.message, trap.backtrace[0].offset, store.fuel
+    except FuelExhausted as error:
+        return "fuel", error.where, store.fuel
+
+
+def seen(engine: str, data: bytes, calls: list[tuple[int, ...]]) -> list[Any]:
+    store = Store(engine)
+    inst = instantiate(store, validate(decode(data)))
+    found = []
+    for name, func in inst.exports.items():
+        assert isinstance(func, FuncInst)
+        for args in calls:
+            found.append((name, args, outcome(store, func, args)))
+        found.append([g.bits for g in inst.globals])
+    found.append(bytes(inst.mems[0].view))
+    return found
+
+
+def check(row: Any, share: float) -> None:
+    op = row[0]
+    data = encode(operand_module(*row, seed=op.id, share=share))
+    calls = arguments(op, row[1], op.id)
+    expected, found = seen("reference", data, calls), seen("native", data, calls)
+    for a, b in zip(expected, found, strict=True):
+        assert a == b
+
+
+both = pytest.mark.skipif("native" not in available(), reason="this installation has no native engine")
+
+
+@both
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].name)
+def test_operands(row: Any) -> None:
+    """A few hundred of an instruction's combinations."""
+    check(row, 0.12 if len(row[1]) > 1 else 0.5)
+
+
+@both
+@pytest.mark.long
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].name)
+def test_all_operands(row: Any) -> None:
+    check(row, 1)
