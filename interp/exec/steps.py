@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from interp.runtime import bulk
 from interp.runtime.bulk import bulk_ticks
 from interp.runtime.numerics import NUMERICS, Numeric
+from interp.runtime.vectors import LANE_SHAPES, LOADED, VECTORS, Vector
 from interp.syntax.errors import TRAPS, Trap
 from interp.syntax.instructions import BY_NAME, MemArg
 
 if TYPE_CHECKING:
+    from interp.runtime.store import FuncInst, HostFunc
+
     from .code import Block
     from .reference import Frame, ReferenceThread
 
@@ -109,7 +112,19 @@ def call(t: T, f: F, s: S, index: int) -> None:
 
 
 def call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
-    type_index, table_index = x
+    t.call(_called(t, f, s, *x), above=1)
+
+
+def return_call(t: T, f: F, s: S, index: int) -> None:
+    t.tail_call(f.module.funcs[index])
+
+
+def return_call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
+    t.tail_call(_called(t, f, s, *x), above=1)
+
+
+def _called(t: T, f: F, s: S, type_index: int, table_index: int) -> FuncInst | HostFunc:
+    """The function that the index on top of the stack calls through a table."""
     table = f.module.tables[table_index]
     index = s[-1]
     if index >= table.length:
@@ -120,7 +135,7 @@ def call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     func = t.store.funcs[ref - 1]
     if func.type_id != f.module.type_ids[type_index]:
         raise Trap(TRAPS["call_type_mismatch"])
-    t.call(func, above=1)
+    return func
 
 
 # -- references, parametric, variables ------------------------------------------------------------------------------
@@ -277,7 +292,51 @@ def store(format: str) -> Handler:
     return step
 
 
-# -- numbers --------------------------------------------------------------------------------------------------------
+def load_vector(width: int, meaning: Vector) -> Handler:
+    """A load of some bytes and what vector they become."""
+
+    def step(t: T, f: F, s: S, x: MemArg) -> None:
+        memory = f.module.mems[x.mem]
+        ea = memory.effective_address(s[-1], x.offset, width)
+        s[-1] = meaning(int.from_bytes(memory.view[ea : ea + width], "little"))
+
+    return step
+
+
+def store_vector(t: T, f: F, s: S, x: MemArg) -> None:
+    memory = f.module.mems[x.mem]
+    bits = s.pop()
+    ea = memory.effective_address(s.pop(), x.offset, 16)
+    memory.view[ea : ea + 16] = bits.to_bytes(16, "little")
+
+
+def load_lane(width: int, replace: Vector) -> Handler:
+    """A load of some bytes into a lane of that width."""
+
+    def step(t: T, f: F, s: S, x: tuple[MemArg, int]) -> None:
+        (_, offset, mem), lane = x
+        memory = f.module.mems[mem]
+        vector = s.pop()
+        ea = memory.effective_address(s[-1], offset, width)
+        s[-1] = replace(vector, int.from_bytes(memory.view[ea : ea + width], "little"), lane)
+
+    return step
+
+
+def store_lane(width: int) -> Handler:
+    """A store of a lane of some bytes."""
+
+    def step(t: T, f: F, s: S, x: tuple[MemArg, int]) -> None:
+        (_, offset, mem), lane = x
+        memory = f.module.mems[mem]
+        vector = s.pop()
+        ea = memory.effective_address(s.pop(), offset, width)
+        memory.view[ea : ea + width] = vector.to_bytes(16, "little")[width * lane : width * (lane + 1)]
+
+    return step
+
+
+# -- numbers and vectors --------------------------------------------------------------------------------------------
 
 
 def const(t: T, f: F, s: S, bits: int) -> None:
@@ -291,6 +350,23 @@ def unary(t: T, f: F, s: S, meaning: Numeric) -> None:
 def binary(t: T, f: F, s: S, meaning: Numeric) -> None:
     b = s.pop()
     s[-1] = meaning(s[-1], b)
+
+
+def ternary(t: T, f: F, s: S, meaning: Vector) -> None:
+    c = s.pop()
+    b = s.pop()
+    s[-1] = meaning(s[-1], b, c)
+
+
+def unary_at(t: T, f: F, s: S, x: tuple[Vector, Any]) -> None:
+    meaning, immediate = x
+    s[-1] = meaning(s[-1], immediate)
+
+
+def binary_at(t: T, f: F, s: S, x: tuple[Vector, Any]) -> None:
+    meaning, immediate = x
+    b = s.pop()
+    s[-1] = meaning(s[-1], b, immediate)
 
 
 # -- the table ------------------------------------------------------------------------------------------------------
@@ -310,6 +386,8 @@ _SPECIAL: dict[str, Handler] = {
     "return": return_,
     "call": call,
     "call_indirect": call_indirect,
+    "return_call": return_call,
+    "return_call_indirect": return_call_indirect,
     "ref.null": ref_null,
     "ref.is_null": ref_is_null,
     "ref.func": ref_func,
@@ -339,6 +417,7 @@ _SPECIAL: dict[str, Handler] = {
     "i64.const": const,
     "f32.const": const,
     "f64.const": const,
+    "v128.const": const,
     "i32.load": load("I", 32),
     "i64.load": load("Q", 64),
     "f32.load": load("I", 32),
@@ -347,6 +426,7 @@ _SPECIAL: dict[str, Handler] = {
     "i64.store": store("Q"),
     "f32.store": store("I"),
     "f64.store": store("Q"),
+    "v128.store": store_vector,
 }
 #: The narrow accesses: width in bits to struct's notation, signed and unsigned.
 _NARROW = {8: ("b", "B"), 16: ("h", "H"), 32: ("i", "I")}
@@ -357,8 +437,25 @@ for _bits in (32, 64):
             _SPECIAL[f"i{_bits}.load{_width}_u"] = load(_unsigned, _bits)
             _SPECIAL[f"i{_bits}.store{_width}"] = store(_unsigned)
 
-#: Instruction name to its handler, and the operand if it is not the instruction's immediate.
-STEPS: dict[str, tuple[Handler, Numeric | None]] = {
+for _name, _vector in LOADED.items():
+    _SPECIAL[_name] = load_vector(BY_NAME[_name].width, _vector)
+for _bits, _shape in LANE_SHAPES.items():
+    _SPECIAL[f"v128.load{_bits}_lane"] = load_lane(_bits // 8, VECTORS[f"{_shape}.replace_lane"])
+    _SPECIAL[f"v128.store{_bits}_lane"] = store_lane(_bits // 8)
+
+_BY_OPERANDS: dict[int, Handler] = {1: unary, 2: binary, 3: ternary}
+_BY_OPERANDS_AT: dict[int, Handler] = {1: unary_at, 2: binary_at}
+
+
+def _plain(name: str) -> Handler:
+    """The handler of an instruction that is a function of its operands, and of its immediate if it has one."""
+    op = BY_NAME[name]
+    return (_BY_OPERANDS_AT if op.immediates else _BY_OPERANDS)[len(op.params or ())]
+
+
+#: Instruction name to its handler, and the meaning of a plain one: that is the operand, or the first part of it where
+#: the instruction has an immediate.
+STEPS: dict[str, tuple[Handler, Vector | None]] = {
     **{name: (handler, None) for name, handler in _SPECIAL.items()},
-    **{name: (unary if len(BY_NAME[name].params or ()) == 1 else binary, f) for name, f in NUMERICS.items()},
+    **{name: (_plain(name), f) for name, f in (NUMERICS | VECTORS).items()},
 }

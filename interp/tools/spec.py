@@ -1,9 +1,10 @@
 """The runner of `.wast` scripts: every command of a file through the embedding interface, in raw bits.
 
-A command that needs a feature which is off or which the engine does not run is *waiting* for it, and so is every
-command on a module that waits. A command also waits if it would fail on an instance whose memory, table or global a
-module that waits was to write to. Everything else passes or fails. Messages: traps and link errors by prefix, malformed
-and invalid modules by the class of the error.
+What is on is the default and every feature that the engine runs: its folders of the suite need no asking. A command
+that needs a feature which is off or which the engine does not run is *waiting* for it, and so is every command on a
+module that waits. A command also waits if it would fail on an instance whose memory, table or global a module that
+waits was to write to. Everything else passes or fails. Messages: traps and link errors by prefix, malformed and invalid
+modules by the class of the error.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from interp.syntax.errors import (
     UnsupportedError,
     WasmError,
 )
-from interp.syntax.features import Feature
+from interp.syntax.features import DEFAULT_FEATURES, Feature
 from interp.syntax.types import (
     F32,
     F64,
@@ -212,6 +213,7 @@ class _Runner:
 
     def __init__(self, engine: str | None) -> None:
         self.store = Store(engine)
+        self.features = DEFAULT_FEATURES | self.store.engine.features
         self.latest: ModuleInst | _Missing = _Failed("no module yet")
         self.named: dict[str, ModuleInst | _Missing] = {}
         self.definition: ValidModule | _Missing = _Failed("no module definition yet")
@@ -288,11 +290,12 @@ class _Runner:
     def _valid(self, source: c.Source) -> ValidModule:
         """Decode or parse, and validate; a text goes through the binary format like any module."""
         data = source.data if isinstance(source, c.BinarySource) else encode(source.parse())
-        return validate(decode(data))
+        return validate(decode(data, features=self.features), features=self.features)
 
     def _malformed(self, source: c.Source) -> None:
         if isinstance(source, c.BinarySource):
-            validate(decode(source.data))  # function bodies are read when they are validated
+            # Function bodies are read when they are validated.
+            validate(decode(source.data, features=self.features), features=self.features)
         else:
             source.parse()
 
@@ -482,5 +485,6 @@ def spectest(store: Store) -> dict[str, Extern]:
     }.items():
         externs[name] = store.global_(GlobalType(type, False), bits)
     externs["table"] = store.table(TableType(FUNCREF, Limits(10, 20)))
+    externs["table64"] = store.table(TableType(FUNCREF, Limits(10, 20, "i64")))
     externs["memory"] = store.memory(MemType(Limits(1, 2)))
     return externs
