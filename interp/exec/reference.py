@@ -106,6 +106,9 @@ class ReferenceThread:
         """Answer a HostCall."""
         self._expect("host")
         self.stack.extend(values)
+        if not self.frames:  # a tail call: the results are those of the activation
+            self._state = "done"
+            return Returned(tuple(self.stack))
         return self._go()
 
     def throw_trap(self, trap: Trap) -> Exit:
@@ -219,30 +222,61 @@ class ReferenceThread:
 
     def call(self, func: FuncInst | HostFunc, above: int = 0) -> None:
         """Call a function whose arguments are on the stack, `above` further values to be dropped first (4.4.11)."""
-        stack = self.stack
         if isinstance(func, HostFunc):
             self.charge(1)
             if above:
-                stack.pop()
-            bottom = len(stack) - len(func.type.params)
-            args = tuple(stack[bottom:])
-            del stack[bottom:]
-            self._state = "host"
-            raise Leave(HostCall(func, args))
+                self.stack.pop()
+            self._leave_for(func)
         code: Code = func.lowered or self._prepare(func)
         self.charge(code.ticks)
+        if above:
+            self.stack.pop()
+        self._push(func, code)
+
+    def tail_call(self, func: FuncInst | HostFunc, above: int = 0) -> None:
+        """Call a function in the place of the current frame (4.4.11), which gives up its room before the new one asks.
+
+        Where the last frame gives way to a host function, none is left.
+        """
+        code: Code | None = None
+        if not isinstance(func, HostFunc):
+            code = func.lowered or self._prepare(func)
+        self.charge(code.ticks if code is not None else 1)
+        stack = self.stack
+        if above:
+            stack.pop()
+        frame = self.frames.pop()
+        self.frame = self.frames[-1] if self.frames else None
+        self._cells -= frame.code.cells
+        bottom = len(stack) - len(func.type.params)
+        del stack[frame.height : bottom]
+        if isinstance(func, HostFunc):
+            self._leave_for(func)
+        elif code is not None:
+            self._push(func, code)
+
+    def _push(self, func: FuncInst, code: Code) -> None:
+        """Push the frame of a function whose arguments are on top of the stack; its ticks are charged."""
         if len(self.frames) >= self._depth_limit:
             raise self._exhausted("depth")
         if self._cells + code.cells > self._cells_limit:
             raise self._exhausted("cells")
-        if above:
-            stack.pop()
+        stack = self.stack
         bottom = len(stack) - code.params
         frame = Frame(func, code, stack[bottom:] + code.zeros, bottom)
         del stack[bottom:]
         self._cells += code.cells
         self.frames.append(frame)
         self.frame = frame
+
+    def _leave_for(self, func: HostFunc) -> NoReturn:
+        """Leave with the arguments of a host function from the top of the stack."""
+        stack = self.stack
+        bottom = len(stack) - len(func.type.params)
+        args = tuple(stack[bottom:])
+        del stack[bottom:]
+        self._state = "host"
+        raise Leave(HostCall(func, args))
 
     def return_(self) -> None:
         """Leave the current function; its results are on top of the stack, right above the frame's height."""
@@ -289,10 +323,15 @@ class ReferenceThread:
 
 
 class ReferenceEngine:
-    """Runs everything of version 2.0 but vectors, slowly and plainly."""
+    """Runs everything of version 2.0 but vectors, and much of 3.0, slowly and plainly."""
 
     name = "reference"
-    features: frozenset[Feature] = WASM_2 - {Feature.SIMD}
+    features: frozenset[Feature] = WASM_2 - {Feature.SIMD} | {
+        Feature.EXTENDED_CONST,
+        Feature.TAIL_CALL,
+        Feature.MULTI_MEMORY,
+        Feature.MEMORY64,
+    }
     capabilities = frozenset({"resumable", "steppable"})
 
     def link(self, inst: ModuleInst) -> None:

@@ -18,6 +18,8 @@ from interp.syntax.errors import TRAPS, Trap
 from interp.syntax.instructions import BY_NAME, MemArg
 
 if TYPE_CHECKING:
+    from interp.runtime.store import FuncInst, HostFunc
+
     from .code import Block
     from .reference import Frame, ReferenceThread
 
@@ -109,7 +111,19 @@ def call(t: T, f: F, s: S, index: int) -> None:
 
 
 def call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
-    type_index, table_index = x
+    t.call(_called(t, f, s, *x), above=1)
+
+
+def return_call(t: T, f: F, s: S, index: int) -> None:
+    t.tail_call(f.module.funcs[index])
+
+
+def return_call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
+    t.tail_call(_called(t, f, s, *x), above=1)
+
+
+def _called(t: T, f: F, s: S, type_index: int, table_index: int) -> FuncInst | HostFunc:
+    """The function that the index on top of the stack calls through a table."""
     table = f.module.tables[table_index]
     index = s[-1]
     if index >= table.length:
@@ -120,7 +134,7 @@ def call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     func = t.store.funcs[ref - 1]
     if func.type_id != f.module.type_ids[type_index]:
         raise Trap(TRAPS["call_type_mismatch"])
-    t.call(func, above=1)
+    return func
 
 
 # -- references, parametric, variables ------------------------------------------------------------------------------
@@ -310,6 +324,8 @@ _SPECIAL: dict[str, Handler] = {
     "return": return_,
     "call": call,
     "call_indirect": call_indirect,
+    "return_call": return_call,
+    "return_call_indirect": return_call_indirect,
     "ref.null": ref_null,
     "ref.is_null": ref_is_null,
     "ref.func": ref_func,

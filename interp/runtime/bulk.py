@@ -14,8 +14,8 @@ from .table import out_of_bounds as table_bounds
 if TYPE_CHECKING:
     from .instance import ModuleInst
 
-#: What `memory.grow` and `table.grow` answer when they cannot: -1 as an i32.
-FAILED = 0xFFFFFFFF
+#: What `memory.grow` and `table.grow` answer when they cannot: -1 in the type of the addresses.
+FAILED = {"i32": 0xFFFFFFFF, "i64": 0xFFFFFFFFFFFFFFFF}
 
 
 def bulk_ticks(nbytes: int) -> int:
@@ -66,8 +66,9 @@ def memory_fill(inst: ModuleInst, mem: int, d: int, value: int, n: int) -> None:
 
 def memory_grow(inst: ModuleInst, mem: int, delta: int) -> int:
     """memory.grow: the old size in pages, or FAILED. Raises ResourceError."""
-    old = inst.mems[mem].grow(delta)
-    return FAILED if old < 0 else old
+    memory = inst.mems[mem]
+    old = memory.grow(delta)
+    return FAILED[memory.type.limits.index] if old < 0 else old
 
 
 def table_init(inst: ModuleInst, elem: int, table: int, d: int, s: int, n: int) -> None:
@@ -98,5 +99,6 @@ def table_fill(inst: ModuleInst, table: int, d: int, ref: int, n: int) -> None:
 
 def table_grow(inst: ModuleInst, table: int, ref: int, delta: int) -> int:
     """table.grow: the old length, or FAILED. Raises ResourceError."""
-    old = inst.tables[table].grow(delta, ref)
-    return FAILED if old < 0 else old
+    target = inst.tables[table]
+    old = target.grow(delta, ref)
+    return FAILED[target.type.limits.index] if old < 0 else old

@@ -68,7 +68,8 @@ class MemInst:
     @property
     def _page_limit(self) -> int:
         """The largest size by a named limit, whatever the declared maximum says."""
-        return min(self.store.limits.memory_pages, 1 << (32 - self.type.page_log2))
+        bits = 64 if self.type.limits.index == "i64" else 32
+        return min(self.store.limits.memory_pages, 1 << (bits - self.type.page_log2))
 
     @property
     def max_pages(self) -> int:

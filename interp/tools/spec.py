@@ -31,7 +31,7 @@ from interp.syntax.errors import (
     UnsupportedError,
     WasmError,
 )
-from interp.syntax.features import Feature
+from interp.syntax.features import DEFAULT_FEATURES, Feature
 from interp.syntax.types import (
     F32,
     F64,
@@ -212,6 +212,7 @@ class _Runner:
 
     def __init__(self, engine: str | None) -> None:
         self.store = Store(engine)
+        self.features = DEFAULT_FEATURES | self.store.engine.features
         self.latest: ModuleInst | _Missing = _Failed("no module yet")
         self.named: dict[str, ModuleInst | _Missing] = {}
         self.definition: ValidModule | _Missing = _Failed("no module definition yet")
@@ -288,11 +289,12 @@ class _Runner:
     def _valid(self, source: c.Source) -> ValidModule:
         """Decode or parse, and validate; a text goes through the binary format like any module."""
         data = source.data if isinstance(source, c.BinarySource) else encode(source.parse())
-        return validate(decode(data))
+        return validate(decode(data, features=self.features), features=self.features)
 
     def _malformed(self, source: c.Source) -> None:
         if isinstance(source, c.BinarySource):
-            validate(decode(source.data))  # function bodies are read when they are validated
+            # Function bodies are read when they are validated.
+            validate(decode(source.data, features=self.features), features=self.features)
         else:
             source.parse()
 
@@ -482,5 +484,6 @@ def spectest(store: Store) -> dict[str, Extern]:
     }.items():
         externs[name] = store.global_(GlobalType(type, False), bits)
     externs["table"] = store.table(TableType(FUNCREF, Limits(10, 20)))
+    externs["table64"] = store.table(TableType(FUNCREF, Limits(10, 20, "i64")))
     externs["memory"] = store.memory(MemType(Limits(1, 2)))
     return externs

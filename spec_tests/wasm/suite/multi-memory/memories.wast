@@ -1,0 +1,32 @@
+;; Several memories: each instruction has its own, and copies go between them.
+
+(module
+  (memory $a (export "a") 1 2)
+  (memory $b 1 3)
+  (data (memory $b) (i32.const 10) "\01\02\03\04")
+  (data $passive "\aa\bb")
+  (func (export "get") (param i32) (result i32 i32)
+    (i32.load8_u $a (local.get 0)) (i32.load8_u $b offset=1 (i32.sub (local.get 0) (i32.const 1))))
+  (func (export "put") (param i32 i32) (i32.store8 $b (local.get 0) (local.get 1)))
+  (func (export "copy") (param i32 i32 i32) (memory.copy $a $b (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "fill") (param i32 i32 i32) (memory.fill $b (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "init") (param i32) (memory.init $b $passive (local.get 0) (i32.const 0) (i32.const 2)))
+  (func (export "grow") (param i32) (result i32 i32 i32)
+    (memory.grow $b (local.get 0)) (memory.size $a) (memory.size $b))
+)
+
+(assert_return (invoke "get" (i32.const 10)) (i32.const 0) (i32.const 1))
+(assert_return (invoke "copy" (i32.const 8) (i32.const 10) (i32.const 4)))
+(assert_return (invoke "get" (i32.const 10)) (i32.const 3) (i32.const 1))
+(assert_return (invoke "put" (i32.const 10) (i32.const 9)))
+(assert_return (invoke "get" (i32.const 10)) (i32.const 3) (i32.const 9))
+(assert_return (invoke "fill" (i32.const 10) (i32.const 0x1ff) (i32.const 1)))
+(assert_return (invoke "init" (i32.const 11)))
+(assert_return (invoke "get" (i32.const 10)) (i32.const 3) (i32.const 0xff))
+(assert_return (invoke "get" (i32.const 11)) (i32.const 4) (i32.const 0xaa))
+(assert_return (invoke "grow" (i32.const 2)) (i32.const 1) (i32.const 1) (i32.const 3))
+(assert_return (invoke "grow" (i32.const 1)) (i32.const -1) (i32.const 1) (i32.const 3))
+(assert_trap (invoke "get" (i32.const 65536)) "out of bounds memory access")
+(assert_trap (invoke "copy" (i32.const 65535) (i32.const 65536) (i32.const 2)) "out of bounds memory access")
+
+(assert_invalid (module (memory 1) (memory 1) (func (drop (i32.load 2 (i32.const 0))))) "unknown memory")
