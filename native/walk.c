@@ -454,6 +454,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             }
             POPN(n, list);
             if (LIVE) {
+                settle_many(l, sp, n);
                 uint32_t *head = target->opcode == 0x03 ? NULL : &target->ends;
                 if (op == OP_br && target->opcode == 0) {
                     emit_return(l, sp, n);

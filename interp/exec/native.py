@@ -7,6 +7,7 @@ engine (growing, tables, segments) leaves the loop as a *service* and is done he
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -65,6 +66,9 @@ def _services() -> dict[int, Service]:
         lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
     }
 
+
+#: Ticks of an activation's first slice; then `NativeThread._pace` decides, and the store has an upper bound.
+_FIRST_SLICE = 256
 
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
@@ -137,7 +141,7 @@ class _Instance:
 class NativeThread:
     """One activation on the C loop."""
 
-    __slots__ = ("_args", "_level", "_mode", "_need", "_results", "_state", "_store", "_values", "entry")
+    __slots__ = ("_args", "_level", "_mode", "_need", "_results", "_slice", "_state", "_store", "_values", "entry")
 
     def __init__(self, state: _State, store: Store, func: FuncInst, values: Sequence[int]) -> None:
         self.entry = func
@@ -147,6 +151,7 @@ class NativeThread:
         self._mode = "new"  # new, paused, host, running, done
         self._level = -1  # how many activations there are below, once it was entered
         self._need = 1
+        self._slice = _FIRST_SLICE
         self._results = 0
         self._args: Any = None
 
@@ -218,8 +223,8 @@ class NativeThread:
         if self._mode != "host" or self._state.active[-1] is not self:
             raise EmbedderError(f"a thread that is {self._mode!r} cannot go on this way")
 
-    # A signal may raise KeyboardInterrupt after any call, and only there. So C is told how many activations there shall be,
-    # which said twice changes nothing, and it is told last.
+    # A signal may raise KeyboardInterrupt after any call, and only there. So C is told how many activations there shall
+    # be, which said twice changes nothing, and it is told last.
 
     def _enter(self) -> None:
         state, func, lib = self._state, self.entry, _native.lib
@@ -247,8 +252,9 @@ class NativeThread:
         store, thread, lib = self._store, self._state.thread, _native.lib
         self._mode = "running"
         while True:
-            granted = thread.left = store.grant(self._need)
+            granted = thread.left = min(store.grant(self._need), max(self._need, self._slice))
             self._need = 1
+            began = perf_counter()
             code = lib.tm_thread_run(thread)
             store.settle(granted - thread.left)
             if code == lib.TM_EXIT_HOST_CALL:
@@ -264,6 +270,7 @@ class NativeThread:
                 self._leave()
                 return Returned(results)
             if code == lib.TM_EXIT_SLICE:
+                self._pace(perf_counter() - began)
                 return self._paused(thread.need)
             if code == lib.TM_EXIT_SERVICE:
                 exit = self._serve()
@@ -283,6 +290,13 @@ class NativeThread:
             else:
                 self._leave()
                 return Failed(ResourceError("the machine has no memory to lower a function"))
+
+    def _pace(self, seconds: float) -> None:
+        """Make the next slice one of some milliseconds: a tick may be a million instructions."""
+        if seconds < 0.002:
+            self._slice *= 4
+        elif seconds > 0.02:
+            self._slice = max(self._slice // 4, 1)
 
     def _paused(self, need: int) -> Exit:
         self._mode, self._need = "paused", need
