@@ -17,6 +17,7 @@ from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.runtime.table import GlobalInst, TableInst, TagInst
 from interp.runtime.values import from_bits, to_bits
 from interp.syntax.errors import EmbedderError, LinkError
+from interp.syntax.features import Feature
 from interp.syntax.limits import VmLimits
 from interp.syntax.module import Import, Module
 from interp.syntax.types import FuncType, GlobalType, ValType
@@ -273,17 +274,19 @@ def load(
     imports: Imports | None = None,
     *,
     engine: str | None = None,
+    features: frozenset[Feature] | None = None,
     limits: VmLimits | None = None,
 ) -> Instance:
     """Read, validate and instantiate a module, and run its start function.
 
     `source` is a path, the bytes of a module, or its text (a string that begins with a parenthesis or a comment).
     `imports` maps module names to maps of names; a callable gets Python numbers by the import's type and gives what the
-    results need, and an object of another instance makes both share its store.
+    results need, and an object of another instance makes both share its store. `features` are those that a module may
+    use, by default those of version 2.0.
     Raises OSError, MalformedError, InvalidError, UnsupportedError, LimitError, LinkError, and what starting raises.
     """
-    module = read_module(_contents(source), limits=limits)
-    valid = validate(module, limits=limits)
+    module = read_module(_contents(source), features=features, limits=limits)
+    valid = validate(module, features=features, limits=limits)
     given = {name: _names(names) for name, names in (imports or {}).items()}
     store = _shared_store(given, engine) or Store(engine, limits)
     externs = [_extern(store, module, want, given) for want in module.imports]
