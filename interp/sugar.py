@@ -29,8 +29,9 @@ from .api import Store, is_text, read_module
 class Function:
     """An exported function: call it with Python numbers; it gives one value, a tuple for several, None for none.
 
-    i32 and i64 results are signed, f32 results the exact double, a funcref another Function or None, an externref the
-    object. Arguments as `to_bits` says: TypeError for a float where an integer is needed, OverflowError out of range.
+    i32 and i64 results are signed, f32 results the exact double, a v128 an unsigned integer of 128 bits (lane 0 lowest),
+    a funcref another Function or None, an externref the object. Arguments as `to_bits` says: TypeError for a float where
+    an integer is needed, OverflowError out of range; a v128 is an integer or 16 bytes, little-endian.
     """
 
     __slots__ = ("name", "raw")

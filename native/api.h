@@ -48,8 +48,9 @@ void tm_code_free(tm_code *code);
 uint64_t tm_code_bytes(const tm_code *code);
 /* Lowers one function now. 0, or -1 when the machine gives no memory. */
 int tm_code_lower(tm_code *code, uint32_t own_index);
-/* The byte offset of the instruction that a place in lowered code belongs to. */
-uint64_t tm_code_offset(tm_code *code, uint32_t own_index, uint64_t word);
+/* The byte offsets of the instructions that n places in a function's lowered code belong to, in one walk over it: each place
+   is replaced by its offset. */
+void tm_code_offsets(tm_code *code, uint32_t own_index, uint64_t *places, uint64_t n);
 
 /* ---- instances and threads (store.c, run.c) ---- */
 typedef struct tm_table {
@@ -130,8 +131,8 @@ int tm_thread_add_host(tm_thread *thread, uint64_t addr, uint32_t type_id);
 int tm_thread_enter(tm_thread *thread, uint64_t addr);
 /* Runs until it must leave; returns a TM_EXIT_ number. */
 int tm_thread_run(tm_thread *thread);
-/* Ends the innermost activation, whatever it is doing. */
-void tm_thread_leave(tm_thread *thread);
+/* Ends activations, whatever they are doing, until there are n. Done twice it is done once: a signal may come between. */
+void tm_thread_leave_to(tm_thread *thread, uint64_t n);
 /* How many frames the innermost activation has. */
 uint64_t tm_thread_depth(tm_thread *thread);
 /* Frame n (0 = innermost, below tm_thread_depth) of it: instance number, own index, word of its code.

@@ -31,7 +31,7 @@ SERVICES = (
 #: what follows is not the next word (calls, returns) or where the handler leaves.
 SPECIAL = {
     "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
-    "retk": 0, "retn": 0, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
+    "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "is_null": 2, "halt": 0,
     "enter": 0, "lower": 0,
 }  # fmt: skip

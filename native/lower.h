@@ -487,6 +487,15 @@ static uint32_t emit_condition(tm_lower *l, const tm_cond *c, uint32_t back, uin
 }
 
 /* Label values: `n` operands from height `from` go to the temporaries from height `to` on. Locations stay as they are. */
+enum { MANY = 6 };
+
+/* Many values are put into their temporaries first, once for all the branches that carry them, and then moved by a single
+   instruction: so that a thousand values and ten thousand branches do not make ten million moves. */
+static void settle_many(tm_lower *l, uint32_t from, uint32_t n) {
+    if (n > MANY)
+        for (uint32_t k = 0; k < n; k++) materialise(l, from + k);
+}
+
 static int moves_needed(const tm_lower *l, uint32_t from, uint32_t n, uint32_t to) {
     for (uint32_t k = 0; k < n; k++)
         if (l->loc[from + k].kind != L_TEMP || from != to) return 1;
@@ -494,6 +503,10 @@ static int moves_needed(const tm_lower *l, uint32_t from, uint32_t n, uint32_t t
 }
 
 static void emit_moves(tm_lower *l, uint32_t from, uint32_t n, uint32_t to) {
+    if (n > MANY) {
+        if (from != to) emit(l, H_moven, l->nl + to, l->nl + from, n, 0);
+        return;
+    }
     for (uint32_t k = 0; k < n; k++) /* upwards: a temporary is never written before it was read, since to <= from */
         emit_to_slot(l, &l->loc[from + k], l->nl + from + k, l->nl + to + k);
 }

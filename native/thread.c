@@ -128,7 +128,7 @@ static tm_frame *entry_frame(tm_thread *t) {
     return fp;
 }
 
-void tm_thread_leave(tm_thread *t) {
+static void leave(tm_thread *t) {
     tm_frame *entry = entry_frame(t);
     t->fp = entry - 1;
     t->fp_limit--;
@@ -139,6 +139,8 @@ void tm_thread_leave(tm_thread *t) {
     t->sp = t->fp->sp;
     t->instance = t->fp->instance;
 }
+
+void tm_thread_leave_to(tm_thread *t, uint64_t n) { while (activations(t) > n) leave(t); }
 
 uint64_t tm_thread_depth(tm_thread *t) { return (uint64_t)(t->fp - entry_frame(t)); }
 

@@ -430,6 +430,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             }
             POPN(n, list);
             if (LIVE) {
+                settle_many(l, sp, n);
                 uint32_t *head = target->opcode == 0x03 ? NULL : &target->ends;
                 if (op == OP_br && target->opcode == 0) {
                     emit_return(l, sp, n);
@@ -928,18 +929,19 @@ int tm_code_lower(tm_code *code, uint32_t own) {
     return failed ? -1 : 0;
 }
 
-uint64_t tm_code_offset(tm_code *code, uint32_t own, uint64_t at) {
+void tm_code_offsets(tm_code *code, uint32_t own, uint64_t *places, uint64_t n) {
     tm_func *f = &code->funcs[own];
-    uint64_t offset = code->env.code_offset[own];
-    if (f->words == 0) return offset;
     tm_scratch s;
     tm_error error;
     memset(&s, 0, sizeof s);
     s.lower.map_capacity = 2 * f->words + 1024; /* words are taken back when a branch is fused */
-    s.lower.map = calloc(s.lower.map_capacity, sizeof *s.lower.map);
-    if (s.lower.map && !walk_lower(&code->env, own, &s, code->funcs, &error) && at < s.lower.n) offset = s.lower.map[at] ? s.lower.map[at] : offset;
+    s.lower.map = f->words ? calloc(s.lower.map_capacity, sizeof *s.lower.map) : NULL;
+    int known = s.lower.map && !walk_lower(&code->env, own, &s, code->funcs, &error);
+    for (uint64_t k = 0; k < n; k++) {
+        uint32_t offset = known && places[k] < s.lower.n ? s.lower.map[places[k]] : 0;
+        places[k] = offset ? offset : code->env.code_offset[own];
+    }
     scratch_free(&s);
-    return offset;
 }
 
 uint64_t tm_code_bytes(const tm_code *code) { return code->bytes; }

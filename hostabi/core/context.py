@@ -285,7 +285,7 @@ class VmState:
         if direction.maps_dropped:
             return None
         if not trailers:
-            return direction.headers
+            return direction.visible_headers
         if direction.trailers is None and change and direction.showing is Kind.BODY and direction.ended:
             direction.trailers = HeaderMap()
         return direction.trailers

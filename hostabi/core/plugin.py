@@ -418,12 +418,12 @@ class Plugin:
         root.id = state.new_context_id()
         state.contexts[root.id] = root
         root.configuring = True
-        try:
-            self._call("proxy_on_context_create", 0)
-            self._demand("proxy_on_vm_start", len(state.vm_configuration))
-            self._demand("proxy_on_configure", len(root.configuration))
-        finally:
-            root.configuring = False
+        self._call("proxy_on_context_create", 0)
+        root.configuring = False
+        self._demand("proxy_on_vm_start", len(state.vm_configuration))
+        root.configuring = True
+        self._demand("proxy_on_configure", len(root.configuration))
+        root.configuring = False
 
     def _demand(self, callback: str, size: int) -> None:
         if self.working and self._call(callback, size) == 0:

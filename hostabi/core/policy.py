@@ -65,6 +65,8 @@ class Profile:
     set_pairs_merges: bool = False
     reject_bad_header_bytes: bool = False
     continue_drops_maps: bool = True
+    passed_maps_are_gone: bool = False
+    """Headers and trailers cannot be had any more once their callback has continued (seen on Envoy 1.40)."""
     # buffers
     absent_body_is_empty: bool = True
     reject_range_overflow: bool = False
@@ -95,6 +97,7 @@ PROFILES: dict[str, Profile] = {
         start_restriction=Restriction.TRAP,
         allocator_restriction=Restriction.TRAP,
         plugin_configuration_always=False,
+        passed_maps_are_gone=True,
     ),
     "spec": Profile(
         name="spec",

@@ -130,6 +130,8 @@ class Direction:
         self.stopped = False
         self.showing: Kind | None = None
         self.maps_dropped = False
+        self.passed_maps_are_gone = False
+        self._headers_gone = False
         self._held = bytearray()
         self._keeping = False
         self._waiting: list[Frame] = []
@@ -178,6 +180,7 @@ class Direction:
     def _act_on_headers(self, action: int) -> None:
         effect = headers_effect(action, self.literal_stop)
         if effect is Effect.PASS:
+            self._headers_gone = self.passed_maps_are_gone
             self._release()
         elif effect is Effect.HOLD:
             self.pause = Pause.HEADERS
@@ -314,6 +317,16 @@ class Direction:
     def forget_maps(self) -> None:
         """Make headers, body and trailers unreachable until the next callback of the stream."""
         self.maps_dropped = True
+        self._headers_gone = self.passed_maps_are_gone
+
+    def reveal_maps(self) -> None:
+        """The access log sees the maps again."""
+        self.maps_dropped = self._headers_gone = False
+
+    @property
+    def visible_headers(self) -> HeaderMap | None:
+        """The headers, unless they cannot be had at this point."""
+        return None if self.maps_dropped or self._headers_gone else self.headers
 
     @property
     def paused(self) -> bool:

@@ -46,6 +46,8 @@ class FilterStream:
             Direction(Way.RESPONSE, self, limit, literal, state.profile.continue_before_action),
         )
         self.context.cut = self.cut
+        self.context.request.passed_maps_are_gone = state.profile.passed_maps_are_gone
+        self.context.response.passed_maps_are_gone = state.profile.passed_maps_are_gone
         if not owner.working:
             self.failed()
 
@@ -139,6 +141,8 @@ class FilterStream:
         context = self.context
         if self.owner.vm.state.profile.create_context_at_log:
             self.create()
+        context.request.reveal_maps()
+        context.response.reveal_maps()
         if context.created and not context.logged:
             context.logging = context.logged = True
             self.owner.vm.call("proxy_on_log", context)

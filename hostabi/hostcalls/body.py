@@ -33,7 +33,9 @@ def set_buffer_bytes(vm: VmState, buffer: BufferType, start: U32, size: U32, dat
     stream = vm.stream
     direction = stream.direction(_HTTP_BODIES[buffer]) if stream else None
     if direction is None or not direction.has_body or (stream and stream.logging):
-        raise HostError(Status.NOT_FOUND, f"{buffer.name} cannot be had at this point")
+        # A body that reads as empty cannot be changed; one that does not exist is not found.
+        status = Status.BAD_ARGUMENT if vm.profile.absent_body_is_empty else Status.NOT_FOUND
+        raise HostError(status, f"{buffer.name} cannot be had at this point")
     new = data()
     if len(direction.body) + len(new) > vm.limits.body_buffer + min(size, len(direction.body)):
         raise HostError(Status.BAD_ARGUMENT, f"{buffer.name} would be over the limit")
@@ -48,6 +50,16 @@ def get_configuration(vm: VmState) -> OutBytes:
 
 
 _HTTP_BODIES = {BufferType.HTTP_REQUEST_BODY: Way.REQUEST, BufferType.HTTP_RESPONSE_BODY: Way.RESPONSE}
+
+# Seen on Envoy 1.40: these read as empty where they do not exist, the others are not found.
+_EMPTY_WHEN_ABSENT = frozenset(
+    {
+        BufferType.DOWNSTREAM_DATA,
+        BufferType.UPSTREAM_DATA,
+        BufferType.GRPC_CALL_MESSAGE,
+        BufferType.FOREIGN_FUNCTION_ARGUMENTS,
+    }
+)
 
 
 def _check_version(vm: VmState, buffer: BufferType) -> None:
@@ -73,6 +85,8 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
             data = vm.foreign_arguments
         case _:
             pass  # connections, gRPC messages and Redis answers have no source yet: never there
+    if data is None and buffer in _EMPTY_WHEN_ABSENT and vm.profile.absent_body_is_empty:
+        return b""
     if data is None:
         raise HostError(Status.NOT_FOUND, f"{buffer.name} cannot be had at this point")
     return data

@@ -52,9 +52,11 @@ def find(vm: VmState, path: Sequence[str]) -> object:
     if path[0] in _TOP:
         return walk(_TOP[path[0]](vm, context.root), path[1:])
     if stream is not None:
+        if tuple(path) == ("metadata",):
+            return b""  # an empty message: no dynamic metadata
         group = _STREAM.get(path[0])
         if group is not None and len(path) == 1:
-            return {name.encode(): value for name, value in _whole(group, stream).items()}
+            return None  # a group as a whole has no encoding on Envoy either
         if group is not None and path[1] in group:
             return walk(group[path[1]](stream), path[2:])
         if path[0] == "filter_state" and len(path) > 1:
@@ -91,11 +93,6 @@ def _stored(stream: StreamContext, name: str) -> bytes:
     return value
 
 
-def _whole(group: Mapping[str, Callable[[StreamContext], object]], stream: StreamContext) -> dict[str, object]:
-    values = {name: read(stream) for name, read in group.items()}
-    return {n: walk(v, ()) for n, v in values.items() if v is not None}
-
-
 # --- attributes of the plugin ----------------------------------------------------------------------------------------
 
 
@@ -117,13 +114,13 @@ _TOP: dict[str, Callable[[VmState, RootContext], object]] = {
 
 def _request(name: bytes) -> Callable[[StreamContext], object]:
     def read(stream: StreamContext) -> object:
-        return stream.request.headers.get(name) if stream.request.headers is not None else None
+        return stream.request.visible_headers.get(name) if stream.request.visible_headers is not None else None
 
     return read
 
 
 def _path(stream: StreamContext) -> bytes | None:
-    return stream.request.headers.get(b":path") if stream.request.headers is not None else None
+    return stream.request.visible_headers.get(b":path") if stream.request.visible_headers is not None else None
 
 
 def _url_path(stream: StreamContext) -> object:
@@ -140,8 +137,8 @@ def _size(headers: HeaderMap | None) -> int | None:
     return headers.byte_size if headers is not None else None
 
 
-def _total(headers: HeaderMap | None, body: int) -> int | None:
-    return headers.byte_size + body if headers is not None else None
+def _total(headers: HeaderMap | None, body: int) -> int:
+    return (headers.byte_size if headers is not None else 0) + body
 
 
 def _number(headers: HeaderMap | None, name: bytes) -> int | None:
@@ -149,9 +146,17 @@ def _number(headers: HeaderMap | None, name: bytes) -> int | None:
     return int(text) if text is not None and text.isdigit() and len(text) < 10 else None
 
 
+# What Envoy says of a response that is no gRPC.
+_GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+
+
 def _grpc_status(stream: StreamContext) -> int | None:
-    in_trailers = _number(stream.response.trailers, b"grpc-status")
-    return in_trailers if in_trailers is not None else _number(stream.response.headers, b"grpc-status")
+    for headers in (stream.response.trailers, stream.response.visible_headers):
+        found = _number(headers, b"grpc-status")
+        if found is not None:
+            return found
+    code = _number(stream.response.headers, b":status")
+    return None if code is None else _GRPC_OF_HTTP.get(code, 2)
 
 
 def _port(address: str) -> int | None:
@@ -172,8 +177,8 @@ _REQUEST: Group = {
     "host": _request(b":authority"),
     "scheme": _request(b":scheme"),
     "method": _request(b":method"),
-    "headers": lambda s: s.request.headers,
-    "headers_bytes": lambda s: _size(s.request.headers),
+    "headers": lambda s: s.request.visible_headers,
+    "headers_bytes": lambda s: _size(s.request.visible_headers),
     "referer": _request(b"referer"),
     "useragent": _request(b"user-agent"),
     "time": lambda s: Timestamp(s.info.start_time),
@@ -190,8 +195,8 @@ _RESPONSE: Group = {
     "code_details": lambda s: s.info.response_code_details if s.response.headers is not None else None,
     "flags": lambda s: s.info.response_flags,
     "grpc_status": _grpc_status,
-    "headers": lambda s: s.response.headers,
-    "headers_bytes": lambda s: _size(s.response.headers),
+    "headers": lambda s: s.response.visible_headers,
+    "headers_bytes": lambda s: _size(s.response.visible_headers),
     "trailers": lambda s: s.response.trailers,
     "size": lambda s: s.info.response_size,
     "total_size": lambda s: _total(s.response.headers, s.info.response_size),
@@ -205,6 +210,7 @@ _STREAM: dict[str, Group] = {
         "address": lambda s: s.info.destination_address,
         "port": lambda s: _port(s.info.destination_address),
     },
+    "xds": {"route_name": lambda s: ""},
     "connection": {"id": lambda s: Uint(s.info.connection_id), "mtls": lambda s: False},
     "upstream": {
         "address": lambda s: s.info.upstream_address or None,

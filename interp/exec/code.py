@@ -1,8 +1,8 @@
 """What the reference engine prepares of a function on its first call: a side table, and one step per instruction.
 
 A step is (handler, operand). The handler is found by the instruction's name, so that running needs no look-up; the
-operand is the instruction's immediates, save for blocks, which know where they end. Instruction `i` of the body is step
-`i`: the program counter is a position in both.
+operand is the instruction's immediates, save for blocks, which know where they end, and for plain instructions, which
+have their meaning. Instruction `i` of the body is step `i`: the program counter is a position in both.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _operand(module: Module, ins: Ins, pc: int, ends: dict[int, int], elses: dic
             return ends[pc]
         case name:
             if name in STEPS and (meaning := STEPS[name][1]) is not None:
-                return meaning
+                return (meaning, ins.imm[0]) if ins.imm else meaning
             return ins.imm[0] if len(ins.imm) == 1 else ins.imm
 
 

@@ -53,16 +53,16 @@ def invoke_bits(store: Store, func: FuncInst | HostFunc, args: Sequence[int]) ->
     """
     store.check(func)
     check_bits(store, func.type.params, args)
-    depth, cells = store.depth, store.cells
-    store.enter()
+    depth, cells, activations = store.depth, store.cells, store.activations
     try:
+        store.enter()
         if isinstance(func, HostFunc):
             _charge_host(store, func)
             return list(call_host(store, func, args))
         return _drive(store, store.engine.start(store, func, args))
     finally:
-        store.leave()
-        store.depth, store.cells = depth, cells
+        # Put back rather than counted down: KeyboardInterrupt comes after any call, but not between assignments.
+        store.depth, store.cells, store.activations = depth, cells, activations
 
 
 def invoke(store: Store, func: FuncInst | HostFunc, args: Sequence[Val]) -> list[Val]:
@@ -140,8 +140,10 @@ def _drive(store: Store, thread: Thread) -> list[int]:
         thread.abort()
         raise
     except BaseException as error:
-        _note(error, thread)
-        thread.abort()
+        try:
+            _note(error, thread)
+        finally:
+            thread.abort()
         raise
 
 

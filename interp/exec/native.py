@@ -6,7 +6,8 @@ engine (growing, tables, segments) leaves the loop as a *service* and is done he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -63,6 +64,9 @@ def _services() -> dict[int, Service]:
         lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
     }
 
+
+#: Ticks of an activation's first slice; then `NativeThread._pace` decides, and the store has an upper bound.
+_FIRST_SLICE = 256
 
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
@@ -134,7 +138,7 @@ class _Instance:
 class NativeThread:
     """One activation on the C loop."""
 
-    __slots__ = ("_args", "_mode", "_need", "_results", "_state", "_store", "_values", "entry")
+    __slots__ = ("_args", "_level", "_mode", "_need", "_results", "_slice", "_state", "_store", "_values", "entry")
 
     def __init__(self, state: _State, store: Store, func: FuncInst, values: Sequence[int]) -> None:
         self.entry = func
@@ -142,7 +146,9 @@ class NativeThread:
         self._store = store
         self._values = values
         self._mode = "new"  # new, paused, host, running, done
+        self._level = -1  # how many activations there are below, once it was entered
         self._need = 1
+        self._slice = _FIRST_SLICE
         self._results = 0
         self._args: Any = None
 
@@ -172,10 +178,10 @@ class NativeThread:
 
     def abort(self) -> None:
         """Drop the activation."""
-        if self._mode in ("new", "done"):
+        if self._level < 0 or self._mode == "done":
             self._mode = "done"
             return
-        if self._state.active[-1] is not self:
+        if self._mode != "new" and self._state.active[-1] is not self:
             raise EmbedderError("activations end in the reverse order of their beginning")
         self._leave()
 
@@ -185,19 +191,28 @@ class NativeThread:
             return ()
         ffi, lib, thread = _native.ffi, _native.lib, self._state.thread
         number, own, word = ffi.new("uint32_t *"), ffi.new("uint32_t *"), ffi.new("uint64_t *")
-        frames: list[FrameInfo] = []
-        known: dict[tuple[int, int, int], FrameInfo] = {}  # a recursion comes back to the same places
         after = int(self._mode == "host")
+        places: list[tuple[int, int, int]] = []
         for n in range(lib.tm_thread_depth(thread)):
             lib.tm_thread_where(thread, n, after, number, own, word)
-            place = (number[0], own[0], word[0])
-            info = known.get(place)
-            if info is None:
-                native = self._state.instances[number[0]]
-                offset = lib.tm_code_offset(native.code.code, own[0], word[0])
-                info = known[place] = FrameInfo(native.inst, len(native.inst.imported_addrs) + own[0], offset)
-            frames.append(info)
-        return tuple(frames)
+            places.append((number[0], own[0], word[0]))
+        known = self._infos(set(places))
+        return tuple(known[place] for place in places)
+
+    def _infos(self, places: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int, int], FrameInfo]:
+        """Places (instance, own function, word) as frames. Each function is walked once, however often it occurs."""
+        words: dict[tuple[int, int], list[int]] = {}
+        for number, own, word in places:
+            words.setdefault((number, own), []).append(word)
+        known = {}
+        for (number, own), wanted in words.items():
+            native = self._state.instances[number]
+            offsets = _native.ffi.new("uint64_t[]", wanted)
+            _native.lib.tm_code_offsets(native.code.code, own, offsets, len(wanted))
+            index = len(native.inst.imported_addrs) + own
+            for word, offset in zip(wanted, offsets, strict=True):
+                known[number, own, word] = FrameInfo(native.inst, index, offset)
+        return known
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -205,13 +220,18 @@ class NativeThread:
         if self._mode != "host" or self._state.active[-1] is not self:
             raise EmbedderError(f"a thread that is {self._mode!r} cannot go on this way")
 
+    # A signal may raise KeyboardInterrupt after any call, and only there. So C is told how many activations there shall
+    # be, which said twice changes nothing, and it is told last.
+
     def _enter(self) -> None:
-        state, func = self._state, self.entry
+        state, func, lib = self._state, self.entry, _native.lib
         self._sync()
-        top = _native.lib.tm_thread_top(state.thread)
+        level = self._level = len(state.active)
+        lib.tm_thread_leave_to(state.thread, level)
+        top = lib.tm_thread_top(state.thread)
         for index, value in enumerate(self._values):
             top[index] = value
-        if _native.lib.tm_thread_enter(state.thread, func.addr):
+        if lib.tm_thread_enter(state.thread, func.addr):
             raise EmbedderError("activations nested too deep")
         self._results = len(func.type.results)
         state.active.append(self)
@@ -221,16 +241,17 @@ class NativeThread:
             self._state.sync_hosts(self._store)
 
     def _leave(self) -> None:
-        _native.lib.tm_thread_leave(self._state.thread)
-        self._state.active.pop()
+        del self._state.active[self._level :]
         self._mode = "done"
+        _native.lib.tm_thread_leave_to(self._state.thread, self._level)
 
     def _go(self) -> Exit:
         store, thread, lib = self._store, self._state.thread, _native.lib
         self._mode = "running"
         while True:
-            granted = thread.left = store.grant(self._need)
+            granted = thread.left = min(store.grant(self._need), max(self._need, self._slice))
             self._need = 1
+            began = perf_counter()
             code = lib.tm_thread_run(thread)
             store.settle(granted - thread.left)
             if code == lib.TM_EXIT_HOST_CALL:
@@ -246,6 +267,7 @@ class NativeThread:
                 self._leave()
                 return Returned(results)
             if code == lib.TM_EXIT_SLICE:
+                self._pace(perf_counter() - began)
                 return self._paused(thread.need)
             if code == lib.TM_EXIT_SERVICE:
                 exit = self._serve()
@@ -265,6 +287,13 @@ class NativeThread:
             else:
                 self._leave()
                 return Failed(ResourceError("the machine has no memory to lower a function"))
+
+    def _pace(self, seconds: float) -> None:
+        """Make the next slice one of some milliseconds: a tick may be a million instructions."""
+        if seconds < 0.002:
+            self._slice *= 4
+        elif seconds > 0.02:
+            self._slice = max(self._slice // 4, 1)
 
     def _paused(self, need: int) -> Exit:
         self._mode, self._need = "paused", need

@@ -328,13 +328,14 @@ class ReferenceThread:
 
 
 class ReferenceEngine:
-    """Runs everything of version 2.0 but vectors, and much of 3.0, slowly and plainly."""
+    """Runs everything of version 2.0, and much of 3.0, slowly and plainly."""
 
     name = "reference"
-    features: frozenset[Feature] = WASM_2 - {Feature.SIMD} | {
+    features: frozenset[Feature] = WASM_2 | {
         Feature.EXTENDED_CONST,
         Feature.TAIL_CALL,
         Feature.FUNCTION_REFERENCES,
+        Feature.RELAXED_SIMD,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
     }

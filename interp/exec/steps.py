@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from interp.runtime import bulk
 from interp.runtime.bulk import bulk_ticks
 from interp.runtime.numerics import NUMERICS, Numeric
+from interp.runtime.vectors import LANE_SHAPES, LOADED, VECTORS, Vector
 from interp.syntax.errors import TRAPS, Trap
 from interp.syntax.instructions import BY_NAME, MemArg
 
@@ -323,7 +324,51 @@ def store(format: str) -> Handler:
     return step
 
 
-# -- numbers --------------------------------------------------------------------------------------------------------
+def load_vector(width: int, meaning: Vector) -> Handler:
+    """A load of some bytes and what vector they become."""
+
+    def step(t: T, f: F, s: S, x: MemArg) -> None:
+        memory = f.module.mems[x.mem]
+        ea = memory.effective_address(s[-1], x.offset, width)
+        s[-1] = meaning(int.from_bytes(memory.view[ea : ea + width], "little"))
+
+    return step
+
+
+def store_vector(t: T, f: F, s: S, x: MemArg) -> None:
+    memory = f.module.mems[x.mem]
+    bits = s.pop()
+    ea = memory.effective_address(s.pop(), x.offset, 16)
+    memory.view[ea : ea + 16] = bits.to_bytes(16, "little")
+
+
+def load_lane(width: int, replace: Vector) -> Handler:
+    """A load of some bytes into a lane of that width."""
+
+    def step(t: T, f: F, s: S, x: tuple[MemArg, int]) -> None:
+        (_, offset, mem), lane = x
+        memory = f.module.mems[mem]
+        vector = s.pop()
+        ea = memory.effective_address(s[-1], offset, width)
+        s[-1] = replace(vector, int.from_bytes(memory.view[ea : ea + width], "little"), lane)
+
+    return step
+
+
+def store_lane(width: int) -> Handler:
+    """A store of a lane of some bytes."""
+
+    def step(t: T, f: F, s: S, x: tuple[MemArg, int]) -> None:
+        (_, offset, mem), lane = x
+        memory = f.module.mems[mem]
+        vector = s.pop()
+        ea = memory.effective_address(s.pop(), offset, width)
+        memory.view[ea : ea + width] = vector.to_bytes(16, "little")[width * lane : width * (lane + 1)]
+
+    return step
+
+
+# -- numbers and vectors --------------------------------------------------------------------------------------------
 
 
 def const(t: T, f: F, s: S, bits: int) -> None:
@@ -337,6 +382,23 @@ def unary(t: T, f: F, s: S, meaning: Numeric) -> None:
 def binary(t: T, f: F, s: S, meaning: Numeric) -> None:
     b = s.pop()
     s[-1] = meaning(s[-1], b)
+
+
+def ternary(t: T, f: F, s: S, meaning: Vector) -> None:
+    c = s.pop()
+    b = s.pop()
+    s[-1] = meaning(s[-1], b, c)
+
+
+def unary_at(t: T, f: F, s: S, x: tuple[Vector, Any]) -> None:
+    meaning, immediate = x
+    s[-1] = meaning(s[-1], immediate)
+
+
+def binary_at(t: T, f: F, s: S, x: tuple[Vector, Any]) -> None:
+    meaning, immediate = x
+    b = s.pop()
+    s[-1] = meaning(s[-1], b, immediate)
 
 
 # -- the table ------------------------------------------------------------------------------------------------------
@@ -392,6 +454,7 @@ _SPECIAL: dict[str, Handler] = {
     "i64.const": const,
     "f32.const": const,
     "f64.const": const,
+    "v128.const": const,
     "i32.load": load("I", 32),
     "i64.load": load("Q", 64),
     "f32.load": load("I", 32),
@@ -400,6 +463,7 @@ _SPECIAL: dict[str, Handler] = {
     "i64.store": store("Q"),
     "f32.store": store("I"),
     "f64.store": store("Q"),
+    "v128.store": store_vector,
 }
 #: The narrow accesses: width in bits to struct's notation, signed and unsigned.
 _NARROW = {8: ("b", "B"), 16: ("h", "H"), 32: ("i", "I")}
@@ -410,8 +474,25 @@ for _bits in (32, 64):
             _SPECIAL[f"i{_bits}.load{_width}_u"] = load(_unsigned, _bits)
             _SPECIAL[f"i{_bits}.store{_width}"] = store(_unsigned)
 
-#: Instruction name to its handler, and the operand if it is not the instruction's immediate.
-STEPS: dict[str, tuple[Handler, Numeric | None]] = {
+for _name, _vector in LOADED.items():
+    _SPECIAL[_name] = load_vector(BY_NAME[_name].width, _vector)
+for _bits, _shape in LANE_SHAPES.items():
+    _SPECIAL[f"v128.load{_bits}_lane"] = load_lane(_bits // 8, VECTORS[f"{_shape}.replace_lane"])
+    _SPECIAL[f"v128.store{_bits}_lane"] = store_lane(_bits // 8)
+
+_BY_OPERANDS: dict[int, Handler] = {1: unary, 2: binary, 3: ternary}
+_BY_OPERANDS_AT: dict[int, Handler] = {1: unary_at, 2: binary_at}
+
+
+def _plain(name: str) -> Handler:
+    """The handler of an instruction that is a function of its operands, and of its immediate if it has one."""
+    op = BY_NAME[name]
+    return (_BY_OPERANDS_AT if op.immediates else _BY_OPERANDS)[len(op.params or ())]
+
+
+#: Instruction name to its handler, and the meaning of a plain one: that is the operand, or the first part of it where
+#: the instruction has an immediate.
+STEPS: dict[str, tuple[Handler, Vector | None]] = {
     **{name: (handler, None) for name, handler in _SPECIAL.items()},
-    **{name: (unary if len(BY_NAME[name].params or ()) == 1 else binary, f) for name, f in NUMERICS.items()},
+    **{name: (_plain(name), f) for name, f in (NUMERICS | VECTORS).items()},
 }

@@ -1,4 +1,4 @@
-"""What a raw reference refers to, and the types it has (specification 4.2.1). All types are closed: see valid/canon.py."""
+"""What a raw reference refers to, and the types it has (specification 4.2.1). Types are closed: see valid/canon.py."""
 
 from __future__ import annotations
 

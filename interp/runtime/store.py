@@ -12,7 +12,6 @@ from interp.syntax.errors import EmbedderError, LimitError
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Func
 from interp.syntax.types import FuncType, GlobalType, MemType, TableType
-
 from interp.valid.canon import Definition, function_definition
 
 from .engine import Engine

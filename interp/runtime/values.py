@@ -83,8 +83,9 @@ def to_bits(store: Store, type: ValType, value: object) -> int:
     """A Python value as raw bits of a type.
 
     Integers from -2^(n-1) to 2^n - 1, bool and numpy integers included, else OverflowError; floats and integers for
-    f32 and f64; a function or None for funcref; any object for externref, None being null. Raises TypeError for a
-    value of the wrong kind (a float for an integer) and EmbedderError for a function of another store.
+    f32 and f64; an integer or 16 bytes, lane 0 first, for v128 (ValueError for another number of bytes); a function or
+    None for funcref; any object for externref, None being null. Raises TypeError for a value of the wrong kind (a float
+    for an integer) and EmbedderError for a function of another store.
     """
     if type is I32:
         return _integer(value, 32)

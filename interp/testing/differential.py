@@ -31,14 +31,14 @@ def verdict(
     features: frozenset[Feature] | None = None,
     limits: VmLimits | None = None,
 ) -> Verdict:
-    """What decoding and validating say: "valid" with frame_cells and features, or the error with its place and words."""
+    """What decoding and validating say: "valid", frame_cells and features, or the error with its place and words."""
     try:
         valid = validate(
             decode(data, features=features, limits=limits), features=features, limits=limits, bodies=bodies
         )
     except WasmError as error:
-        kind = next(kind for kind in (*_KINDS, WasmError) if isinstance(error, kind))
-        return (kind.__name__, error.id, error.message, error.where)
+        kind = next((kind.__name__ for kind in _KINDS if isinstance(error, kind)), type(error).__name__)
+        return (kind, error.id, error.message, error.where)
     return ("valid", tuple(valid.frame_cells), tuple(sorted(feature.value for feature in valid.features)))
 
 
@@ -121,7 +121,8 @@ def _repeat(rng: Random, out: bytearray, at: int) -> None:
 
 def _cut(rng: Random, out: bytearray, at: int) -> None:
     del out[at : at + rng.randrange(1, 4)]
-    out or out.append(0)
+    if not out:
+        out.append(0)
 
 
 def _insert(rng: Random, out: bytearray, at: int) -> None:

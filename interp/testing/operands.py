@@ -1,4 +1,4 @@
-"""Every plain instruction with every kind of operand and every use of its result, as an engine that names operands sees them.
+"""Every plain instruction with every kind of operand and every use of its result.
 
 An operand may be a constant, a parameter not read yet, a local that is used often (which an engine may keep in a
 register), the result just made, or one that went through the stack. A result may be left, go to a local of either kind,

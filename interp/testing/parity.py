@@ -36,7 +36,7 @@ from interp.runtime.engine import (
 )
 from interp.runtime.instance import ModuleInst, resolve
 from interp.runtime.store import Extern, FuncInst, HostFunc
-from interp.syntax.errors import Exhaustion, FuelExhausted, Trap, WasmError
+from interp.syntax.errors import FuelExhausted, Trap, WasmError
 from interp.syntax.limits import VmLimits
 from interp.syntax.types import FuncType, GlobalType, NumType, ValType
 from interp.valid.module import validate
@@ -258,13 +258,15 @@ def feed(
         while True:
             match exit:
                 case HostCall(host, values):
-                    exit = _answer(world, thread, host, values)
-                    if exit is None:
+                    answered = _answer(world, thread, host, values)
+                    if answered is None:
                         return
+                    exit = answered
                 case Paused():
                     exit = thread.run()
                 case OutOfFuel(index, offset, needed):
-                    world.seen.append(("out of fuel", index, offset, needed, store.fuel, world.places(thread.backtrace())))
+                    frames = world.places(thread.backtrace())
+                    world.seen.append(("out of fuel", index, offset, needed, store.fuel, frames))
                     world.look()
                     between()
                     store.fuel = refill(needed)
@@ -324,9 +326,13 @@ def cut_at(program: Program, machine: Machine, job: int, fuel: int) -> Seen:
     if world.instantiate():
         for number, (func, args) in enumerate(world.jobs(job + 1)):
             if number == job:
-                tries = iter((FUEL,))
-                feed(world, func, args, fuel, lambda needed: next(tries, None))
+                feed(world, func, args, fuel, _once())
     return world.seen
+
+
+def _once() -> Callable[[int], int | None]:
+    tries = iter((FUEL,))
+    return lambda needed: next(tries, None)
 
 
 def drop_by_drop(program: Program, machine: Machine, jobs: int = 3, *, interleaved: bool = False) -> Seen:

@@ -1,9 +1,10 @@
 """The runner of `.wast` scripts: every command of a file through the embedding interface, in raw bits.
 
-A command that needs a feature which is off or which the engine does not run is *waiting* for it, and so is every
-command on a module that waits. A command also waits if it would fail on an instance whose memory, table or global a
-module that waits was to write to. Everything else passes or fails. Messages: traps and link errors by prefix, malformed
-and invalid modules by the class of the error.
+What is on is the default and every feature that the engine runs: its folders of the suite need no asking. A command
+that needs a feature which is off or which the engine does not run is *waiting* for it, and so is every command on a
+module that waits. A command also waits if it would fail on an instance whose memory, table or global a module that
+waits was to write to. Everything else passes or fails. Messages: traps and link errors by prefix, malformed and invalid
+modules by the class of the error.
 """
 
 from __future__ import annotations

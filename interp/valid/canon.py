@@ -10,6 +10,7 @@ A type is *closed* when its type indices are these numbers: it then means the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from threading import Lock
 from weakref import WeakValueDictionary
@@ -75,12 +76,15 @@ def canonical(recs: Sequence[RecType]) -> tuple[Definition, ...]:
     """The definitions of a module's types, whose indices are known to be in range."""
     found: list[Definition] = []
     for rec in recs:
-        first = len(found)
-        relative = Renaming(lambda i, first=first: first - i - 1 if i >= first else found[i].number)  # type: ignore[misc]
+        relative = Renaming(partial(_relative, len(found), found))
         key = RecType(tuple(relative.sub(sub) for sub in rec.types))
         with _lock:
             found += _intern(key).definitions
     return tuple(found)
+
+
+def _relative(first: int, before: Sequence[Definition], index: int) -> int:
+    return first - index - 1 if index >= first else before[index].number
 
 
 def function_definition(type: FuncType) -> Definition:

@@ -33,6 +33,7 @@ MEMORY_FILES = [
     name
     for name in FILES
     if "memory" in name
+    or name.startswith(("simd/simd_address", "simd/simd_load", "simd/simd_store"))
     or Path(name).stem
     in {"address", "align", "bulk", "data", "endianness", "float_exprs", "imports", "linking", "load", "store", "traps"}
 ]

@@ -101,6 +101,17 @@ def test_request_headers_can_still_be_written_in_the_response_phase(engine: str)
     assert got.status is Status.OK
 
 
+@pytest.mark.parametrize(("profile", "status"), [("default", Status.OK), ("envoy", Status.BAD_ARGUMENT)])
+def test_headers_that_have_gone_on(engine: str, profile: str, status: Status) -> None:
+    """Envoy 1.40 takes headers away once their callback has continued, and shows them again to the log (seen)."""
+    host = {"profile": profile}
+    during = {"during": "proxy_on_request_body", "body": "x", "host": host}
+    assert call(engine, "proxy_get_header_map_value", REQUEST, b":path", **during).status is status
+    during = {"during": "proxy_on_response_body", "response_body": "x", "host": host}
+    assert call(engine, "proxy_get_header_map_value", RESPONSE, b":status", **during).status is status
+    assert call(engine, "proxy_get_header_map_value", REQUEST, b":path", **LOG, host=host).status is Status.OK
+
+
 def test_trailers(engine: str) -> None:
     got = call(
         engine,

@@ -61,6 +61,9 @@ SENT: dict[str, Any] = {
         ("connection.id", i64(9)),
         ("connection.mtls", b"\0"),
         ("connection_id", i64(9)),
+        ("response.total_size", i64(0)),
+        ("xds.route_name", b""),
+        ("metadata", b""),
     ],
 )
 def test_attributes_of_a_request(engine: str, path: str, value: bytes) -> None:
@@ -122,13 +125,21 @@ def test_plugin_vm_memory_of_higress(engine: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["none", "request.none", "request.path.deeper", "request.headers.none", "response.code", "source", b"\0"]
+    "path", ["none", "request.none", "request.path.deeper", "request.headers.none", "response.code", b"\0"]
 )
 def test_what_is_not_there(engine: str, path: str | bytes) -> None:
-    if path == "source":
-        assert get(engine, path).status is Status.OK, "a group as a whole is a map"
-    else:
-        assert get(engine, path).status is Status.NOT_FOUND
+    assert get(engine, path).status is Status.NOT_FOUND
+
+
+@pytest.mark.parametrize("path", ["request", "response", "source"])
+def test_a_group_as_a_whole(engine: str, path: str) -> None:
+    assert get(engine, path).status is Status.SERIALIZATION_FAILURE
+
+
+@pytest.mark.parametrize(("status", "grpc"), [(200, 2), (404, 12), (503, 14)])
+def test_the_grpc_status_of_a_plain_response(engine: str, status: int, grpc: int) -> None:
+    got = get(engine, "response.grpc_status", during="proxy_on_response_headers", status=status)
+    assert got.output == i64(grpc)
 
 
 def test_stream_attributes_on_the_plugin_itself(engine: str) -> None:

@@ -28,7 +28,7 @@
     (block $null
       (return (call_ref $unary (i32.const 5) (br_on_null $null (local.get 0)))))
     (i32.const -1))
-  (func (export "or") (result i32 i32) (call $or (ref.func $double)) (call $or (ref.null nofunc)))
+  (func (export "or") (result i32 i32) (call $or (ref.func $double)) (call $or (ref.null $unary)))
 
   (func $or_not (param (ref null $unary)) (result i32)
     (block $there (result (ref $unary))
