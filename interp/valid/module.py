@@ -30,7 +30,7 @@ from .checker import Checker
 from .context import VALIDATED, Context
 from .expr import check
 from .rules_module import check_module, make_context, module_features
-from .rules_types import check_types, check_value_type
+from .rules_types import check_value_type
 
 Bodies = Literal["auto", "python", "native"]
 
@@ -78,10 +78,9 @@ def validate(
     _require(used, enabled)
     if native is not None and not native.can_check(module, used):
         native = None
-    definitions = check_types(module, bound)
-    context = make_context(module, definitions, enabled, bound)
+    context = make_context(module, enabled, bound)
     used |= check_module(module, context)
-    type_ids = array("I", (definition.number for definition in definitions))
+    type_ids = array("I", (definition.number for definition in context.definitions))
     handle: Any = None
     cells: Sequence[int] | None = None
     if native is not None:
@@ -96,7 +95,7 @@ def validate(
         gate = Gate(enabled)
         cells = array("I", (_check_body(module, context, gate, index) for index in range(len(module.funcs))))
         used |= gate.used
-    return ValidModule(module, frozenset(used), cells, context.refs, type_ids, definitions, handle)
+    return ValidModule(module, frozenset(used), cells, context.refs, type_ids, context.definitions, handle)
 
 
 def _native_validator() -> Any:

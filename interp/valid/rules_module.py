@@ -25,11 +25,10 @@ from interp.syntax.types import (
     ValType,
 )
 
-from .canon import Definition
 from .checker import is_defaultable
 from .constants import Constants
 from .context import Context
-from .rules_types import check_value_type
+from .rules_types import check_types, check_value_type
 from .subtyping import Subtyping
 
 
@@ -117,10 +116,9 @@ def _numbered_datas(module: Module) -> Iterator[tuple[int, Data]]:
 # The context.
 
 
-def make_context(
-    module: Module, definitions: Sequence[Definition], features: frozenset[Feature], limits: VmLimits
-) -> Context:
+def make_context(module: Module, features: frozenset[Feature], limits: VmLimits) -> Context:
     """The context of a module. Raises InvalidError where it needs a type that is not there or is no function type."""
+    definitions = check_types(module, limits)
     types = [sub.comp for sub in module.types]
     own = module.funcs
     indices = [item.desc for item in module.imports if isinstance(item.desc, int)]
