@@ -17,6 +17,7 @@ from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.runtime.table import GlobalInst, TableInst, TagInst
 from interp.runtime.values import from_bits, to_bits
 from interp.syntax.errors import EmbedderError, LinkError
+from interp.syntax.features import Feature
 from interp.syntax.limits import VmLimits
 from interp.syntax.module import Import
 from interp.syntax.types import FuncType, GlobalType, ValType
@@ -29,9 +30,9 @@ from .api import Store, is_text, read_module
 class Function:
     """An exported function: call it with Python numbers; it gives one value, a tuple for several, None for none.
 
-    i32 and i64 results are signed, f32 results the exact double, a v128 an unsigned integer of 128 bits (lane 0 lowest),
-    a funcref another Function or None, an externref the object. Arguments as `to_bits` says: TypeError for a float where
-    an integer is needed, OverflowError out of range; a v128 is an integer or 16 bytes, little-endian.
+    i32 and i64 results are signed, f32 results the exact double, a v128 an unsigned integer of 128 bits, lane 0 lowest,
+    a funcref another Function or None, an externref the object. Arguments as `to_bits` says: TypeError for a float
+    where an integer is needed, OverflowError out of range; a v128 is an integer or 16 bytes, lane 0 first.
     """
 
     __slots__ = ("name", "raw")
@@ -274,17 +275,19 @@ def load(
     imports: Imports | None = None,
     *,
     engine: str | None = None,
+    features: frozenset[Feature] | None = None,
     limits: VmLimits | None = None,
 ) -> Instance:
     """Read, validate and instantiate a module, and run its start function.
 
     `source` is a path, the bytes of a module, or its text (a string that begins with a parenthesis or a comment).
     `imports` maps module names to maps of names; a callable gets Python numbers by the import's type and gives what the
-    results need, and an object of another instance makes both share its store.
+    results need, and an object of another instance makes both share its store. `features` are those that a module may
+    use, by default those of version 2.0.
     Raises OSError, MalformedError, InvalidError, UnsupportedError, LimitError, LinkError, and what starting raises.
     """
-    module = read_module(_contents(source), limits=limits)
-    valid = validate(module, limits=limits)
+    module = read_module(_contents(source), features=features, limits=limits)
+    valid = validate(module, features=features, limits=limits)
     given = {name: _names(names) for name, names in (imports or {}).items()}
     store = _shared_store(given, engine) or Store(engine, limits)
     externs = [_extern(store, valid, want, given) for want in module.imports]

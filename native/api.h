@@ -23,7 +23,8 @@ typedef struct tm_env {
     const uint32_t *func_types;   /* per function, imports first: type index */
     const uint32_t *code_offset;  /* per own function */
     const uint32_t *code_length;
-    const uint32_t *table_types;  /* element type codes */
+    const uint32_t *table_types;  /* element type code, bit 31 for i64 indices */
+    const uint32_t *mem_types;    /* bit 0 for i64 addresses */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
     const uint8_t *declared;      /* per function: may stand in ref.func */
@@ -67,6 +68,7 @@ typedef struct tm_funcinst {
 
 typedef struct tm_instance {
     tm_memory *memory;        /* memory 0, or one of length 0 */
+    tm_memory **memories;
     uint64_t **globals;       /* per global: its cell */
     tm_table **tables;
     uint32_t *type_ids;       /* per type index: the store's number */

@@ -32,7 +32,7 @@ struct tm_code {
 };
 
 /* Value type codes as in the binary format; 0 stands for the unknown type of unreachable code. */
-enum { T_BOT = 0, T_I32 = 0x7F, T_I64 = 0x7E, T_F32 = 0x7D, T_F64 = 0x7C, T_V128 = 0x7B, T_FUNCREF = 0x70, T_EXTERNREF = 0x6F };
+enum { T_BOT = 0, T_ADDRESS = 0x60 /* in rows: the index type of the memory */, T_I32 = 0x7F, T_I64 = 0x7E, T_F32 = 0x7D, T_F64 = 0x7C, T_V128 = 0x7B, T_FUNCREF = 0x70, T_EXTERNREF = 0x6F };
 
 /* The word that stands for a handler: its address where handlers are functions, its number where they are cases (run.c). */
 word tm_handler_word(uint32_t handler);

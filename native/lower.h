@@ -151,8 +151,8 @@ static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses,
         case IMM_f64: p += 8; break;
         case IMM_v128: case IMM_lanes16: p += 16; break;
         case IMM_lane: p += 1; break;
-        case IMM_memarg: p = skip_numbers(p, 2); break;
-        case IMM_memarg_lane: p = skip_numbers(p, 2) + 1; break;
+        case IMM_memarg: p = skip_numbers(p, *p & 0x40 ? 3 : 2); break; /* its flags say whether a memory is named */
+        case IMM_memarg_lane: p = skip_numbers(p, *p & 0x40 ? 3 : 2) + 1; break;
         default:
             if (row->indices != 0xFF) { p = skip_numbers(p, row->indices); break; }
             { /* a vector: labels with their default, or types */
@@ -375,6 +375,32 @@ static void lower_store(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset) {
     if (v == row->nb - 1u) emit_word(l, k);
 }
 
+/* An access to another memory than 0, the one whose base and length are in registers: those of `memory` take their place. */
+static void use_memory(tm_lower *l, uint32_t memory) { emit(l, H_use_memory, memory, 0, 0, 0); }
+
+/* An address of 64 bits at height i and its offset become one of 32 bits, or a trap: no memory of ours is longer. */
+static void lower_address(tm_lower *l, uint32_t i, uint64_t offset) {
+    uint32_t from = slot(l, i);
+    for (uint32_t k = 0; k < l->n_pending; k++)
+        if (l->pending[k] == i) { /* its location is about to change */
+            memmove(&l->pending[k], &l->pending[k + 1], (l->n_pending - k - 1) * sizeof l->pending[0]);
+            l->n_pending--;
+            break;
+        }
+    emit(l, H_address, l->nl + i, from, 0, 0);
+    emit_word(l, offset);
+    push_temp(l, i);
+}
+
+/* A load (value 0) or store of memory `memory` with addresses of 32 or 64 bits. */
+static void lower_access(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide) {
+    if (wide) { lower_address(l, i, offset); offset = 0; }
+    if (memory) use_memory(l, memory);
+    if (tm_ops[op].cls == CLS_LOAD) lower_load(l, op, i, offset);
+    else lower_store(l, op, i, offset);
+    if (memory) use_memory(l, 0);
+}
+
 /* local.set x with the operand at height i, which is popped. `type` is the local's. */
 static void lower_set(tm_lower *l, uint32_t i, uint32_t x, uint32_t type) {
     tm_loc value = l->loc[i];
@@ -436,6 +462,19 @@ static void before_call(tm_lower *l, uint32_t i, uint32_t n) {
 static void after_call(tm_lower *l) {
     for (uint32_t r = 0; r < ALL_REGISTERS; r++)
         if (l->pinned[r] != NONE) emit_move(l, r / 4, PLACE_REG(r), 0, PLACE_SLOT, l->pinned[r], 0);
+    lower_barrier(l);
+}
+
+/* A tail call's arguments go to the first slots of the frame, which the callee takes over; a host function's results come
+   to where its arguments stood, and are returned from there. */
+static void lower_tail_call(tm_lower *l, uint32_t handler, uint32_t i, uint32_t n, uint32_t index, word x, word y, uint32_t n_results) {
+    emit(l, handler, l->nl + i, index, n, 0);
+    emit_word(l, x);
+    if (handler == H_tail_call_indirect) emit_word(l, y);
+    if (handler != H_tail_call) {
+        if (n_results) emit(l, H_retn, l->nl + i, n_results, 0, 0);
+        else emit(l, H_ret0, 0, 0, 0, 0);
+    }
     lower_barrier(l);
 }
 

@@ -105,6 +105,36 @@
         LEAVE(TM_EXIT_HOST_CALL);                                                                                             \
     } while (0)
 
+/* The same for a tail call: the frame on top becomes the callee's. */
+#define TAIL_ENTER(f_, i_)                                                                                                    \
+    do {                                                                                                                      \
+        tm_func *e_f = (f_);                                                                                                  \
+        tm_instance *e_i = (i_);                                                                                              \
+        CHARGE(e_f->ticks);                                                                                                   \
+        tm_frame *e_fp = cx->fp;                                                                                              \
+        uint64_t e_cells = e_fp[-1].cells + e_f->cells;                                                                       \
+        if (unlikely(e_cells > cx->cells_limit)) LEAVE(TM_EXIT_EXHAUSTED);                                                    \
+        const word *e_s = sp + A;                                                                                             \
+        uint64_t e_n = C;                                                                                                     \
+        for (uint64_t k = 0; k < e_n; k++) sp[k] = e_s[k];                                                                    \
+        e_fp->func = e_f;                                                                                                     \
+        e_fp->instance = e_i;                                                                                                 \
+        e_fp->cells = e_cells;                                                                                                \
+        if (e_i != cx->instance) { cx->instance = e_i; LOAD_MEMORY; }                                                         \
+        ip = e_f->code;                                                                                                       \
+        DISPATCH;                                                                                                             \
+    } while (0)
+#define TAIL_ADDR(addr_)                                                                                                      \
+    do {                                                                                                                      \
+        tm_funcinst *c_fi = (addr_);                                                                                          \
+        if (likely(c_fi->func != NULL)) TAIL_ENTER(c_fi->func, c_fi->instance);                                               \
+        TICK;                                                                                                                 \
+        cx->addr = c_fi->addr;                                                                                                \
+        cx->args = sp + A;                                                                                                    \
+        ip += call_size;                                                                                                      \
+        LEAVE(TM_EXIT_HOST_CALL);                                                                                             \
+    } while (0)
+
 /* ---- cold parts: they may call, so they are functions of their own ---- */
 static __attribute__((noinline, cold)) int cold_lower(tm_func *f) { return tm_code_lower(f->owner, f->own_index); }
 static __attribute__((noinline)) void cold_move(uint8_t *d, const uint8_t *s, uint64_t n) { memmove(d, s, (size_t)n); }

@@ -77,6 +77,13 @@ static inline uint32_t type_cells(uint32_t type) { return type == T_V128 ? 2 : 1
 #define READ(call) do { const uint8_t *r_at = p; int r_e = call; if (unlikely(r_e)) { err->id = r_e - 1; err->offset = (uint64_t)(r_at - bytes); return -1; } } while (0)
 #define U32(var) uint32_t var = 0; READ(read_u32(&p, end, &var))
 #define NEED(f, at_) do { if (unlikely(!(features >> (f) & 1))) FAIL_AT(feature_off, at_, f, 0); used |= 1ull << (f); } while (0)
+/* A tail call gives what the caller gives. The error tells both types by index, from 0x10000 on. */
+#define RESULTS_AS_OURS(type_, t_)                                                                                            \
+    do {                                                                                                                      \
+        int same_ = (t_)[1] == n_results;                                                                                     \
+        for (uint32_t k_ = 0; same_ && k_ < n_results; k_++) same_ = (t_)[2 + (t_)[0] + k_] == sig[2 + n_params + k_];          \
+        if (!same_) FAIL_AT(type_mismatch, at, 0x10000u + env->func_types[index], 0x10000u + (type_));                        \
+    } while (0)
 #define NO_MEMORY do { err->id = -2; return -1; } while (0)
 
 #define PUSH(t)                                                                                                               \
@@ -104,6 +111,11 @@ static inline uint32_t type_cells(uint32_t type) { return type == T_V128 ? 2 : 1
 #define PUSHN(n, list) do { uint32_t n_ = (n); ROOM(n_); for (uint32_t k_ = 0; k_ < n_; k_++) PUSH((list)[k_]); } while (0)
 #define UNREACHABLE do { sp = ctrl->height; cells = ctrl->cells; ctrl->unreachable = 1; if (lowering) { pending_cut(l, sp); live = 0; } } while (0)
 #define LIVE (lowering && live)
+#define ADDRESS(mem_) (env->mem_types[mem_] & 1 ? (uint32_t)T_I64 : (uint32_t)T_I32)
+#define TABLE_INDEX(x_) (env->table_types[x_] >> 31 ? (uint32_t)T_I64 : (uint32_t)T_I32)
+#define TABLE_TYPE(x_) (env->table_types[x_] & 0xFF)
+/* The type of a length between two address types: the narrower one. */
+#define SHORTER(a_, b_) ((a_) == T_I64 && (b_) == T_I64 ? (uint32_t)T_I64 : (uint32_t)T_I32)
 #define NEEDS_PAD ((word)1 << 63)
 
 static int make_room(tm_scratch *s, uint64_t need, int lowering) {
@@ -229,6 +241,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         if (row->cls != CLS_SPECIAL && row->imm != IMM_other) {
             /* plain: immediates by kind, then the row's type */
             uint64_t value = 0;
+            uint32_t memory = 0, address = T_I32;
             switch (row->imm) {
             case IMM_none: break;
             case IMM_i32: { int64_t v = 0; READ(read_signed(&p, end, 32, &v)); value = (uint32_t)v; break; }
@@ -249,6 +262,8 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             case IMM_mem: {
                 U32(mem);
                 if (mem >= env->n_mems) FAIL_A(unknown_memory, mem);
+                memory = mem;
+                address = ADDRESS(mem);
                 break;
             }
             default: { /* memarg, with or without a lane */
@@ -267,19 +282,24 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                     lane = *p++;
                 }
                 if (mem >= env->n_mems) FAIL_A(unknown_memory, mem);
+                memory = mem;
+                address = ADDRESS(mem);
                 if ((flags & 0x3F) > row->width_log2) FAIL(alignment);
-                if (value > 0xFFFFFFFFull) FAIL(offset_out_of_range);
+                if (address == T_I32 && value > 0xFFFFFFFFull) FAIL(offset_out_of_range);
                 if (lane >= row->lanes && row->lanes) FAIL_A(lane_index, lane);
                 break;
             }
             }
-            for (uint32_t k = row->n_params; k-- > 0;) POP(row->params[k]);
+            for (uint32_t k = row->n_params; k-- > 0;) {
+                uint32_t want = row->params[k];
+                if (want == T_ADDRESS) want = address;
+                POP(want);
+            }
             if (LIVE) {
                 switch (row->cls) {
                 case CLS_UNARY: case CLS_EQZ: lower_unary(l, op, sp); break;
                 case CLS_BINARY: case CLS_COMPARE: lower_binary(l, op, sp); break;
-                case CLS_LOAD: lower_load(l, op, sp, value); break;
-                case CLS_STORE: lower_store(l, op, sp, value); break;
+                case CLS_LOAD: case CLS_STORE: lower_access(l, op, sp, value, memory, address == T_I64); break;
                 case CLS_CONST: push_constant(l, sp, value); break;
                 case CLS_RENAME: /* another class of register: what made the value cannot put it there */
                     if (l->loc[sp].kind == L_REG) materialise(l, sp);
@@ -287,10 +307,14 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                     break;
                 default:
                     if (op == OP_memory_size) {
+                        if (memory) use_memory(l, memory);
                         emit_slots(l, H_memory_size, sp, 0, 0, 0);
+                        if (memory) use_memory(l, 0);
                     } else if (op == OP_memory_grow) {
-                        emit_service(l, SERVICE_memory_grow, sp, 1, 0, 0);
+                        emit_service(l, SERVICE_memory_grow, sp, 1, memory, 0);
                         push_temp(l, sp);
+                    } else if (op == OP_memory_fill && (memory || address == T_I64)) {
+                        emit_service(l, SERVICE_memory_fill, sp, 3, memory, 0);
                     } else if (op == OP_memory_fill) {
                         uint32_t c = slot(l, sp + 2), b = slot(l, sp + 1), a = slot(l, sp);
                         pending_cut(l, sp);
@@ -302,7 +326,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                     }
                 }
             }
-            if (row->n_results) PUSH(row->result);
+            if (row->n_results) PUSH(row->result == T_ADDRESS ? address : row->result);
             goto next;
         }
 
@@ -565,11 +589,11 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             U32(type);
             U32(table);
             if (table >= env->n_tables) FAIL_A(unknown_table, table);
-            if (env->table_types[table] != T_FUNCREF) FAIL(call_indirect_table);
+            if (TABLE_TYPE(table) != T_FUNCREF) FAIL(call_indirect_table);
             if (type >= env->n_types) FAIL_A(unknown_type, type);
             if (env->type_sig[type] == NONE) FAIL_A(not_a_function_type, type);
             const uint32_t *t = env->sigs + env->type_sig[type];
-            POP(T_I32);
+            POP(TABLE_INDEX(table));
             uint32_t i_at = sp;
             POPN(t[0], t + 2);
             if (LIVE) {
@@ -583,6 +607,45 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             }
             PUSHN(t[1], t + 2 + t[0]);
             if (LIVE) for (uint32_t k = 0; k < t[1]; k++) push_temp(l, sp - 1 - k);
+            break;
+        }
+
+        case OP_return_call: {
+            U32(callee);
+            if (callee >= env->n_funcs) FAIL_A(unknown_function, callee);
+            uint32_t type = env->func_types[callee];
+            const uint32_t *t = env->sigs + env->type_sig[type];
+            RESULTS_AS_OURS(type, t);
+            POPN(t[0], t + 2);
+            if (LIVE) {
+                flush_spare(l);
+                for (uint32_t k = 0; k < t[0]; k++) materialise(l, sp + k);
+                if (callee < env->n_imported) lower_tail_call(l, H_tail_call_import, sp, t[0], 0, callee, 0, t[1]);
+                else lower_tail_call(l, H_tail_call, sp, t[0], 0, (word)(uintptr_t)&funcs[callee - env->n_imported], 0, t[1]);
+            }
+            UNREACHABLE;
+            break;
+        }
+
+        case OP_return_call_indirect: {
+            U32(type);
+            U32(table);
+            if (table >= env->n_tables) FAIL_A(unknown_table, table);
+            if (TABLE_TYPE(table) != T_FUNCREF) FAIL(call_indirect_table);
+            if (type >= env->n_types) FAIL_A(unknown_type, type);
+            if (env->type_sig[type] == NONE) FAIL_A(not_a_function_type, type);
+            const uint32_t *t = env->sigs + env->type_sig[type];
+            POP(TABLE_INDEX(table));
+            uint32_t i_at = sp;
+            RESULTS_AS_OURS(type, t);
+            POPN(t[0], t + 2);
+            if (LIVE) {
+                flush_spare(l);
+                uint32_t i = slot(l, i_at);
+                for (uint32_t k = 0; k < t[0]; k++) materialise(l, sp + k);
+                lower_tail_call(l, H_tail_call_indirect, sp, t[0], i, type, table, t[1]);
+            }
+            UNREACHABLE;
             break;
         }
 
@@ -680,21 +743,21 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         case OP_table_get: {
             U32(x);
             if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            POP(T_I32);
+            POP(TABLE_INDEX(x));
             if (LIVE) {
                 uint32_t i = slot(l, sp);
                 pending_cut(l, sp);
                 emit_slots(l, H_table_get, sp, i, 0, 0);
                 emit_word(l, x);
             }
-            PUSH(env->table_types[x]);
+            PUSH(TABLE_TYPE(x));
             break;
         }
         case OP_table_set: {
             U32(x);
             if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            POP(env->table_types[x]);
-            POP(T_I32);
+            POP(TABLE_TYPE(x));
+            POP(TABLE_INDEX(x));
             if (LIVE) {
                 uint32_t i = slot(l, sp), v = slot(l, sp + 1);
                 pending_cut(l, sp);
@@ -710,24 +773,24 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 emit_slots(l, H_table_size, sp, 0, 0, 0);
                 emit_word(l, x);
             }
-            PUSH(T_I32);
+            PUSH(TABLE_INDEX(x));
             break;
         }
         case OP_table_grow: {
             U32(x);
             if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            POP(T_I32);
-            POP(env->table_types[x]);
+            POP(TABLE_INDEX(x));
+            POP(TABLE_TYPE(x));
             if (LIVE) { emit_service(l, SERVICE_table_grow, sp, 2, x, 0); push_temp(l, sp); }
-            PUSH(T_I32);
+            PUSH(TABLE_INDEX(x));
             break;
         }
         case OP_table_fill: {
             U32(x);
             if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            POP(T_I32);
-            POP(env->table_types[x]);
-            POP(T_I32);
+            POP(TABLE_INDEX(x));
+            POP(TABLE_TYPE(x));
+            POP(TABLE_INDEX(x));
             if (LIVE) emit_service(l, SERVICE_table_fill, sp, 3, x, 0);
             break;
         }
@@ -736,8 +799,8 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             U32(y);
             if (x >= env->n_tables) FAIL_A(unknown_table, x);
             if (y >= env->n_tables) FAIL_A(unknown_table, y);
-            if (env->table_types[x] != env->table_types[y]) FAIL(type_mismatch_elem);
-            POP(T_I32); POP(T_I32); POP(T_I32);
+            if (TABLE_TYPE(x) != TABLE_TYPE(y)) FAIL(type_mismatch_elem);
+            POP(SHORTER(TABLE_INDEX(x), TABLE_INDEX(y))); POP(TABLE_INDEX(y)); POP(TABLE_INDEX(x));
             if (LIVE) emit_service(l, SERVICE_table_copy, sp, 3, x, y);
             break;
         }
@@ -746,8 +809,8 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             U32(x);
             if (x >= env->n_tables) FAIL_A(unknown_table, x);
             if (y >= env->n_elems) FAIL_A(unknown_elem, y);
-            if (env->table_types[x] != env->elem_types[y]) FAIL(type_mismatch_elem);
-            POP(T_I32); POP(T_I32); POP(T_I32);
+            if (TABLE_TYPE(x) != env->elem_types[y]) FAIL(type_mismatch_elem);
+            POP(T_I32); POP(T_I32); POP(TABLE_INDEX(x));
             if (LIVE) emit_service(l, SERVICE_table_init, sp, 3, y, x);
             break;
         }
@@ -763,7 +826,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (env->n_datas < 0) FAIL(data_count_required);
             if (mem >= env->n_mems) FAIL_A(unknown_memory, mem);
             if (y >= env->n_datas) FAIL_A(unknown_data, y);
-            POP(T_I32); POP(T_I32); POP(T_I32);
+            POP(T_I32); POP(T_I32); POP(ADDRESS(mem));
             if (LIVE) emit_service(l, SERVICE_memory_init, sp, 3, y, mem);
             break;
         }
@@ -779,8 +842,10 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             U32(src);
             if (d >= env->n_mems) FAIL_A(unknown_memory, d);
             if (src >= env->n_mems) FAIL_A(unknown_memory, src);
-            POP(T_I32); POP(T_I32); POP(T_I32);
-            if (LIVE) {
+            POP(SHORTER(ADDRESS(d), ADDRESS(src))); POP(ADDRESS(src)); POP(ADDRESS(d));
+            if (LIVE && (d || src || ADDRESS(d) == T_I64)) {
+                emit_service(l, SERVICE_memory_copy, sp, 3, d, src);
+            } else if (LIVE) {
                 uint32_t c = slot(l, sp + 2), b = slot(l, sp + 1), a = slot(l, sp);
                 pending_cut(l, sp);
                 emit(l, H_memory_copy, a, b, c, 0);

@@ -57,6 +57,8 @@ def _services() -> dict[int, Service]:
             lambda inst, x, y, ref, n: bulk.table_grow(inst, x, ref, n),
         ),
         lib.SERVICE_memory_init: (3, _last_bytes, bulk.memory_init),
+        lib.SERVICE_memory_copy: (3, _last_bytes, bulk.memory_copy),
+        lib.SERVICE_memory_fill: (3, _last_bytes, lambda inst, x, y, d, v, n: bulk.memory_fill(inst, x, d, v, n)),
         lib.SERVICE_data_drop: (0, _nothing, lambda inst, x, y: bulk.data_drop(inst, x)),
         lib.SERVICE_table_init: (3, _last_refs, bulk.table_init),
         lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
@@ -112,6 +114,7 @@ class _Instance:
         self._keep: list[Any] = []
         if inst.mems:
             handle.memory = self._kept(inst.mems[0])
+            handle.memories = self._array("tm_memory *[]", [self._kept(m) for m in inst.mems])
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
@@ -339,7 +342,12 @@ class NativeEngine:
     """Runs everything of version 2.0 but vectors, in C."""
 
     name = "native"
-    features: frozenset[Feature] = WASM_2 - {Feature.SIMD}
+    features: frozenset[Feature] = (WASM_2 - {Feature.SIMD}) | {
+        Feature.EXTENDED_CONST,
+        Feature.TAIL_CALL,
+        Feature.MULTI_MEMORY,
+        Feature.MEMORY64,
+    }
     capabilities = frozenset({"resumable"})
 
     def __init__(self) -> None:

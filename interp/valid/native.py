@@ -21,6 +21,8 @@ _FEATURES = tuple(Feature)
 _NO_TYPE = 0xFFFFFFFF
 #: Type codes that stand for no type, in messages.
 _PSEUDO = {0: "unknown", 1: "empty", 2: "a value", 3: "a number", 4: "a reference"}
+#: From here on a code stands for the results of a function type, by its index.
+_RESULTS = 0x10000
 #: Errors whose arguments are types.
 _TYPED = ("type_mismatch",)
 
@@ -29,6 +31,7 @@ RULES = frozenset(
     {
         Feature.MVP, Feature.MUTABLE_GLOBALS, Feature.SIGN_EXTENSION, Feature.SATURATING_FLOAT_TO_INT,
         Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
+        Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
     }
 )  # fmt: skip
 
@@ -40,7 +43,10 @@ def type_code(type: ValType) -> int:
     return HEAP_CODES[type.heap] if isinstance(type.heap, str) else 0
 
 
-def _type_name(code: int) -> str:
+def _type_name(code: int, module: Module) -> str:
+    if code >= _RESULTS:
+        comp = module.comp(code - _RESULTS)
+        return "[" + " ".join(map(str, comp.results if isinstance(comp, FuncType) else ())) + "]"
     if code in _PSEUDO:
         return _PSEUDO[code]
     number = NUM_TYPES.get(code)
@@ -77,7 +83,11 @@ class NativeCode:
         env.sigs, env.type_sig, env.type_ids = self._u32(sigs), self._u32(places), self._u32(array("I", type_ids))
         env.func_types = self._u32(imported + indices)
         env.code_offset, env.code_length = self._u32(offsets), self._u32(lengths)
-        env.table_types = self._u32(array("I", (type_code(t.ref) for t in module.table_types)))
+        wide = [t.limits.index == "i64" for t in module.table_types]
+        env.table_types = self._u32(
+            array("I", (type_code(t.ref) | w << 31 for t, w in zip(module.table_types, wide, strict=True)))
+        )
+        env.mem_types = self._u32(array("I", (int(m.limits.index == "i64") for m in module.mem_types)))
         env.global_types = self._u32(array("I", (type_code(g.type) | g.mutable << 31 for g in module.global_types)))
         env.elem_types = self._u32(array("I", (type_code(e.ref) for e in module.elems)))
         env.n_tables, env.n_mems = len(module.table_types), len(module.mem_types)
@@ -132,7 +142,7 @@ def validate_bodies(
         a: object = error.a
         b: object = error.b
         if id in _TYPED:
-            a, b = _type_name(error.a), _type_name(error.b)
+            a, b = _type_name(error.a, module), _type_name(error.b, module)
         elif id == "feature_off":
             a = _FEATURES[error.a].value
         raise body_error(id, error.offset, a, b, f"func {error.func}")
