@@ -213,6 +213,11 @@ class ReferenceThread:
             self._needed = n
             raise Leave(OutOfFuel(-1, -1, n))
 
+    def ensure_branch(self, frame: Frame, depth: int) -> None:
+        """Leave unless a branch to a label can be paid: one to a loop takes a tick."""
+        if frame.labels[-1 - depth][1].loop:
+            self.ensure(1)
+
     def charge(self, n: int) -> None:
         """Take `n` ticks, or leave without taking any."""
         if n > self.left:
@@ -329,6 +334,7 @@ class ReferenceEngine:
     features: frozenset[Feature] = WASM_2 | {
         Feature.EXTENDED_CONST,
         Feature.TAIL_CALL,
+        Feature.FUNCTION_REFERENCES,
         Feature.RELAXED_SIMD,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
