@@ -15,6 +15,7 @@ from interp import _native
 from interp.runtime import bulk
 from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, HostCall, OutOfFuel, Paused, Returned, Trapped
 from interp.runtime.instance import ModuleInst
+from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
@@ -68,7 +69,7 @@ def _services() -> dict[int, Service]:
     }
 
 
-#: Ticks of an activation's first slice; then `NativeThread._pace` decides, and the store has an upper bound.
+#: Ticks of an activation's first slice.
 _FIRST_SLICE = 256
 
 #: Words of a service instruction, which the loop stands at while its service is done.
@@ -169,7 +170,7 @@ class NativeThread:
     """One activation on the C loop."""
 
     __slots__ = (
-        "_args", "_host", "_level", "_mode", "_need", "_results", "_slice", "_state", "_store", "_values", "_vectors",
+        "_args", "_host", "_level", "_mode", "_need", "_pace", "_results", "_state", "_store", "_values", "_vectors",
         "entry",
     )  # fmt: skip
 
@@ -181,7 +182,7 @@ class NativeThread:
         self._mode = "new"  # new, paused, host, running, done
         self._level = -1  # how many activations there are below, once it was entered
         self._need = 1
-        self._slice = _FIRST_SLICE
+        self._pace = Pace(_FIRST_SLICE)
         self._results = 0
         self._args: Any = None
         self._host: HostFunc | None = None  # the one that was called, when it has to do with vectors
@@ -288,7 +289,7 @@ class NativeThread:
         thread = state.thread
         self._mode = "running"
         while True:
-            granted = thread.left = min(store.grant(self._need), max(self._need, self._slice))
+            granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
             self._need = 1
             began = perf_counter()
             code = lib.tm_thread_run(thread)
@@ -311,7 +312,7 @@ class NativeThread:
                 self._leave()
                 return Returned(results)
             if code == lib.TM_EXIT_SLICE:
-                self._pace(perf_counter() - began)
+                self._pace.took(perf_counter() - began)
                 return self._paused(thread.need)
             if code == lib.TM_EXIT_SERVICE:
                 exit = self._serve()
@@ -331,13 +332,6 @@ class NativeThread:
             else:
                 self._leave()
                 return Failed(ResourceError("the machine has no memory to lower a function"))
-
-    def _pace(self, seconds: float) -> None:
-        """Make the next slice one of some milliseconds: a tick may be a million instructions."""
-        if seconds < 0.002:
-            self._slice *= 4
-        elif seconds > 0.02:
-            self._slice = max(self._slice // 4, 1)
 
     def _paused(self, need: int) -> Exit:
         self._mode, self._need = "paused", need
