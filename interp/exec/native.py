@@ -69,9 +69,6 @@ def _services() -> dict[int, Service]:
     }
 
 
-#: Ticks of an activation's first slice.
-_FIRST_SLICE = 256
-
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
 
@@ -182,7 +179,7 @@ class NativeThread:
         self._mode = "new"  # new, paused, host, running, done
         self._level = -1  # how many activations there are below, once it was entered
         self._need = 1
-        self._pace = Pace(_FIRST_SLICE)
+        self._pace = Pace()
         self._results = 0
         self._args: Any = None
         self._host: HostFunc | None = None  # the one that was called, when it has to do with vectors

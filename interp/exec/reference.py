@@ -87,7 +87,7 @@ class ReferenceThread:
         self.left = 0
         self._granted = 0
         self._needed = 1
-        self._pace = Pace(16)
+        self._pace = Pace()
         self._base_depth, self._base_cells = store.depth, store.cells
         self._cells = store.cells
         self._state = "new"  # new, running, host (in a host call), paused (repeats its last instruction), done

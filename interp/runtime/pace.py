@@ -9,8 +9,8 @@ class Pace:
 
     __slots__ = ("ticks",)
 
-    def __init__(self, first: int) -> None:
-        self.ticks = first
+    def __init__(self) -> None:
+        self.ticks = 256
 
     def took(self, seconds: float) -> None:
         """Say how long a slice was."""
