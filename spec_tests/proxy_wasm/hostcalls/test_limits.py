@@ -24,6 +24,10 @@ def first(name: str, *raw: int) -> dict[str, Any]:
     return {"before": (expression(name, list(raw)),), **TWO_NAMES}
 
 
+DATA_A = first("proxy_set_shared_data", 1016, 1, 0, 0, 0)
+QUEUE_A = first("proxy_register_shared_queue", 1016, 1)
+BODY: dict[str, Any] = {"during": "proxy_on_request_body", "body": "x"}
+
 #: Limit, its value, the call, its arguments, what else, what it answers.
 ROWS: list[tuple[str, Any, str, tuple[Any, ...], dict[str, Any], Status]] = [
     ("header_pairs", 5, "proxy_add_header_map_value", (0, b"k", b"v"), {}, FINE),
@@ -32,14 +36,14 @@ ROWS: list[tuple[str, Any, str, tuple[Any, ...], dict[str, Any], Status]] = [
     ("header_bytes", 20, "proxy_replace_header_map_value", (0, b"k", b"v"), {}, BAD),
     ("shared_data_bytes", 4, "proxy_set_shared_data", (b"k", b"val", 0), {}, FINE),
     ("shared_data_bytes", 3, "proxy_set_shared_data", (b"k", b"val", 0), {}, FULL),
-    ("shared_data_keys", 2, "proxy_set_shared_data", (b"k", b"v", 0), first("proxy_set_shared_data", 1016, 1, 0, 0, 0), FINE),
-    ("shared_data_keys", 1, "proxy_set_shared_data", (b"k", b"v", 0), first("proxy_set_shared_data", 1016, 1, 0, 0, 0), FULL),
-    ("queues", 2, "proxy_register_shared_queue", (b"q",), first("proxy_register_shared_queue", 1016, 1), FINE),
-    ("queues", 1, "proxy_register_shared_queue", (b"q",), first("proxy_register_shared_queue", 1016, 1), FULL),
-    ("queue_messages", 1, "proxy_enqueue_shared_queue", (1, b"m"), first("proxy_register_shared_queue", 1016, 1), FINE),
-    ("queue_messages", 0, "proxy_enqueue_shared_queue", (1, b"m"), first("proxy_register_shared_queue", 1016, 1), FULL),
-    ("queue_bytes", 3, "proxy_enqueue_shared_queue", (1, b"abc"), first("proxy_register_shared_queue", 1016, 1), FINE),
-    ("queue_bytes", 2, "proxy_enqueue_shared_queue", (1, b"abc"), first("proxy_register_shared_queue", 1016, 1), FULL),
+    ("shared_data_keys", 2, "proxy_set_shared_data", (b"k", b"v", 0), DATA_A, FINE),
+    ("shared_data_keys", 1, "proxy_set_shared_data", (b"k", b"v", 0), DATA_A, FULL),
+    ("queues", 2, "proxy_register_shared_queue", (b"q",), QUEUE_A, FINE),
+    ("queues", 1, "proxy_register_shared_queue", (b"q",), QUEUE_A, FULL),
+    ("queue_messages", 1, "proxy_enqueue_shared_queue", (1, b"m"), QUEUE_A, FINE),
+    ("queue_messages", 0, "proxy_enqueue_shared_queue", (1, b"m"), QUEUE_A, FULL),
+    ("queue_bytes", 3, "proxy_enqueue_shared_queue", (1, b"abc"), QUEUE_A, FINE),
+    ("queue_bytes", 2, "proxy_enqueue_shared_queue", (1, b"abc"), QUEUE_A, FULL),
     ("metrics", 2, "proxy_define_metric", (0, b"m"), first("proxy_define_metric", 0, 1016, 1), FINE),
     ("metrics", 1, "proxy_define_metric", (0, b"m"), first("proxy_define_metric", 0, 1016, 1), FULL),
     ("metric_name_bytes", 3, "proxy_define_metric", (0, b"abc"), {}, FINE),
@@ -48,8 +52,8 @@ ROWS: list[tuple[str, Any, str, tuple[Any, ...], dict[str, Any], Status]] = [
     ("outstanding_calls", 0, "proxy_http_call", (b"up", HEADERS, b"", (), 10), {}, FULL),
     ("call_body_bytes", 4, "proxy_http_call", (b"up", HEADERS, b"body", (), 10), {}, FINE),
     ("call_body_bytes", 3, "proxy_http_call", (b"up", HEADERS, b"body", (), 10), {}, FULL),
-    ("body_buffer", 8, "proxy_set_buffer_bytes", (0, 0, 1, b"12345678"), {"during": "proxy_on_request_body", "body": "x"}, FINE),
-    ("body_buffer", 8, "proxy_set_buffer_bytes", (0, 0, 1, b"123456789"), {"during": "proxy_on_request_body", "body": "x"}, BAD),
+    ("body_buffer", 8, "proxy_set_buffer_bytes", (0, 0, 1, b"12345678"), BODY, FINE),
+    ("body_buffer", 8, "proxy_set_buffer_bytes", (0, 0, 1, b"123456789"), BODY, BAD),
     ("filter_state_bytes", 4, "proxy_set_property", (b"a", b"bcd"), {}, FINE),
     ("filter_state_bytes", 3, "proxy_set_property", (b"a", b"bcd"), {}, BAD),
 ]  # fmt: skip
