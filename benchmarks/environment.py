@@ -21,7 +21,7 @@ def describe(peers: list[Peer]) -> dict[str, Any]:
 
 
 def busy() -> str:
-    """How busy the machine was before we came: a compiler that wants every core suffers more from it than one thread."""
+    """How busy the machine was before we came: a compiler on all cores suffers more from it than one thread does."""
     return f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
 
 
