@@ -283,6 +283,18 @@ def test_fuel_has_a_limit_unless_it_is_taken_away(engine: str) -> None:
     assert left(Limits(fuel_per_call=None)) is None
 
 
+def test_a_deadline_ends_a_call_as_a_trap_does(engine: str) -> None:
+    text = small_filter({"proxy_on_request_headers": "(loop (br 0)) (i32.const 0)"})
+    host = FilterHost(text, engine=engine)
+    guest = host.plugins[0].vm.guest
+    assert isinstance(guest, WasmGuest)
+    guest.store.deadline = 0.0
+    done = host.exchange()
+    assert done.trap and done.trap.message == "proxy_on_request_headers: deadline passed"
+    assert len(done.trap.backtrace) == 1
+    assert done.status == 503
+
+
 def test_recursion_is_a_trap(engine: str) -> None:
     text = small_filter({"proxy_on_request_headers": "(call $deep) (i32.const 0)"}, extra="(func $deep (call $deep))")
     done = FilterHost(text, engine=engine, limits=Limits(call_depth=100)).exchange()
