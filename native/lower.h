@@ -173,7 +173,7 @@ static void choose_pins(tm_lower *l, const uint8_t *types, uint32_t n, const uin
     for (uint32_t x = 0; x < n; x++) {
         uint32_t c = class_of(types[x]);
         uint64_t cost = 3 + calls * (changed[x] ? 3 : 2);
-        if (c == CLASS_NONE || uses[x] <= cost) continue;
+        if (c == CLASS_NONE || registers_of[c] < 2 || uses[x] <= cost) continue;
         uint64_t gain = uses[x] - cost;
         uint32_t weakest = c * 4;
         for (uint32_t r = c * 4; r < SPARE(c); r++)
