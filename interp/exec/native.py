@@ -13,7 +13,18 @@ from weakref import WeakKeyDictionary
 
 from interp import _native
 from interp.runtime import bulk
-from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, HostCall, OutOfFuel, Paused, Returned, Threw, Trapped
+from interp.runtime.engine import (
+    Exhausted,
+    Exit,
+    Failed,
+    FrameInfo,
+    HostCall,
+    OutOfFuel,
+    Paused,
+    Returned,
+    Threw,
+    Trapped,
+)
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
 from interp.runtime.store import FuncInst, HostFunc, Store

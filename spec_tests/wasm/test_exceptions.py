@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import interp
-from interp import EmbedderError, Feature, FuncType, I32, Trap, WasmException
+from interp import I32, EmbedderError, Feature, FuncType, Trap, WasmException
 from interp.exec.engines import choose
 
 EVERY = frozenset(Feature)
@@ -59,7 +59,7 @@ def test_the_guest_catches_what_a_host_function_throws(world):
 
 
 def test_an_exception_of_another_tag_passes_as_the_same_object(world):
-    store, tag, call = world
+    store, _tag, call = world
     other = WasmException(store.tag(FuncType((I32,), ())), (1,))
 
     def throw(n):
@@ -74,7 +74,7 @@ def test_an_exception_of_another_tag_passes_as_the_same_object(world):
 
 
 def test_an_uncaught_exception_reaches_the_embedder_with_its_frames(world):
-    store, tag, call = world
+    _store, tag, call = world
     with pytest.raises(WasmException) as caught:
         call("throw", 77)
     assert caught.value.tag is tag and caught.value.values == (77,)
@@ -82,7 +82,7 @@ def test_an_uncaught_exception_reaches_the_embedder_with_its_frames(world):
 
 
 def test_a_host_function_between_two_activations_lets_an_exception_through(world):
-    store, tag, call = world
+    store, _tag, call = world
     store.act = lambda n: call("throw", n) and 0
     assert call("catch", 9) == [9]
 
@@ -96,7 +96,7 @@ def test_a_host_function_between_two_activations_lets_an_exception_through(world
 
 
 def test_a_trap_and_a_python_exception_are_not_caught(world):
-    store, tag, call = world
+    store, _tag, call = world
 
     def trap(n):
         raise Trap("of the host")
