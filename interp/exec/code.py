@@ -7,6 +7,8 @@ have their meaning. Instruction `i` of the body is step `i`: the program counter
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,10 +24,9 @@ from . import steps, steps_exceptions, steps_gc
 from .steps import Handler
 
 #: Instruction name to its handler, and its meaning if that is its operand.
-STEPS: dict[str, tuple[Handler, Any]] = {
-    **steps.STEPS,
-    **{name: (handler, None) for name, handler in (steps_exceptions.STEPS | steps_gc.STEPS).items()},
-}
+STEPS: Mapping[str, tuple[Handler, Any]] = ChainMap(
+    steps.STEPS, {name: (handler, None) for name, handler in (steps_exceptions.STEPS | steps_gc.STEPS).items()}
+)
 
 
 class Block(NamedTuple):

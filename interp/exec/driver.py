@@ -2,7 +2,8 @@
 
 A host function may call back into its store: that is a new activation above the suspended one, last in first out.
 A Python exception of a host function drops the activation and leaves as the same object with the guest's backtrace as
-a note; no guest handler sees it. `WasmException` raised by one is a throw that the guest can catch, `Trap` a trap. Everything in the store stays usable afterwards.
+a note; no guest handler sees it.
+`WasmException` raised by one is a throw that the guest can catch, `Trap` a trap. Everything in the store stays usable afterwards.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
 def invoke_bits(store: Store, func: FuncInst | HostFunc, args: Sequence[int]) -> list[int]:
     """Call a function with raw bits and give the raw bits of its results.
 
-    Raises Trap, Exhaustion, WasmException (that no guest code caught), FuelExhausted, Interrupted (the store's deadline passed), ResourceError, LimitError
+    Raises Trap, Exhaustion, WasmException (that no guest code caught), FuelExhausted, Interrupted (the store's deadline
+    passed), ResourceError, LimitError
     (activations nested too deep), EmbedderError (wrong store, thread, number or range of arguments), or the exception
     of a host function as it is.
     """

@@ -145,9 +145,13 @@ class ReferenceThread:
 
     def roots(self) -> Iterator[int]:
         """All values of the activation, for the collector."""
+        if self._state == "done":
+            return
         yield from self.stack
         for frame in self.frames:
             yield from frame.locals
+        if self._pending is not None:
+            yield from self._pending.values
 
     def operands(self) -> list[int]:
         """The operand stack of the innermost frame."""
