@@ -4,6 +4,7 @@
 #include "dispatch.h"
 #include "engine.h"
 #include "numerics.h"
+#include "vectors.h"
 
 #define A (((const uint16_t *)(ip + 1))[0])
 #define B (((const uint16_t *)(ip + 1))[1])

@@ -2,8 +2,8 @@
 
 A host function may call back into its store: that is a new activation above the suspended one, last in first out.
 A Python exception of a host function drops the activation and leaves as the same object with the guest's backtrace as
-a note; no guest handler sees it.
-`WasmException` raised by one is a throw that the guest can catch, `Trap` a trap. Everything in the store stays usable afterwards.
+a note; no guest handler sees it. `WasmException` raised by one is a throw that the guest can catch, `Trap` a trap.
+Everything in the store stays usable afterwards.
 """
 
 from __future__ import annotations

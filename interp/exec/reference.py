@@ -9,6 +9,7 @@ machine can leave at any step and go on later. code.py prepares a function, step
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from interp.runtime.bulk import bulk_ticks
@@ -26,6 +27,7 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException
 from interp.runtime.heap import Exn
+from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import EmbedderError, ResourceError, Trap
 from interp.syntax.features import WASM_2, Feature
@@ -91,6 +93,7 @@ class ReferenceThread:
         self.left = 0
         self._granted = 0
         self._needed = 1
+        self._pace = Pace()
         self._base_depth, self._base_cells = store.depth, store.cells
         self._cells = store.cells
         self._state = "new"  # new, running, host (in a host call), paused (repeats its last instruction), done
@@ -167,8 +170,9 @@ class ReferenceThread:
         """Run until the machine must leave, and close the account."""
         started = self._state != "new" and self.frame is not None
         self._state = "running"
-        self.left = self._granted = self.store.grant(self._needed)
+        self.left = self._granted = min(self.store.grant(self._needed), max(self._needed, self._pace.ticks))
         self._needed = 1
+        began = perf_counter()
         try:
             if not started:
                 self.call(self.entry)
@@ -183,7 +187,10 @@ class ReferenceThread:
         except Leave as leave:
             exit = leave.exit
             self._settle()
-            return self._paused(exit.needed) if isinstance(exit, OutOfFuel) else exit
+            if not isinstance(exit, OutOfFuel):
+                return exit
+            self._pace.took(perf_counter() - began)
+            return self._paused(exit.needed)
         except Trap as trap:
             self._settle()
             return self._trapped(trap)

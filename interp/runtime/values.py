@@ -61,7 +61,10 @@ class Val(NamedTuple):
 def _integer(value: object, n: int) -> int:
     if isinstance(value, (float, np.floating)):
         raise TypeError(f"an i{n} needs an integer, not {value!r}")
-    i = int(value) if isinstance(value, np.bool_) else index(value)  # type: ignore[arg-type]
+    try:
+        i = int(value) if isinstance(value, np.bool_) else index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"an i{n} needs an integer, not {value!r}") from None
     if not -(1 << (n - 1)) <= i < 1 << n:
         raise OverflowError(f"{i} does not fit into i{n}")
     return i & ((1 << n) - 1)
