@@ -9,6 +9,7 @@ machine can leave at any step and go on later. code.py prepares a function, step
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -99,7 +100,7 @@ class ReferenceThread:
         self._state = "new"  # new, running, host (in a host call), paused (repeats its last instruction), done
         self._announced = False
         self._pending: WasmException | None = None  # what a host function threw, until it is caught
-        store.heap.stacks.add(self)
+        self._args: tuple[int, ...] = ()  # of the host call
         limits = store.limits
         self._depth_limit = limits.call_depth - store.depth
         self._cells_limit = limits.value_stack_cells
@@ -146,15 +147,13 @@ class ReferenceThread:
         """The frames, innermost first."""
         return tuple(frame.info() for frame in reversed(self.frames))
 
-    def roots(self) -> Iterator[int]:
-        """All values of the activation, for the collector."""
+    def roots(self) -> Iterator[int] | None:
+        """All values of the activation, for the collector; None once it is over."""
         if self._state == "done":
-            return
-        yield from self.stack
-        for frame in self.frames:
-            yield from frame.locals
-        if self._pending is not None:
-            yield from self._pending.values
+            return None
+        args = self._args if self._state == "host" else ()
+        pending = self._pending.values if self._pending is not None else ()
+        return chain(self.stack, args, pending, *(frame.locals for frame in self.frames))
 
     def operands(self) -> list[int]:
         """The operand stack of the innermost frame."""
@@ -175,6 +174,7 @@ class ReferenceThread:
         began = perf_counter()
         try:
             if not started:
+                self.store.heap.watch(self)
                 self.call(self.entry)
             if self._pending is not None:
                 pending = self._pending
@@ -316,7 +316,7 @@ class ReferenceThread:
         """Leave with the arguments of a host function from the top of the stack."""
         stack = self.stack
         bottom = len(stack) - len(func.type.params)
-        args = tuple(stack[bottom:])
+        args = self._args = tuple(stack[bottom:])
         del stack[bottom:]
         self._state = "host"
         raise Leave(HostCall(func, args))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakSet
+from weakref import ref as weak
 
 from interp.syntax.errors import TRAPS, EmbedderError, Trap
 from interp.syntax.types import RefType, ValType
@@ -32,6 +32,9 @@ OBJECT, I31 = 1 << 62, 1 << 63
 _INDEX = OBJECT - 1
 #: What an object costs besides its contents.
 HEADER_BYTES = 16
+#: At the limit, so many collections in a row may each free less than this share of it: then the heap counts as full.
+#: (A guest that lives at the limit would collect at every allocation, and a collection costs no ticks.)
+FRUITLESS, SHARE = 8, 16
 #: No collection before this many bytes were allocated since the last.
 FIRST_COLLECTION = 1 << 20
 
@@ -74,7 +77,7 @@ class HeapRef:
     def __init__(self, store: Store, bits: int) -> None:
         self.store = store
         self.bits = bits
-        store.heap.held.add(self)
+        store.heap.hold(self)
 
     def __repr__(self) -> str:
         return f"<HeapRef {self.bits:#x}>"
@@ -83,8 +86,8 @@ class HeapRef:
 class Roots(Protocol):
     """Something that holds values, such as the stack of an activation."""
 
-    def roots(self) -> Iterable[int]:
-        """Raw bits that may be references; what is none is ignored."""
+    def roots(self) -> Iterable[int] | None:
+        """Raw bits that may be references, what is none is ignored; None once it is over."""
 
 
 def holds_objects(type: ValType) -> bool:
@@ -99,17 +102,35 @@ class Heap:
         self.store = store
         self.bytes = 0
         self.collections = 0
-        #: Activations, and what the embedder holds.
-        self.stacks: WeakSet[Roots] = WeakSet()
-        self.held: WeakSet[HeapRef] = WeakSet()
+        #: Activations, the innermost last; those that are over at the end may be there still.
+        self._stacks: list[Roots] = []
+        # References without a callback: one in Python would swallow a signal that comes while it runs.
+        self._held: list[weak[HeapRef]] = []
+        self._next_purge = 64
         self._objects: list[Object | Exn | None] = []
         self._free: list[int] = []
         self._layouts: dict[int, Layout] = {}
         self._next_collection = FIRST_COLLECTION
+        self._fruitless = 0
 
     def __len__(self) -> int:
         """How many objects there are."""
         return len(self._objects) - len(self._free)
+
+    # -- roots ---------------------------------------------------------------------------------------------------
+
+    def hold(self, ref: HeapRef) -> None:
+        """Make a reference of the embedder a root for as long as it lives."""
+        self._held.append(weak(ref))
+        if len(self._held) > self._next_purge:
+            self._held = [held for held in self._held if held() is not None]
+            self._next_purge = 64 + 2 * len(self._held)
+
+    def watch(self, stack: Roots) -> None:
+        """Make the values of an activation, the innermost one, roots until it is over."""
+        while self._stacks and self._stacks[-1].roots() is None:
+            self._stacks.pop()
+        self._stacks.append(stack)
 
     # -- objects -------------------------------------------------------------------------------------------------
 
@@ -150,10 +171,15 @@ class Heap:
 
         Raises Trap past `limits.heap_bytes` or `limits.store_bytes`.
         """
-        if self.bytes + n > self._next_collection or not self._has(n):
-            self.collect(in_flight)
         if not self._has(n):
-            raise Trap(TRAPS["heap_exhausted"])
+            before = self.bytes
+            self.collect(in_flight)
+            meagre = before - self.bytes < self.store.limits.heap_bytes // SHARE
+            self._fruitless = self._fruitless + 1 if meagre else 0
+            if self._fruitless > FRUITLESS or not self._has(n):
+                raise Trap(TRAPS["heap_exhausted"])
+        elif self.bytes + n > self._next_collection:
+            self.collect(in_flight)
 
     def add(self, made: Object | Exn) -> int:
         """Put an object on the heap and give its reference. Never collects. Raises Trap where there is no room."""
@@ -209,8 +235,8 @@ class Heap:
         yield from (table.cells[: table.length] for table in store.tables if holds_objects(table.type.ref))
         for inst in store.instances:
             yield from (elem.refs for elem in inst.elems if holds_objects(elem.type))
-        yield (ref.bits for ref in self.held)
-        yield from (stack.roots() for stack in self.stacks)
+        yield [ref.bits for held in self._held if (ref := held()) is not None]
+        yield from (stack.roots() or () for stack in self._stacks)
 
     def _sweep(self, marks: bytearray) -> None:
         objects = self._objects

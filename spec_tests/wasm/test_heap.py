@@ -107,6 +107,34 @@ def test_past_the_limit_is_a_trap_and_the_store_goes_on(load):
     assert guest.store.bytes - before == guest.store.heap.bytes <= 100_000
 
 
+def test_a_heap_that_is_full_but_for_little_ends_the_run(load):
+    """A live set just under the limit must not make the guest collect at every allocation for ever."""
+    guest = load(VmLimits(heap_bytes=320_000))
+    guest.exports.keep(9_990)  # 32 bytes each
+    before = guest.store.heap.collections
+    with pytest.raises(Trap, match="heap_bytes"):
+        guest.exports.garbage(10_000)
+    assert guest.store.heap.collections - before < 20
+
+
+def test_arguments_of_a_host_call_are_roots(engine, load):
+    kept = []
+
+    def host(bits):
+        guest.exports.garbage(20_000)
+        kept.append(guest.store.heap.find(bits))
+
+    guest = load(VmLimits(heap_bytes=100_000))
+    store = guest.store
+    func = store.host_func(interp.FuncType((interp.RefType(True, "any"),), ()), host)
+    text = """(module (import "h" "f" (func $f (param anyref))) (type $s (struct (field i32)))
+        (func (export "call") (call $f (struct.new $s (i32.const 1)))))"""
+    valid = interp.validate(interp.read_module(text, features=EVERY), features=EVERY)
+    inst = interp.instantiate(store, valid, [func])
+    interp.invoke_bits(store, inst.exports["call"], [])
+    assert kept[0] is not None and list(kept[0].cells) == [1]
+
+
 def test_a_reference_of_the_embedder_keeps_its_object(load):
     guest = load(VmLimits(heap_bytes=100_000))
     held = guest.exports.bytes(1234)
