@@ -64,7 +64,7 @@ class Run:
         host = Host(
             engine=options["engine"],
             profile=options["profile"],
-            limits=Limits(fuel_per_call=options["fuel"]),
+            limits=Limits() if options["fuel"] is None else Limits(fuel_per_call=options["fuel"]),
             seed=os.urandom(16) if seed is None else seed_bytes(seed),
             record=True,
         )

@@ -97,7 +97,10 @@ class Property(Pair):
 
 ENGINE = click.option("--engine", metavar="NAME", help="native, or reference (slow and plain).")
 FUEL = click.option(
-    "--fuel", type=click.IntRange(0), metavar="TICKS", help="How many ticks one call of the guest may use."
+    "--fuel",
+    type=click.IntRange(0),
+    metavar="TICKS",
+    help="How many ticks one call of the guest may use: of a filter 1,000,000,000 without this, of others any number.",
 )
 CLOCK = click.option("--clock", type=Seconds(), metavar="SECONDS", help="Let time start here and repeat exactly.")
 SEED = click.option("--seed", type=int, metavar="N", help="Let random numbers repeat.")
