@@ -7,6 +7,7 @@ import pytest
 import interp
 from interp import I32, EmbedderError, Feature, FuncType, Trap, WasmException
 from interp.exec.engines import choose
+from interp.runtime.engine import HostCall, OutOfFuel, Returned
 
 EVERY = frozenset(Feature)
 GUEST = """(module
@@ -21,6 +22,12 @@ GUEST = """(module
       (block $h (result i32) (try_table (result i32) (catch $t $h) (call $tail_call (local.get 0)))))
     (func $tail_call (param i32) (result i32) (return_call $tail (local.get 0)))
     (func (export "throw") (param i32) (throw $t (local.get 0)))
+    (func (export "retry") (param $n i32) (result i32)
+      (i32.const 0)
+      (loop $again (param i32) (result i32)
+        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+        (if (param i32) (i32.eqz (local.get $n)) (then (return)) (else (drop)))
+        (try_table (result i32) (catch $t $again) (call $host (local.get $n)))))
     (func (export "catch in a loop") (param i32) (result i32) (local $n i32)
       (loop $again (result i32)
         (if (i32.eqz (local.get 0)) (then (return (local.get $n))))
@@ -135,12 +142,24 @@ def test_fuel_runs_out_in_front_of_a_clause_and_the_throw_is_repeated(world):
         raise WasmException(tag, (2,))
 
     store.act = throw
-    assert call("catch in a loop", 3) == [6]
-    assert len(calls) == 3
-    used = store.ticks
-    for fuel in range(used):
-        store.fuel = fuel
-        with pytest.raises(interp.FuelExhausted):
-            call("catch in a loop", 3)
-    store.fuel = used
-    assert call("catch in a loop", 3) == [6]
+    for name, result in (("catch in a loop", 6), ("retry", 2)):
+        before = store.ticks
+        calls.clear()
+        assert call(name, 3) == [result]
+        expected = calls.copy()
+        func = store.instances[0].exports[name]
+        thread = store.engine.start(store, func, (3,))
+        store.fuel, used = 0, store.ticks - before
+        calls.clear()
+        exit = thread.run()
+        while not isinstance(exit, Returned):  # one tick at a time
+            if isinstance(exit, HostCall):
+                calls.append(exit.args[0])
+                exit = thread.throw(WasmException(tag, (2,)))
+            else:
+                assert isinstance(exit, OutOfFuel)
+                store.fuel += 1
+                exit = thread.run()
+        assert (list(exit.values), calls) == ([result], expected)
+        assert store.ticks - before == 2 * used
+        store.fuel = None

@@ -16,13 +16,17 @@ GUEST = """(module
     (type $bytes (array (mut i8)))
     (global $kept (mut (ref null $list)) (ref.null $list))
     (table $t 4 anyref)
-    (func (export "garbage") (param $n i32) (result i32) (local $last (ref null $list))
+    (func $garbage (export "garbage") (param $n i32) (result i32) (local $last (ref null $list))
       (loop $more
         (local.set $last (struct.new $list (local.get $n) (local.get $last)))
         (if (i32.eqz (i32.and (local.get $n) (i32.const 15))) (then (local.set $last (ref.null $list))))
         (local.set $n (i32.sub (local.get $n) (i32.const 1)))
         (br_if $more (local.get $n)))
       (struct.get $list $value (local.get $last)))
+    (func (export "operand") (param i32) (result i32)
+      (struct.new $list (i32.const 5) (ref.null $list))
+      (drop (call $garbage (local.get 0)))
+      (struct.get $list $value))
     (func (export "keep") (param $n i32)
       (loop $more
         (global.set $kept (struct.new $list (local.get $n) (global.get $kept)))
@@ -87,6 +91,12 @@ def test_locals_of_all_frames_are_roots(load):
     assert guest.store.heap.collections > 5
 
 
+def test_operands_of_all_frames_are_roots(load):
+    guest = load(VmLimits(heap_bytes=100_000))
+    assert guest.exports.operand(20_000) == 5
+    assert guest.store.heap.collections > 5
+
+
 def test_a_ring_is_collected(load):
     guest = load()
     for _ in range(10):
@@ -110,7 +120,7 @@ def test_past_the_limit_is_a_trap_and_the_store_goes_on(load):
 def test_a_heap_that_is_full_but_for_little_ends_the_run(load):
     """A live set just under the limit must not make the guest collect at every allocation for ever."""
     guest = load(VmLimits(heap_bytes=320_000))
-    guest.exports.keep(9_990)  # 32 bytes each
+    guest.exports.keep(9_900)  # 32 bytes each
     before = guest.store.heap.collections
     with pytest.raises(Trap, match="heap_bytes"):
         guest.exports.garbage(10_000)
