@@ -373,6 +373,18 @@ def test_limits_of_bodies(limit: str, bodies: Any) -> None:
     assert caught.value.where is not None and caught.value.where.offset is not None
 
 
+def test_a_long_line_of_super_types_is_a_limit() -> None:
+    def line(length: int) -> Module:
+        rest = "".join(f"(type $t{k} (sub $t{k - 1} (struct)))" for k in range(1, length))
+        return interp.parse(f"(module (type $t0 (sub (struct))) {rest})")
+
+    limits = VmLimits(subtype_depth=4)
+    validate(line(5), features=frozenset(Feature), limits=limits)
+    with pytest.raises(LimitError) as caught:
+        validate(line(6), features=frozenset(Feature), limits=limits)
+    assert caught.value.limit == "subtype_depth"
+
+
 def test_a_huge_frame_is_a_limit_of_every_validator(bodies: Any) -> None:
     module = module_of("", "(local " + "v128 " * 30_001 + ")")
     with pytest.raises(LimitError) as caught:
