@@ -79,7 +79,7 @@ def load_part(result: dict[str, Any]) -> str:
     ]
     text = (
         "## Loading\n\nOurs is decode, validate and instantiate; wasmtime's is its compilation on all cores, wasm3's is"
-        " without validation. Target: 50 times faster than wasmtime, 60 MB a second. On a busy machine the ratio flatters"
-        f" us, since wasmtime wants every core; this was {result['environment']['machine']}."
+        " without validation. Target: 50 times faster than wasmtime, 60 MB a second. On a busy machine the ratio"
+        f" flatters us, since wasmtime wants every core; this was {result['environment']['machine']}."
     )
     return text + "\n\n" + table(head, rows)
