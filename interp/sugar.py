@@ -19,9 +19,10 @@ from interp.runtime.values import from_bits, to_bits
 from interp.syntax.errors import EmbedderError, LinkError
 from interp.syntax.features import Feature
 from interp.syntax.limits import VmLimits
-from interp.syntax.module import Import, Module
+from interp.syntax.module import Import
 from interp.syntax.types import FuncType, GlobalType, ValType
-from interp.valid.module import validate
+from interp.valid.canon import Definition
+from interp.valid.module import ValidModule, validate
 
 from .api import Store, is_text, read_module
 
@@ -289,7 +290,7 @@ def load(
     valid = validate(module, features=features, limits=limits)
     given = {name: _names(names) for name, names in (imports or {}).items()}
     store = _shared_store(given, engine) or Store(engine, limits)
-    externs = [_extern(store, module, want, given) for want in module.imports]
+    externs = [_extern(store, valid, want, given) for want in module.imports]
     return Instance(driver.instantiate(store, valid, externs))
 
 
@@ -319,16 +320,16 @@ def _shared_store(given: Mapping[str, Mapping[str, Any]], engine: str | None) ->
     return None
 
 
-def _extern(store: runtime.Store, module: Module, want: Import, given: Mapping[str, Mapping[str, Any]]) -> Extern:
+def _extern(store: runtime.Store, valid: ValidModule, want: Import, given: Mapping[str, Mapping[str, Any]]) -> Extern:
     try:
         value = unwrap(given[want.module][want.name])
     except KeyError:
         raise LinkError(f"unknown import {want.module}.{want.name}") from None
     if isinstance(value, (FuncInst, HostFunc, MemInst, TableInst, GlobalInst, TagInst)):
         return value
-    type = import_type(module, want)
-    if isinstance(type, FuncType) and want.kind == "func" and callable(value):
-        return store.host_func(type, host_code(store, type, value), name=f"{want.module}.{want.name}")
+    type = import_type(valid, want)
+    if isinstance(type, Definition) and isinstance(type.comp, FuncType) and want.kind == "func" and callable(value):
+        return store.typed_host_func(type, host_code(store, type.comp, value), name=f"{want.module}.{want.name}")
     if isinstance(type, GlobalType) and not callable(value):
         return store.global_(type, to_bits(store, type.type, value))
     raise LinkError(f"incompatible import type for {want.module}.{want.name}: a {want.kind} is needed, not {value!r}")

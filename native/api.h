@@ -158,3 +158,6 @@ int tm_self_covers(uint32_t handler); /* whether the last self-test ran this han
 uint32_t tm_handler_count(void);
 /* One plain instruction by table id on raw bits, for comparing with the Python meanings. Trap row + 1, or 0. */
 int tm_numeric(uint32_t op, uint64_t a, uint64_t b, uint64_t *result);
+/* One vector instruction by table id: three operands of two cells each (a scalar stands in the first), its lane or its 16 lanes
+   as two words, the result. 0, or -1 when there is no such instruction. */
+int tm_vector(uint32_t op, const uint64_t *operands, const uint64_t *immediate, uint64_t *result);

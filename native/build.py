@@ -32,13 +32,11 @@ if "interp" not in sys.modules:
 
 import generate  # noqa: E402  (found by the path above, also when setuptools runs this file)
 
-generate.write(HERE / "generated")
 
-
-def said_by(compiler: list[str]) -> str:
-    """What a compiler says of itself; nothing if there is none, which is for who calls it to find out."""
+def output(command: list[str]) -> str:
+    """What a command prints; nothing if there is no such command: a missing compiler is found out when it is used."""
     try:
-        return subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
     except OSError:
         return ""
 
@@ -51,7 +49,7 @@ FLAGS = [
     "-Wno-missing-field-initializers",
 ]  # fmt: skip
 COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-if "clang" not in said_by(COMPILER):
+if "clang" not in output([*COMPILER, "--version"]):
     FLAGS.append("-fno-tree-loop-distribute-patterns")  # gcc's name for it, which not every clang lets pass
 if "ziglang" in COMPILER or Path(COMPILER[0]).stem == "zig":
     FLAGS += ["-mcpu=baseline", "-fno-sanitize=undefined"]  # zig's defaults: this very processor, and traps
@@ -63,6 +61,15 @@ LINK: list[str] = []
 if os.environ.get("TAMIS_SANITIZE"):
     FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-DTAMIS_SWITCH=1", "-g", "-O1"]
     LINK += ["-fsanitize=address,undefined"]
+
+
+def is_switch() -> bool:
+    """Whether this compiler with these flags takes the switch, by dispatch.h. False if there is no compiler."""
+    macros = output([*COMPILER, *FLAGS, "-E", "-dM", "-x", "c", str(HERE / "dispatch.h")])
+    return "#define SWITCH 1" in macros
+
+
+generate.write(HERE / "generated", switch=is_switch())
 
 api = re.sub(r"/\*.*?\*/", "", (HERE / "api.h").read_text(), flags=re.S)
 numbers = (HERE / "generated" / "tables.h").read_text()

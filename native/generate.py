@@ -2,7 +2,7 @@
 
 One line of meaning becomes a handler per operand kind: S a frame slot, K a constant in the code. Comparisons also
 become branches: forward (F) and to a loop (B, which charges a tick); floats, whose comparisons have no inverse, get
-negated ones (N).
+negated ones (N). Vectors stand in slots only, two of them; only the address of a load or store has other kinds.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from interp.syntax.instructions import OPS, Op
 
 try:
     from . import meanings as m
+    from . import vectors as v
 except ImportError:
     import meanings as m  # type: ignore[import-not-found, no-redef]
+    import vectors as v  # type: ignore[import-not-found, no-redef]
 
 CTYPE = {"i32": "uint32_t", "i64": "uint64_t", "f32": "float", "f64": "double"}
 VALTYPE = {"i32": "T_I32", "addr": "T_ADDRESS", "i64": "T_I64", "f32": "T_F32", "f64": "T_F64", "v128": "T_V128"}
 EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE")
 SERVICES = (
-    "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy", "table_grow", "table_fill",
+    "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
+    "table_grow", "table_fill",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
@@ -33,13 +36,15 @@ SPECIAL = {
     "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "is_null": 2, "halt": 0,
-    "use_memory": 2, "address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0, "lower": 0,
+    "use_memory": 2, "address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
+    "lower": 0,
+    "v128_const": 4, "mov_v": 2, "select_v": 2, "global_get_v": 3, "global_set_v": 3,
 }  # fmt: skip
 
 #: Type to class of registers: integer, float, or none (f32, which would need conversions between the formats).
 CLASS = {"i32": "i", "i64": "i", "addr": "i", "f64": "f", "f32": "s"}
 #: How many registers a class has; the last one is for temporaries. Each makes more handlers for every other: with four
-#: and four they are 9,000, which gcc builds in 20 s.
+#: and four they are 9,000, which gcc builds in 20 s as functions and not at all as cases of one: `write` lowers them.
 REGISTERS = {"i": 4, "f": 4, "s": 0}
 
 
@@ -65,6 +70,12 @@ def _class(op: Op) -> str:
         return "LOAD" if op.results else "STORE"
     if op.name.endswith(".const"):
         return "CONST"
+    if op.name in v.VECTORS or op.name in v.EXTRACT or op.name in v.REPLACE:
+        return "VECTOR"
+    if op.name in v.LOADS or op.name in v.LOAD_LANES:
+        return "VECTOR_LOAD"
+    if op.name == "v128.store" or op.name in v.STORE_LANES:
+        return "VECTOR_STORE"
     return "OTHER"
 
 
@@ -201,6 +212,53 @@ def _access(handlers: Handlers, op: Op) -> None:
             handlers.add(f"{op.ident}_{a}{v}", size, body)
 
 
+def _vector(op: Op, slots: str = "BCD") -> str:
+    """The body of a vector instruction on cells, up to where it goes on; a lane stands behind the operands' slots."""
+    if op.name in v.EXTRACT:
+        lane, scalar = v.EXTRACT[op.name]
+        return f"W_{scalar}(A, LANE({lane}, B, C));"
+    if op.name in v.REPLACE:
+        scalar = (op.params or ())[1]
+        value = f"R_{ {'f32': 'i32', 'f64': 'i64'}.get(scalar, scalar) }(C)"
+        lane = v.REPLACE[op.name]
+        return f"u64x2 a = R_V(u64x2, B); {lane} b = ({lane}){value}; W_V(A, a); SET_LANE({lane}, A, D, b);"
+    types, text = v.VECTORS[op.name]
+    reads = ""
+    for name, slot, type in zip("abc", slots, types.split(), strict=False):
+        half, _, plain = type.rpartition(":")
+        if plain in CTYPE:
+            reads += f"{CTYPE[plain]} {name} = R_{plain}({slot}); "
+        else:
+            reads += f"{plain} {name} = R_V({plain}, {slot}{' + 1' if half else ''}); "
+    return f"{reads}W_{'V' if op.results == ('v128',) else 'i32'}(A, {text});"
+
+
+def _vector_access(handlers: Handlers, op: Op) -> None:
+    """Loads and stores: an address in any place, vectors in slots, a lane in D."""
+    addresses = (*places("i32"), "A")
+    handlers.kinds[op.name] = Kinds(len(handlers.rows), 0, 1, len(addresses), 1)
+    for a in addresses:
+        base = "" if a == "A" else f"(uint64_t){read('i32', a, 'B')} + "
+        body = f"uint64_t ea = {base}ip[2]; BOUNDS(ea, {op.width}); "
+        if op.name == "v128.store":
+            body += "*(u64x2_at *)(mem + ea) = R_V(u64x2, C);"
+        elif op.name in v.STORE_LANES:
+            lane = v.STORE_LANES[op.name]
+            body += f"{lane} m = LANE({lane}, C, D); memcpy(mem + ea, &m, {op.width});"
+        elif op.name in v.LOAD_LANES:
+            lane = v.LOAD_LANES[op.name]
+            body += f"{lane} m; memcpy(&m, mem + ea, {op.width}); u64x2 a = R_V(u64x2, C);"
+            body += f" W_V(A, a); SET_LANE({lane}, A, D, m);"
+        else:
+            type, text = v.LOADS[op.name]
+            if type.startswith("uint"):
+                body += f"{type} m; memcpy(&m, mem + ea, {op.width});"
+            else:
+                body += f"{type} m = *(const {type}_at *)(mem + ea);"
+            body += f" W_V(A, {text});"
+        handlers.add(f"{op.ident}_{a}", 3, f"{body} NEXT(3);")
+
+
 def _moves(handlers: Handlers) -> None:
     """What moves cells between slots, registers, constants and globals, tests a cell, and returns one."""
 
@@ -252,6 +310,12 @@ def all_handlers() -> Handlers:
             _plain(handlers, op)
         elif kind in ("LOAD", "STORE"):
             _access(handlers, op)
+        elif kind == "VECTOR":
+            handlers.kinds[op.name] = Kinds(len(handlers.rows))
+            size = 4 if op.immediates == ("lanes16",) else 2
+            handlers.add(f"{op.ident}_S", size, f"{_vector(op)} NEXT({size});")
+        elif kind in ("VECTOR_LOAD", "VECTOR_STORE"):
+            _vector_access(handlers, op)
     return handlers
 
 
@@ -280,7 +344,8 @@ def tables_h(handlers: Handlers) -> str:
     enum("SERVICE_", SERVICES)
     enum("H_", (name for name, _, _ in handlers.rows))
     enum("FEATURE_", (feature.name for feature in Feature))
-    enum("CLS_", ("SPECIAL", "UNARY", "BINARY", "COMPARE", "EQZ", "LOAD", "STORE", "CONST", "RENAME", "OTHER"))
+    classes = ("SPECIAL", "UNARY", "BINARY", "COMPARE", "EQZ", "LOAD", "STORE", "CONST", "RENAME")
+    enum("CLS_", (*classes, "VECTOR", "VECTOR_LOAD", "VECTOR_STORE", "OTHER"))
     kinds = sorted({"memarg", "lane", "lanes16", "v128", "mem"})
     enum("IMM_", ("none", *kinds, "memarg_lane", "i32", "i64", "f32", "f64", "other"))
     out.append("enum { " + ", ".join(f"REGISTERS_{c} = {n}" for c, n in REGISTERS.items()) + " };")
@@ -402,8 +467,22 @@ def numeric_inc() -> str:
     return "\n".join(out) + "\n"
 
 
-def write(folder: Path) -> None:
-    """Writes every generated file into `folder`, only where it changed."""
+def vector_inc() -> str:
+    """One case per vector instruction without a memory: operands in the cells from 2, 4 and 6 on, the result in 0."""
+    out = []
+    for op in OPS:
+        if _class(op) == "VECTOR":
+            lane = ""
+            if op.immediates == ("lane",):
+                lane = f" const uint64_t {'D' if op.name in v.REPLACE else 'C'} = ip[2];"
+            names = "A = 0, B = 2" + ("" if " C " in lane else ", C = 4") + ("" if " D " in lane else ", D = 6")
+            out.append(f"case OP_{op.ident}: {{ enum {{ {names} }};{lane} {_vector(op)} break; }}")
+    return "\n".join(out) + "\n"
+
+
+def write(folder: Path, *, switch: bool = False) -> None:
+    """Writes every generated file into `folder`, only where it changed. A switch gets few operand kinds."""
+    REGISTERS["i"] = REGISTERS["f"] = 1 if switch else 4
     folder.mkdir(parents=True, exist_ok=True)
     handlers = all_handlers()
     files = {
@@ -412,6 +491,7 @@ def write(folder: Path) -> None:
         "handlers.inc": handlers_inc(handlers),
         "list.inc": list_inc(handlers),
         "numeric.inc": numeric_inc(),
+        "vector.inc": vector_inc(),
     }
     for name, text in files.items():
         path = folder / name

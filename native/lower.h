@@ -1,6 +1,7 @@
 /* Slot code: how operands become frame slots, registers and constants (README.md, "Slot code").
 
-   The operand stack of the walk has a twin of locations. A location is its own temporary slot (`nl` + height), a local not
+   The operand stack of the walk has a twin of locations. A location is its own temporary (slot `nl` + the cells below it, where
+   a vector takes two, as it does among the locals; vectors never stand in registers), a local not
    read yet (in its slot, or in the register it is pinned to), a constant not written yet, or the register for temporaries of
    its class. Few locals may be pending: they are written to their temporaries before the local changes and before any block
    begins, and the registers for temporaries are emptied there too, so that every path to a label finds the same picture. */
@@ -23,7 +24,7 @@ enum { L_TEMP, L_LOCAL, L_CONST, L_REG };
 typedef struct tm_loc {
     uint8_t kind;
     uint8_t reg;            /* L_REG */
-    uint32_t local;         /* L_LOCAL, and L_REG of a pinned local */
+    uint32_t local;         /* L_LOCAL, and L_REG of a pinned local: its slot */
     uint64_t constant;
 } tm_loc;
 
@@ -44,12 +45,14 @@ typedef struct tm_lower {
     word *code;
     uint32_t n, capacity;
     tm_loc *loc;
+    uint32_t *cell;                /* per height: cells of the operands below it; one more for the top */
+    uint32_t *local_slot;          /* per local: its first slot */
     uint32_t nl;                   /* cells of parameters and locals: where the temporaries begin */
     uint32_t pending[MAX_PENDING]; /* heights whose location is a local, ascending */
     uint32_t n_pending;
     uint32_t owner[2];             /* height of the temporary in the spare register of each class, or NONE */
     uint8_t *pins;                 /* per local: its register, or NOT_PINNED */
-    uint32_t pinned[ALL_REGISTERS];            /* per register: the local pinned to it, or NONE */
+    uint32_t pinned[ALL_REGISTERS];            /* per register: the slot of the local pinned to it, or NONE */
     uint8_t dirty, written;        /* registers whose slot is out of date; those ever written */
     /* the instruction written last, while it may still be changed */
     uint32_t last;                 /* its place, NONE behind a label */
@@ -64,6 +67,10 @@ typedef struct tm_lower {
 } tm_lower;
 
 static inline uint32_t class_of(uint32_t type) { return type == T_F64 ? CLASS_FLOAT : type == T_I32 || type == T_I64 ? CLASS_INT : CLASS_NONE; }
+
+/* The first slot of the temporary at a height, and whether it takes two. */
+static inline uint32_t own_slot(const tm_lower *l, uint32_t i) { return l->nl + l->cell[i]; }
+static inline int is_wide(const tm_lower *l, uint32_t i) { return l->cell[i + 1] - l->cell[i] == 2; }
 
 static inline void lower_barrier(tm_lower *l) { l->last = l->last_value = l->last_op = NONE; }
 
@@ -173,7 +180,7 @@ static void choose_pins(tm_lower *l, const uint8_t *types, uint32_t n, const uin
     for (uint32_t x = 0; x < n; x++) {
         uint32_t c = class_of(types[x]);
         uint64_t cost = 3 + calls * (changed[x] ? 3 : 2);
-        if (c == CLASS_NONE || uses[x] <= cost) continue;
+        if (c == CLASS_NONE || registers_of[c] < 2 || uses[x] <= cost) continue;
         uint64_t gain = uses[x] - cost;
         uint32_t weakest = c * 4;
         for (uint32_t r = c * 4; r < SPARE(c); r++)
@@ -185,6 +192,7 @@ static void choose_pins(tm_lower *l, const uint8_t *types, uint32_t n, const uin
         if (l->pinned[r] != NONE) {
             l->pins[l->pinned[r]] = (uint8_t)r;
             if (changed[l->pinned[r]]) l->written |= (uint8_t)(1u << r);
+            l->pinned[r] = l->local_slot[l->pinned[r]];
         }
 }
 
@@ -202,8 +210,13 @@ static void redirect(tm_lower *l, uint32_t d, uint32_t d_slot) {
     l->code[l->last + 1] = (l->code[l->last + 1] & ~(word)0xFFFF) | (uint16_t)d_slot;
 }
 
-/* Moves a location of whatever kind into a slot. */
-static void emit_to_slot(tm_lower *l, const tm_loc *at, uint32_t own, uint32_t to) {
+/* Moves a location of whatever kind into a slot, or into two. */
+static void emit_to_slot(tm_lower *l, const tm_loc *at, uint32_t own, uint32_t to, int wide) {
+    if (unlikely(wide)) {
+        uint32_t from = at->kind == L_LOCAL ? at->local : own;
+        if (from != to) emit(l, H_mov_v, to, from, 0, 0);
+        return;
+    }
     switch (at->kind) {
     case L_CONST: emit_move(l, CLASS_INT, PLACE_SLOT, to, PLACE_CONST(CLASS_INT), 0, at->constant); break;
     case L_LOCAL: emit_move(l, CLASS_INT, PLACE_SLOT, to, PLACE_SLOT, at->local, 0); break;
@@ -218,11 +231,11 @@ static void materialise(tm_lower *l, uint32_t i) {
     if (at->kind == L_TEMP) return;
     uint32_t c = at->reg / 4;
     if (at->kind == L_REG && at->reg == SPARE(c)) {
-        if (l->last_value == i) redirect(l, PLACE_SLOT, l->nl + i);
-        else emit_to_slot(l, at, 0, l->nl + i);
+        if (l->last_value == i) redirect(l, PLACE_SLOT, own_slot(l, i));
+        else emit_to_slot(l, at, 0, own_slot(l, i), 0);
         if (l->owner[c] == i) l->owner[c] = NONE;
     } else {
-        emit_to_slot(l, at, 0, l->nl + i);
+        emit_to_slot(l, at, 0, own_slot(l, i), is_wide(l, i));
         for (uint32_t k = 0; k < l->n_pending; k++)
             if (l->pending[k] == i) {
                 memmove(&l->pending[k], &l->pending[k + 1], (l->n_pending - k - 1) * sizeof l->pending[0]);
@@ -249,7 +262,7 @@ static inline uint32_t slot(tm_lower *l, uint32_t i) {
     tm_loc *at = &l->loc[i];
     if (at->kind == L_LOCAL) return at->local;
     if (at->kind != L_TEMP) materialise(l, i);
-    return l->nl + i;
+    return own_slot(l, i);
 }
 
 /* The place of an operand for a handler that takes registers (or does not), and its slot if it is one. */
@@ -260,11 +273,11 @@ static inline uint32_t place(tm_lower *l, uint32_t i, int registers, uint32_t *f
     return PLACE_SLOT;
 }
 
-static inline void push_local(tm_lower *l, uint32_t i, uint32_t local) {
+static inline void push_local(tm_lower *l, uint32_t i, uint32_t x) {
     if (l->n_pending == MAX_PENDING) materialise(l, l->pending[0]);
     tm_loc *at = &l->loc[i];
-    at->local = local;
-    at->reg = l->pins[local];
+    at->local = l->local_slot[x];
+    at->reg = l->pins[x];
     at->kind = at->reg == NOT_PINNED ? L_LOCAL : L_REG;
     l->pending[l->n_pending++] = i;
 }
@@ -290,7 +303,7 @@ static void emit_result(tm_lower *l, uint32_t base, uint32_t nd, uint32_t stride
     } else {
         l->loc[i].kind = L_TEMP;
     }
-    emit(l, base + d * stride + rest, d ? 0 : l->nl + i, b, cc, dd);
+    emit(l, base + d * stride + rest, d ? 0 : own_slot(l, i), b, cc, dd);
     l->last_value = i;
     l->last_base = base;
     l->last_nd = nd;
@@ -375,6 +388,39 @@ static void lower_store(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset) {
     if (v == row->nb - 1u) emit_word(l, k);
 }
 
+/* A vector instruction: all operands in slots, a lane behind them, 16 lanes or the constant as two words. */
+static void lower_vector(tm_lower *l, uint32_t op, uint32_t i, uint64_t lane, const uint8_t *bytes) {
+    const tm_op *row = &tm_ops[op];
+    uint32_t s[4] = {0};
+    for (uint32_t k = 0; k < row->n_params; k++) s[k] = slot(l, i + k);
+    s[row->n_params] = (uint32_t)lane;
+    pending_cut(l, i);
+    emit_result(l, row->cls == CLS_CONST ? (uint32_t)H_v128_const : row->base, 1, 0, 0, CLASS_NONE, i, s[0], s[1], s[2]);
+    if (row->imm == IMM_v128 || row->imm == IMM_lanes16) {
+        word words[2];
+        memcpy(words, bytes, sizeof words);
+        emit_word(l, words[0]);
+        emit_word(l, words[1]);
+    }
+}
+
+/* Vectors from and to memory: the address stands anywhere, the vector in a slot. */
+static void lower_vector_access(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t lane) {
+    const tm_op *row = &tm_ops[op];
+    uint32_t b = 0, c = 0, a;
+    if (row->n_params == 2) c = slot(l, i + 1);
+    if (l->loc[i].kind == L_CONST) {
+        a = PLACE_ADDRESS;
+        offset += (uint32_t)l->loc[i].constant;
+    } else {
+        a = place(l, i, 1, &b);
+    }
+    pending_cut(l, i);
+    if (row->cls == CLS_VECTOR_LOAD) emit_result(l, row->base, 1, 0, a, CLASS_NONE, i, b, c, lane);
+    else emit(l, row->base + a, 0, b, c, lane);
+    emit_word(l, offset);
+}
+
 /* An access to another memory than 0, the one whose base and length are in registers: those of `memory` take their place. */
 static void use_memory(tm_lower *l, uint32_t memory) { emit(l, H_use_memory, memory, 0, 0, 0); }
 
@@ -387,50 +433,54 @@ static void lower_address(tm_lower *l, uint32_t i, uint64_t offset) {
             l->n_pending--;
             break;
         }
-    emit(l, H_address, l->nl + i, from, 0, 0);
+    emit(l, H_address, own_slot(l, i), from, 0, 0);
     emit_word(l, offset);
     push_temp(l, i);
 }
 
-/* A load (value 0) or store of memory `memory` with addresses of 32 or 64 bits. */
-static void lower_access(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide) {
+/* A load or store of memory `memory` with addresses of 32 or 64 bits; `lane` for those of a vector that have one. */
+static void lower_access(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide, uint32_t lane) {
     if (wide) { lower_address(l, i, offset); offset = 0; }
     if (memory) use_memory(l, memory);
     if (tm_ops[op].cls == CLS_LOAD) lower_load(l, op, i, offset);
-    else lower_store(l, op, i, offset);
+    else if (tm_ops[op].cls == CLS_STORE) lower_store(l, op, i, offset);
+    else lower_vector_access(l, op, i, offset, lane);
     if (memory) use_memory(l, 0);
 }
 
 /* local.set x with the operand at height i, which is popped. `type` is the local's. */
 static void lower_set(tm_lower *l, uint32_t i, uint32_t x, uint32_t type) {
     tm_loc value = l->loc[i];
+    uint32_t to = l->local_slot[x];
     int last = is_last(l, i);
     pending_cut(l, i);
     int written = 0;
     for (uint32_t k = 0; k < l->n_pending;) { /* those who still wait for the old value */
         uint32_t waiting = l->pending[k];
-        if (l->loc[waiting].local == x) { materialise(l, waiting); written = 1; } else k++;
+        if (l->loc[waiting].local == to) { materialise(l, waiting); written = 1; } else k++;
     }
     uint32_t pin = l->pins[x], d = pin == NOT_PINNED ? PLACE_SLOT : PLACE_REG(pin);
     if (pin != NOT_PINNED) l->dirty |= (uint8_t)(1u << pin);
     if (last && !written && (d == PLACE_SLOT || l->last_nd > 2)) {
-        redirect(l, d, d ? 0 : x); /* the instruction before writes the local itself */
+        redirect(l, d, d ? 0 : to); /* the instruction before writes the local itself */
         l->last_value = l->last_op = NONE;
         return;
     }
     uint32_t c = class_of(type) == CLASS_FLOAT ? CLASS_FLOAT : CLASS_INT;
-    if (value.kind == L_CONST) emit_move(l, c, d, x, PLACE_CONST(c), 0, value.constant);
+    if (type == T_V128) emit_to_slot(l, &value, own_slot(l, i), to, 1);
+    else if (value.kind == L_CONST) emit_move(l, c, d, to, PLACE_CONST(c), 0, value.constant);
     else if (value.kind == L_REG) {
-        if (value.reg != pin) emit_move(l, c, d, x, PLACE_REG(value.reg), 0, 0);
+        if (value.reg != pin) emit_move(l, c, d, to, PLACE_REG(value.reg), 0, 0);
     } else {
-        uint32_t from = value.kind == L_LOCAL ? value.local : l->nl + i;
-        if (d != PLACE_SLOT || from != x) emit_move(l, c, d, x, PLACE_SLOT, from, 0);
+        uint32_t from = value.kind == L_LOCAL ? value.local : own_slot(l, i);
+        if (d != PLACE_SLOT || from != to) emit_move(l, c, d, to, PLACE_SLOT, from, 0);
     }
 }
 
 static void lower_global_get(tm_lower *l, uint32_t i, uint32_t x, uint32_t type) {
     uint32_t c = class_of(type);
-    emit_result(l, c == CLASS_FLOAT ? BASE_global_get_f : BASE_global_get_i, c == CLASS_NONE ? 1 : registers_of[c] + 1u, 1, 0, c, i, 0, 0, 0);
+    if (type == T_V128) emit_result(l, H_global_get_v, 1, 0, 0, CLASS_NONE, i, 0, 0, 0);
+    else emit_result(l, c == CLASS_FLOAT ? BASE_global_get_f : BASE_global_get_i, c == CLASS_NONE ? 1 : registers_of[c] + 1u, 1, 0, c, i, 0, 0, 0);
     emit_word(l, x);
 }
 
@@ -440,7 +490,7 @@ static void lower_global_set(tm_lower *l, uint32_t i, uint32_t x, uint32_t type)
     uint64_t k = l->loc[i].constant;
     if (!constant) a = place(l, i, 1, &b);
     pending_cut(l, i);
-    emit(l, (c == CLASS_FLOAT ? BASE_global_set_f : BASE_global_set_i) + a, 0, b, 0, 0);
+    emit(l, type == T_V128 ? (uint32_t)H_global_set_v : (c == CLASS_FLOAT ? BASE_global_set_f : BASE_global_set_i) + a, 0, b, 0, 0);
     emit_word(l, x);
     if (constant) emit_word(l, k);
 }
@@ -467,12 +517,12 @@ static void after_call(tm_lower *l) {
 
 /* A tail call's arguments go to the first slots of the frame, which the callee takes over; a host function's results come
    to where its arguments stood, and are returned from there. */
-static void lower_tail_call(tm_lower *l, uint32_t handler, uint32_t i, uint32_t n, uint32_t index, word x, word y, uint32_t n_results) {
-    emit(l, handler, l->nl + i, index, n, 0);
+static void lower_tail_call(tm_lower *l, uint32_t handler, uint32_t i, uint32_t n, uint32_t index, word x, word y, uint32_t result_cells) {
+    emit(l, handler, own_slot(l, i), index, l->cell[i + n] - l->cell[i], 0);
     emit_word(l, x);
     if (handler == H_tail_call_indirect) emit_word(l, y);
     if (handler != H_tail_call) {
-        if (n_results) emit(l, H_retn, l->nl + i, n_results, 0, 0);
+        if (result_cells) emit(l, H_retn, own_slot(l, i), result_cells, 0, 0);
         else emit(l, H_ret0, 0, 0, 0, 0);
     }
     lower_barrier(l);
@@ -542,27 +592,31 @@ static int moves_needed(const tm_lower *l, uint32_t from, uint32_t n, uint32_t t
 }
 
 static void emit_moves(tm_lower *l, uint32_t from, uint32_t n, uint32_t to) {
+    uint32_t down = l->cell[from] - l->cell[to];
     if (n > MANY) {
-        if (from != to) emit(l, H_moven, l->nl + to, l->nl + from, n, 0);
+        if (down) emit(l, H_moven, own_slot(l, to), own_slot(l, from), l->cell[from + n] - l->cell[from], 0);
         return;
     }
     for (uint32_t k = 0; k < n; k++) /* upwards: a temporary is never written before it was read, since to <= from */
-        emit_to_slot(l, &l->loc[from + k], l->nl + from + k, l->nl + to + k);
+        emit_to_slot(l, &l->loc[from + k], own_slot(l, from + k), own_slot(l, from + k) - down, is_wide(l, from + k));
 }
 
-static void emit_return(tm_lower *l, uint32_t from, uint32_t n) {
+/* `cells`: of the results. */
+static void emit_return(tm_lower *l, uint32_t from, uint32_t n, uint32_t cells) {
     if (n == 0) {
         emit(l, H_ret0, 0, 0, 0, 0);
-    } else if (n == 1 && l->loc[from].kind == L_CONST) {
+    } else if (cells == 1 && l->loc[from].kind == L_CONST) {
         emit(l, H_retk, 0, 0, 0, 0);
         emit_word(l, l->loc[from].constant);
+    } else if (n == 1 && cells == 2) {
+        emit(l, H_retn, slot(l, from), 2, 0, 0);
     } else if (n == 1) {
         const tm_loc *at = &l->loc[from];
         if (at->kind == L_REG) emit(l, (at->reg / 4 ? BASE_ret1_f : BASE_ret1_i) + PLACE_REG(at->reg), 0, 0, 0, 0);
         else emit(l, BASE_ret1_i, slot(l, from), 0, 0, 0);
     } else {
         for (uint32_t k = 0; k < n; k++) materialise(l, from + k);
-        emit(l, H_retn, l->nl + from, n, 0, 0);
+        emit(l, H_retn, own_slot(l, from), cells, 0, 0);
     }
     lower_barrier(l);
 }
@@ -597,7 +651,7 @@ static void emit_jump(tm_lower *l, uint32_t *head, uint32_t loop_start) {
 static void emit_service(tm_lower *l, uint32_t service, uint32_t i, uint32_t n, uint64_t imm1, uint64_t imm2) {
     for (uint32_t k = n; k-- > 0;) materialise(l, i + k); /* downwards: the last instruction may write its slot itself */
     pending_cut(l, i);
-    emit(l, H_service, l->nl + i, 0, 0, 0);
+    emit(l, H_service, own_slot(l, i), 0, 0, 0);
     emit_word(l, service);
     emit_word(l, imm1);
     emit_word(l, imm2);

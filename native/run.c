@@ -1,34 +1,10 @@
 /* The loop: every handler, and the one function that enters and leaves it. README.md has the rules.
 
-   Three forms of the same bodies, chosen by the preprocessor:
-     TAIL_GREG   gcc on x86-64: handlers are functions without arguments, the state lives in callee-saved registers, and each
-                 handler ends in a sibling call of the next (checked by tm_self_test)
-     TAIL_ARGS   clang with musttail: the state is passed in registers
-     SWITCH      anything else, -O0, sanitizers: one function with a switch
-*/
+   Three forms of the same bodies; dispatch.h chooses. */
+#include "dispatch.h"
 #include "engine.h"
 #include "numerics.h"
-
-#if defined(TAMIS_SWITCH) || !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__)
-#define SWITCH 1
-#elif defined(__clang__)
-#if __has_attribute(musttail) && __has_attribute(preserve_none) && (defined(__x86_64__) || defined(__aarch64__))
-#define TAIL_ARGS 1
-#else
-#define SWITCH 1
-#endif
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#undef TAIL_ARGS
-#undef SWITCH
-#define SWITCH 1
-#endif
-#endif
-#elif defined(__GNUC__) && defined(__x86_64__)
-#define TAIL_GREG 1
-#else
-#define SWITCH 1
-#endif
+#include "vectors.h"
 
 #define A (((const uint16_t *)(ip + 1))[0])
 #define B (((const uint16_t *)(ip + 1))[1])
@@ -162,6 +138,7 @@ register uint64_t ml __asm__("r15");
 #endif
 
 #if defined(SWITCH)
+_Static_assert(REGISTERS_i <= 1 && REGISTERS_f <= 1, "thousands of cases in one function take a compiler an hour");
 #define OP(name, ...) case H_##name: { __VA_ARGS__ }
 #define DISPATCH goto dispatch
 #define GO_COLD(name) goto name

@@ -39,6 +39,8 @@ static void scratch_free(tm_scratch *s) {
     free(s->ctrl);
     free(s->lower.code);
     free(s->lower.loc);
+    free(s->lower.cell);
+    free(s->lower.local_slot);
     free(s->lower.map);
     free(s->lower.pins);
 }
@@ -91,6 +93,7 @@ static inline uint32_t type_cells(uint32_t type) { return type == T_V128 ? 2 : 1
         types[sp++] = (t);                                                                                                    \
         cells += type_cells(t);                                                                                               \
         if (cells > max_cells) max_cells = cells;                                                                             \
+        if (lowering) l->cell[sp] = cells;                                                                                    \
     } while (0)
 /* Takes the top type whatever it is: T_BOT from below unreachable code. */
 #define POP_ANY(var, wanted)                                                                                                  \
@@ -125,17 +128,23 @@ static int make_room(tm_scratch *s, uint64_t need, int lowering) {
         tm_loc *loc = realloc(s->lower.loc, (size_t)s->types_capacity * sizeof *loc);
         if (!loc) return -1;
         s->lower.loc = loc;
+        uint32_t *cell = realloc(s->lower.cell, (size_t)s->types_capacity * sizeof *cell);
+        if (!cell) return -1;
+        s->lower.cell = cell;
     }
     return 0;
 }
 
-/* Finds the locals of a valid body that live in registers. -1 when the machine gives no memory. */
-static int pin_locals(tm_scratch *s, const uint8_t *p, const uint8_t *end, uint32_t n) {
+/* Finds the slots of locals, and those that live in registers, of a valid body. -1 when the machine gives no memory. */
+static int place_locals(tm_scratch *s, const uint8_t *p, const uint8_t *end, uint32_t n) {
     uint64_t *uses = calloc(n ? n : 1, sizeof *uses);
     uint8_t *changed = calloc(n ? n : 1, 1), *pins = realloc(s->lower.pins, n ? n : 1);
+    uint32_t *slots = realloc(s->lower.local_slot, (n ? n : 1) * sizeof *slots);
     if (pins) s->lower.pins = pins;
-    int failed = !uses || !changed || !pins;
+    if (slots) s->lower.local_slot = slots;
+    int failed = !uses || !changed || !pins || !slots;
     if (!failed) {
+        for (uint32_t k = 0, next = 0; k < n; next += type_cells(s->locals[k++])) slots[k] = next;
         uint64_t calls = count_uses(p, end, uses, changed);
         choose_pins(&s->lower, s->locals, n, uses, changed, calls);
     }
@@ -162,6 +171,9 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
     uint32_t local_cells = 0;
     if (grow((void **)&s->locals, &s->locals_capacity, n_params + 1, 1)) NO_MEMORY;
     for (uint32_t k = 0; k < n_params; k++) { s->locals[k] = (uint8_t)sig[2 + k]; local_cells += type_cells(sig[2 + k]); }
+    const uint32_t param_cells = local_cells;
+    uint32_t result_cells = 0;
+    for (uint32_t k = 0; k < n_results; k++) result_cells += type_cells(sig[2 + n_params + k]);
     const uint8_t *body = p;
     at = p;
     U32(runs);
@@ -201,11 +213,12 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         l->out_of_memory = 0;
         lower_barrier(l);
         l->owner[0] = l->owner[1] = NONE;
-        if (pin_locals(s, p, end, all_locals)) NO_MEMORY;
-        if (n_locals) emit(l, H_zero, n_params, (uint32_t)n_locals, 0, 0);
+        if (place_locals(s, p, end, all_locals)) NO_MEMORY;
+        l->cell[0] = 0;
+        if (n_locals) emit(l, H_zero, param_cells, local_cells - param_cells, 0, 0);
         for (uint32_t r = 0; r < ALL_REGISTERS; r++)
             if (l->pinned[r] != NONE) {
-                int zero = l->pinned[r] >= n_params;
+                int zero = l->pinned[r] >= param_cells;
                 emit_move(l, r / 4, PLACE_REG(r), 0, zero ? PLACE_CONST(r / 4) : PLACE_SLOT, l->pinned[r], 0);
             }
         lower_barrier(l);
@@ -241,7 +254,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         if (row->cls != CLS_SPECIAL && row->imm != IMM_other) {
             /* plain: immediates by kind, then the row's type */
             uint64_t value = 0;
-            uint32_t memory = 0, address = T_I32;
+            uint32_t memory = 0, address = T_I32, lane = 0;
             switch (row->imm) {
             case IMM_none: break;
             case IMM_i32: { int64_t v = 0; READ(read_signed(&p, end, 32, &v)); value = (uint32_t)v; break; }
@@ -276,7 +289,6 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                     READ(read_u32(&p, end, &mem));
                 }
                 READ(read_u64(&p, end, &value));
-                uint32_t lane = 0;
                 if (row->imm == IMM_memarg_lane) {
                     if (p >= end) FAIL_AT(unexpected_end, p, 0, 0);
                     lane = *p++;
@@ -299,8 +311,14 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 switch (row->cls) {
                 case CLS_UNARY: case CLS_EQZ: lower_unary(l, op, sp); break;
                 case CLS_BINARY: case CLS_COMPARE: lower_binary(l, op, sp); break;
-                case CLS_LOAD: case CLS_STORE: lower_access(l, op, sp, value, memory, address == T_I64); break;
-                case CLS_CONST: push_constant(l, sp, value); break;
+                case CLS_LOAD: case CLS_STORE: case CLS_VECTOR_LOAD: case CLS_VECTOR_STORE:
+                    lower_access(l, op, sp, value, memory, address == T_I64, lane);
+                    break;
+                case CLS_VECTOR: lower_vector(l, op, sp, value, p - 16); break;
+                case CLS_CONST:
+                    if (row->imm == IMM_v128) lower_vector(l, op, sp, 0, p - 16);
+                    else push_constant(l, sp, value);
+                    break;
                 case CLS_RENAME: /* another class of register: what made the value cannot put it there */
                     if (l->loc[sp].kind == L_REG) materialise(l, sp);
                     l->last_value = NONE;
@@ -320,7 +338,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                         pending_cut(l, sp);
                         emit(l, H_memory_fill, a, b, c, 0);
                     } else if (op != OP_nop) {
-                        emit(l, H_unreachable, 0, 0, 0, 0); /* vectors: an instance that needs them is refused */
+                        emit(l, H_unreachable, 0, 0, 0, 0); /* rows of features that no engine in C runs yet */
                         if (row->n_results) push_temp(l, sp);
                         pending_cut(l, sp);
                     }
@@ -425,7 +443,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 }
             }
             if (depth == 0) {
-                if (LIVE) emit_return(l, sp, n_results);
+                if (LIVE) emit_return(l, sp, n_results, result_cells);
                 if (p < end) FAIL_AT(section_size_mismatch, p, 0, 0);
                 if (lowering && l->map) {
                     if (l->n > l->map_capacity) NO_MEMORY;
@@ -457,7 +475,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 settle_many(l, sp, n);
                 uint32_t *head = target->opcode == 0x03 ? NULL : &target->ends;
                 if (op == OP_br && target->opcode == 0) {
-                    emit_return(l, sp, n);
+                    emit_return(l, sp, n, result_cells);
                 } else if (op == OP_br) {
                     emit_moves(l, sp, n, target->height);
                     emit_jump(l, head, target->loop);
@@ -542,7 +560,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                         target->pad_of = base;
                         target->pad = l->n;
                         if (target->opcode == 0) {
-                            emit_return(l, sp, arity);
+                            emit_return(l, sp, arity, result_cells);
                         } else {
                             emit_moves(l, sp, arity, target->height);
                             emit_jump(l, target->opcode == 0x03 ? NULL : &target->ends, target->loop);
@@ -559,7 +577,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
 
         case OP_return:
             POPN(n_results, sig + 2 + n_params);
-            if (LIVE) emit_return(l, sp, n_results);
+            if (LIVE) emit_return(l, sp, n_results, result_cells);
             UNREACHABLE;
             break;
 
@@ -572,10 +590,10 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 before_call(l, sp, t[0]);
                 pending_cut(l, sp);
                 if (callee < env->n_imported) {
-                    emit(l, H_call_import, l->nl + sp, 0, 0, 0);
+                    emit(l, H_call_import, own_slot(l, sp), 0, 0, 0);
                     emit_word(l, callee);
                 } else {
-                    emit(l, H_call, l->nl + sp, 0, 0, 0);
+                    emit(l, H_call, own_slot(l, sp), 0, 0, 0);
                     emit_word(l, (word)(uintptr_t)&funcs[callee - env->n_imported]);
                 }
                 after_call(l);
@@ -600,7 +618,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 uint32_t i = slot(l, i_at);
                 before_call(l, sp, t[0]);
                 pending_cut(l, sp);
-                emit(l, H_call_indirect, l->nl + sp, i, 0, 0);
+                emit(l, H_call_indirect, own_slot(l, sp), i, 0, 0);
                 emit_word(l, type);
                 emit_word(l, table);
                 after_call(l);
@@ -620,8 +638,8 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (LIVE) {
                 flush_spare(l);
                 for (uint32_t k = 0; k < t[0]; k++) materialise(l, sp + k);
-                if (callee < env->n_imported) lower_tail_call(l, H_tail_call_import, sp, t[0], 0, callee, 0, t[1]);
-                else lower_tail_call(l, H_tail_call, sp, t[0], 0, (word)(uintptr_t)&funcs[callee - env->n_imported], 0, t[1]);
+                if (callee < env->n_imported) lower_tail_call(l, H_tail_call_import, sp, t[0], 0, callee, 0, result_cells);
+                else lower_tail_call(l, H_tail_call, sp, t[0], 0, (word)(uintptr_t)&funcs[callee - env->n_imported], 0, result_cells);
             }
             UNREACHABLE;
             break;
@@ -643,7 +661,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 flush_spare(l);
                 uint32_t i = slot(l, i_at);
                 for (uint32_t k = 0; k < t[0]; k++) materialise(l, sp + k);
-                lower_tail_call(l, H_tail_call_indirect, sp, t[0], i, type, table, t[1]);
+                lower_tail_call(l, H_tail_call_indirect, sp, t[0], i, type, table, result_cells);
             }
             UNREACHABLE;
             break;
@@ -664,7 +682,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (LIVE) {
                 uint32_t ic = slot(l, sp + 2), ib = slot(l, sp + 1), ia = slot(l, sp);
                 pending_cut(l, sp);
-                emit_slots(l, H_select, sp, ia, ib, ic);
+                emit_slots(l, a == T_V128 ? H_select_v : H_select, sp, ia, ib, ic);
             }
             PUSH(a == T_BOT ? b : a);
             break;
@@ -690,7 +708,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
             if (LIVE) {
                 uint32_t ic = slot(l, sp + 2), ib = slot(l, sp + 1), ia = slot(l, sp);
                 pending_cut(l, sp);
-                emit_slots(l, H_select, sp, ia, ib, ic);
+                emit_slots(l, type == T_V128 ? H_select_v : H_select, sp, ia, ib, ic);
             }
             PUSH(type);
             break;

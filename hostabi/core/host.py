@@ -73,6 +73,9 @@ class Host:
         self.plugins: dict[str, Plugin] = {}
         self.chains: list[Chain] = []
         self._generations: Counter[str] = Counter()
+        self._known: set[str] = set()
+        self._names: Counter[str] = Counter()
+        self._python_filters = 0
 
     # --- making
 
@@ -92,7 +95,8 @@ class Host:
         """
         config = config or PluginConfig()
         if callable(source):
-            vm = self._start_vm(f"python-{len(self.vms)}", config, source, now, abi)
+            vm = self._start_vm(f"python-{self._python_filters}", config, source, now, abi)
+            self._python_filters += 1
         else:
             loaded = source if isinstance(source, LoadedFilter) else load_filter(source, self.profile)
             key = vm_key(config.vm_id, config.vm_configuration, loaded.digest)
@@ -100,16 +104,24 @@ class Host:
             vm = running if running and not running.failure else self._start_vm(key, config, loaded, now, loaded.abi)
         root = self._root(vm, config)
         plugin = Plugin(vm, root)
+        plugin.on_gone.append(lambda: self._forget(plugin))
         self.plugins[plugin.key] = plugin
+        self._known.add(plugin.key)
         return plugin
+
+    def _forget(self, plugin: Plugin) -> None:
+        """A plugin is gone: its VM goes with its last one, and a chain with all of its own; both live on where used."""
+        del self.plugins[plugin.key]
+        if all(other.vm is not plugin.vm for other in self.plugins.values()):
+            self.vms = {key: vm for key, vm in self.vms.items() if vm is not plugin.vm}
+        self.chains = [chain for chain in self.chains if not all(one.gone for one in chain.plugins)]
 
     def _root(self, vm: Vm, config: PluginConfig) -> RootContext:
         name = config.name or config.root_id or "plugin"
-        taken = sum(1 for key in self.plugins if key == name or key.startswith(f"{name}#"))
         higress = vm.state.abi is AbiVersion.V0_2_100
         return RootContext(
             0,
-            f"{name}#{taken + 1}" if taken else name,
+            self._key(name),
             config.name,
             config.root_id,
             config.configuration,
@@ -118,6 +130,14 @@ class Host:
             literal_stop=higress or config.literal_stop_iteration or self.profile.literal_stop_iteration,
             log_level=config.log_level,
         )
+
+    def _key(self, name: str) -> str:
+        """A key that was never given before, or what is late for a plugin that is gone would reach another one."""
+        key = name
+        while key in self._known:
+            self._names[name] += 1
+            key = f"{name}#{self._names[name] + 1}"
+        return key
 
     def _start_vm(
         self, key: str, config: PluginConfig, source: LoadedFilter | PythonFilter, now: int, abi: AbiVersion
@@ -169,16 +189,19 @@ class Host:
     def handle(self, event: Event) -> list[Command]:
         """Deal with an event of a plugin, wherever it is; events of streams go to their chain.
 
-        Start goes to every plugin. EmbedderError for a plugin that does not exist.
+        Start goes to every plugin. What is late for a plugin that is gone is dropped; EmbedderError for one that never
+        was.
         """
         if isinstance(event, Start):
-            return [command for plugin in self.plugins.values() for command in plugin.handle(event)]
+            return [command for plugin in list(self.plugins.values()) for command in plugin.handle(event)]
         if not isinstance(event, PluginEvent):
             raise EmbedderError(f"{type(event).__name__} must be given to a chain or a plugin")
         for chain in self.chains:
             if any(plugin.key == event.plugin for plugin in chain.plugins):
                 return chain.handle(event)
         plugin = self.plugins.get(event.plugin)
+        if plugin is None and event.plugin in self._known:
+            return []
         if plugin is None:
             raise EmbedderError(f"there is no plugin {event.plugin!r}")
         return plugin.handle(event)

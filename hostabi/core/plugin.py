@@ -267,7 +267,7 @@ class WasmGuest:
         module = self.filter.module
         wanted = self.filter.function_imports()
         try:
-            functions = wasi.imports(FilterWorld(self.state), WasiLimits(random_bytes=self.state.limits.random_bytes))
+            functions = wasi.imports(FilterWorld(self.state), self._wasi_limits())
             codes = iter(link(wanted, self.state, functions))
         except LinkRefused as refused:
             raise LoadError(*refused.reasons) from refused
@@ -289,6 +289,10 @@ class WasmGuest:
             raise
         except (interp.Trap, interp.FuelExhausted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
+
+    def _wasi_limits(self) -> WasiLimits:
+        most, exact = self.state.limits.random_bytes, self.state.profile.random_bytes
+        return WasiLimits(random_bytes=most if exact is None else min(most, exact))
 
     def _host_func(self, type_index: int, name: str, code: Code) -> interp.HostFunc:
         def run(*bits: int) -> int | None:
@@ -349,6 +353,7 @@ class Plugin:
         self.refusal: str | None = None
         """Why the plugin does not work although its VM does: its configuration was refused."""
         self.gone = False
+        self.on_gone: list[Callable[[], None]] = []
         self._told = False
         root.delete = self._delete_root
         vm.on_failure.append(self._vm_failed)
@@ -474,6 +479,8 @@ class Plugin:
         self.vm.forget(self.root)
         self.vm.on_failure.remove(self._vm_failed)
         self.vm.state.emit(PluginGone(self.key))
+        for tell in self.on_gone:
+            tell()
 
     # --- what comes from outside
 

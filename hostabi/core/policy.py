@@ -56,6 +56,8 @@ class Profile:
     allow_unversioned: bool = False
     start_restriction: Restriction = Restriction.ANSWER
     allocator_restriction: Restriction = Restriction.ANSWER
+    random_bytes: int | None = None
+    """The most that one random_get gives where the profile asks for less than the limit of that name."""
     # configuration
     plugin_configuration_always: bool = True
     # maps
@@ -96,6 +98,7 @@ PROFILES: dict[str, Profile] = {
         strict_abi=True,
         start_restriction=Restriction.TRAP,
         allocator_restriction=Restriction.TRAP,
+        random_bytes=1 << 16,
         plugin_configuration_always=False,
         passed_maps_are_gone=True,
     ),

@@ -37,6 +37,7 @@ from interp.syntax.errors import (
     Where,
 )
 from interp.syntax.types import I32
+from interp.valid.subtyping import CLOSED
 
 if TYPE_CHECKING:
     from interp.runtime.instance import ModuleInst
@@ -67,7 +68,7 @@ def invoke_bits(store: Store, func: FuncInst | HostFunc, args: Sequence[int]) ->
 def invoke(store: Store, func: FuncInst | HostFunc, args: Sequence[Val]) -> list[Val]:
     """Call a function with typed values (embedding interface, `func_invoke`). Raises as `invoke_bits`."""
     for type, val in zip(func.type.params, args, strict=False):
-        if val.type != type:
+        if not CLOSED.value(val.type, type):
             raise EmbedderError(f"a {type} is needed, {val!r} given")
     results = invoke_bits(store, func, [val.bits for val in args])
     return [Val(type, bits) for type, bits in zip(func.type.results, results, strict=True)]

@@ -15,9 +15,11 @@ from interp import _native
 from interp.runtime import bulk
 from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, HostCall, OutOfFuel, Paused, Returned, Trapped
 from interp.runtime.instance import ModuleInst
+from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
+from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode
 
 if TYPE_CHECKING:
@@ -67,11 +69,30 @@ def _services() -> dict[int, Service]:
     }
 
 
-#: Ticks of an activation's first slice; then `NativeThread._pace` decides, and the store has an upper bound.
-_FIRST_SLICE = 256
-
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
+
+
+def _has_vectors(type: FuncType) -> bool:
+    return V128 in type.params or V128 in type.results
+
+
+def _to_cells(types: Sequence[ValType], values: Sequence[int]) -> list[int]:
+    """Raw bits as 64-bit cells: a vector has two, the low half first."""
+    cells: list[int] = []
+    for type, bits in zip(types, values, strict=True):
+        cells += (bits & 0xFFFFFFFFFFFFFFFF, bits >> 64) if type is V128 else (bits,)
+    return cells
+
+
+def _from_cells(types: Sequence[ValType], cells: Any) -> list[int]:
+    """Cells from a pointer on as raw bits."""
+    values: list[int] = []
+    at = 0
+    for type in types:
+        values.append(cells[at] | cells[at + 1] << 64 if type is V128 else cells[at])
+        at += 2 if type is V128 else 1
+    return values
 
 
 class _State:
@@ -85,6 +106,7 @@ class _State:
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
         self.instances: list[_Instance] = []
         self.hosts = 0
+        self.vector_hosts: set[int] = set()  # addresses of host functions that take or give a vector
         self.active: list[NativeThread] = []
 
     def sync_hosts(self, store: Store) -> None:
@@ -93,6 +115,8 @@ class _State:
         for func in hosts[self.hosts :]:
             if _native.lib.tm_thread_add_host(self.thread, func.addr, func.type_id):
                 raise ResourceError("the machine has no memory for a host function")
+            if _has_vectors(func.type):
+                self.vector_hosts.add(func.addr)
         self.hosts = len(hosts)
 
 
@@ -109,6 +133,7 @@ class _Instance:
             )
         self.inst = inst
         self.code = code
+        self.vectors = any(isinstance(type, FuncType) and _has_vectors(type) for type in inst.types)
         self._state = state
         handle = self.handle = ffi.new("tm_instance *")
         self._keep: list[Any] = []
@@ -141,7 +166,10 @@ class _Instance:
 class NativeThread:
     """One activation on the C loop."""
 
-    __slots__ = ("_args", "_level", "_mode", "_need", "_results", "_slice", "_state", "_store", "_values", "entry")
+    __slots__ = (
+        "_args", "_host", "_level", "_mode", "_need", "_pace", "_results", "_state", "_store", "_values", "_vectors",
+        "entry",
+    )  # fmt: skip
 
     def __init__(self, state: _State, store: Store, func: FuncInst, values: Sequence[int]) -> None:
         self.entry = func
@@ -151,9 +179,11 @@ class NativeThread:
         self._mode = "new"  # new, paused, host, running, done
         self._level = -1  # how many activations there are below, once it was entered
         self._need = 1
-        self._slice = _FIRST_SLICE
+        self._pace = Pace()
         self._results = 0
         self._args: Any = None
+        self._host: HostFunc | None = None  # the one that was called, when it has to do with vectors
+        self._vectors = func.module.native.vectors and _has_vectors(func.type)
 
     # -- the protocol --------------------------------------------------------------------------------------------
 
@@ -170,6 +200,9 @@ class NativeThread:
         self._expect_host()
         self._sync()
         args = self._args
+        if self._host is not None:
+            values = _to_cells(self._host.type.results, values)
+            self._host = None
         for index, value in enumerate(values):
             args[index] = value
         return self._go()
@@ -232,7 +265,7 @@ class NativeThread:
         level = self._level = len(state.active)
         lib.tm_thread_leave_to(state.thread, level)
         top = lib.tm_thread_top(state.thread)
-        for index, value in enumerate(self._values):
+        for index, value in enumerate(_to_cells(func.type.params, self._values) if self._vectors else self._values):
             top[index] = value
         if lib.tm_thread_enter(state.thread, func.addr):
             raise EmbedderError("activations nested too deep")
@@ -249,10 +282,11 @@ class NativeThread:
         _native.lib.tm_thread_leave_to(self._state.thread, self._level)
 
     def _go(self) -> Exit:
-        store, thread, lib = self._store, self._state.thread, _native.lib
+        store, state, lib = self._store, self._state, _native.lib
+        thread = state.thread
         self._mode = "running"
         while True:
-            granted = thread.left = min(store.grant(self._need), max(self._need, self._slice))
+            granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
             self._need = 1
             began = perf_counter()
             code = lib.tm_thread_run(thread)
@@ -263,14 +297,19 @@ class NativeThread:
                     raise Crash("the loop left for a function that is no host function")
                 args = self._args = thread.args
                 self._mode = "host"
+                if func.addr in state.vector_hosts:
+                    self._host = func
+                    return HostCall(func, _from_cells(func.type.params, args))
                 return HostCall(func, [args[i] for i in range(len(func.type.params))])
             if code == lib.TM_EXIT_RETURNED:
                 sp = thread.sp
-                results = [sp[i] for i in range(self._results)]
+                results = (
+                    _from_cells(self.entry.type.results, sp) if self._vectors else [sp[i] for i in range(self._results)]
+                )
                 self._leave()
                 return Returned(results)
             if code == lib.TM_EXIT_SLICE:
-                self._pace(perf_counter() - began)
+                self._pace.took(perf_counter() - began)
                 return self._paused(thread.need)
             if code == lib.TM_EXIT_SERVICE:
                 exit = self._serve()
@@ -290,13 +329,6 @@ class NativeThread:
             else:
                 self._leave()
                 return Failed(ResourceError("the machine has no memory to lower a function"))
-
-    def _pace(self, seconds: float) -> None:
-        """Make the next slice one of some milliseconds: a tick may be a million instructions."""
-        if seconds < 0.002:
-            self._slice *= 4
-        elif seconds > 0.02:
-            self._slice = max(self._slice // 4, 1)
 
     def _paused(self, need: int) -> Exit:
         self._mode, self._need = "paused", need
@@ -339,10 +371,11 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs everything of version 2.0 but vectors, in C."""
+    """Runs everything of version 2.0 in C, and relaxed vectors by the deterministic choice."""
 
     name = "native"
-    features: frozenset[Feature] = (WASM_2 - {Feature.SIMD}) | {
+    features: frozenset[Feature] = WASM_2 | {
+        Feature.RELAXED_SIMD,
         Feature.EXTENDED_CONST,
         Feature.TAIL_CALL,
         Feature.MULTI_MEMORY,

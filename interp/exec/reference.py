@@ -9,6 +9,7 @@ machine can leave at any step and go on later. code.py prepares a function, step
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from interp.runtime.engine import (
@@ -22,6 +23,7 @@ from interp.runtime.engine import (
     Returned,
     Trapped,
 )
+from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import EmbedderError, ResourceError, Trap
 from interp.syntax.features import WASM_2, Feature
@@ -85,6 +87,7 @@ class ReferenceThread:
         self.left = 0
         self._granted = 0
         self._needed = 1
+        self._pace = Pace()
         self._base_depth, self._base_cells = store.depth, store.cells
         self._cells = store.cells
         self._state = "new"  # new, running, host (in a host call), paused (repeats its last instruction), done
@@ -140,8 +143,9 @@ class ReferenceThread:
         """Run until the machine must leave, and close the account."""
         started = self._state != "new" and self.frame is not None
         self._state = "running"
-        self.left = self._granted = self.store.grant(self._needed)
+        self.left = self._granted = min(self.store.grant(self._needed), max(self._needed, self._pace.ticks))
         self._needed = 1
+        began = perf_counter()
         try:
             if not started:
                 self.call(self.entry)
@@ -152,7 +156,10 @@ class ReferenceThread:
         except Leave as leave:
             exit = leave.exit
             self._settle()
-            return self._paused(exit.needed) if isinstance(exit, OutOfFuel) else exit
+            if not isinstance(exit, OutOfFuel):
+                return exit
+            self._pace.took(perf_counter() - began)
+            return self._paused(exit.needed)
         except Trap as trap:
             self._settle()
             return self._trapped(trap)
@@ -212,6 +219,11 @@ class ReferenceThread:
         if n > self.left:
             self._needed = n
             raise Leave(OutOfFuel(-1, -1, n))
+
+    def ensure_branch(self, frame: Frame, depth: int) -> None:
+        """Leave unless a branch to a label can be paid: one to a loop takes a tick."""
+        if frame.labels[-1 - depth][1].loop:
+            self.ensure(1)
 
     def charge(self, n: int) -> None:
         """Take `n` ticks, or leave without taking any."""
@@ -329,6 +341,7 @@ class ReferenceEngine:
     features: frozenset[Feature] = WASM_2 | {
         Feature.EXTENDED_CONST,
         Feature.TAIL_CALL,
+        Feature.FUNCTION_REFERENCES,
         Feature.RELAXED_SIMD,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,

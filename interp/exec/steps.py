@@ -87,8 +87,7 @@ def br_if(t: T, f: F, s: S, depth: int) -> None:
     if not s[-1]:
         s.pop()
         return
-    if f.labels[-1 - depth][1].loop:
-        t.ensure(1)
+    t.ensure_branch(f, depth)
     s.pop()
     br(t, f, s, depth)
 
@@ -96,8 +95,7 @@ def br_if(t: T, f: F, s: S, depth: int) -> None:
 def br_table(t: T, f: F, s: S, depths: tuple[int, ...]) -> None:
     index = s[-1]
     depth = depths[index] if index < len(depths) else depths[-1]
-    if f.labels[-1 - depth][1].loop:
-        t.ensure(1)
+    t.ensure_branch(f, depth)
     s.pop()
     br(t, f, s, depth)
 
@@ -123,6 +121,20 @@ def return_call_indirect(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     t.tail_call(_called(t, f, s, *x), above=1)
 
 
+def call_ref(t: T, f: F, s: S, type_index: int) -> None:
+    t.call(_referred(t, s), above=1)
+
+
+def return_call_ref(t: T, f: F, s: S, type_index: int) -> None:
+    t.tail_call(_referred(t, s), above=1)
+
+
+def _referred(t: T, s: S) -> FuncInst | HostFunc:
+    if s[-1] == 0:
+        raise Trap(TRAPS["null_function"])
+    return t.store.funcs[s[-1] - 1]
+
+
 def _called(t: T, f: F, s: S, type_index: int, table_index: int) -> FuncInst | HostFunc:
     """The function that the index on top of the stack calls through a table."""
     table = f.module.tables[table_index]
@@ -133,7 +145,8 @@ def _called(t: T, f: F, s: S, type_index: int, table_index: int) -> FuncInst | H
     if ref == 0:
         raise Trap(f"{TRAPS['uninitialized_element']} {index}")
     func = t.store.funcs[ref - 1]
-    if func.type_id != f.module.type_ids[type_index]:
+    wanted = f.module.type_ids[type_index]
+    if func.type_id != wanted and wanted not in func.definition.ancestors:
         raise Trap(TRAPS["call_type_mismatch"])
     return func
 
@@ -147,6 +160,25 @@ def ref_null(t: T, f: F, s: S, heap: Any) -> None:
 
 def ref_is_null(t: T, f: F, s: S, x: None) -> None:
     s[-1] = 0 if s[-1] else 1
+
+
+def as_non_null(t: T, f: F, s: S, x: None) -> None:
+    if s[-1] == 0:
+        raise Trap(TRAPS["null_reference"])
+
+
+def br_on_null(t: T, f: F, s: S, depth: int) -> None:
+    if s[-1] == 0:
+        t.ensure_branch(f, depth)
+        s.pop()
+        br(t, f, s, depth)
+
+
+def br_on_non_null(t: T, f: F, s: S, depth: int) -> None:
+    if s[-1] == 0:
+        s.pop()
+    else:
+        br(t, f, s, depth)
 
 
 def ref_func(t: T, f: F, s: S, index: int) -> None:
@@ -390,6 +422,11 @@ _SPECIAL: dict[str, Handler] = {
     "return_call_indirect": return_call_indirect,
     "ref.null": ref_null,
     "ref.is_null": ref_is_null,
+    "call_ref": call_ref,
+    "return_call_ref": return_call_ref,
+    "ref.as_non_null": as_non_null,
+    "br_on_null": br_on_null,
+    "br_on_non_null": br_on_non_null,
     "ref.func": ref_func,
     "drop": drop,
     "select": select,

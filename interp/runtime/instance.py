@@ -12,7 +12,7 @@ from interp.syntax.types import CompType, FuncType
 from .bulk import table_init
 from .constexpr import evaluate
 from .datas import DataSpace, write_datas
-from .matching import describe, import_type, matches
+from .matching import closed_global, closed_ref, closed_table, describe, import_type, matches
 from .memory import MemInst
 from .store import Extern, FuncInst, HostFunc, Store
 from .table import ElemInst, GlobalInst, TableInst, TagInst
@@ -44,16 +44,16 @@ class ModuleInst:
     """A module in a store: its index spaces resolved to instances.
 
     `imported_addrs` are store addresses of the imported functions, and the own functions have consecutive addresses
-    from `first_addr`. `type_ids` numbers the module's types in the store (-1 where it is no function type). `native` is
-    for the engine to keep what it likes.
+    from `first_addr`. `types` are closed and `type_ids` their numbers (valid/canon.py). `native` is for the engine to
+    keep what it likes.
     """
 
     def __init__(self, store: Store, valid: ValidModule) -> None:
         self.store = store
         self.valid = valid
         self.module: Module = valid.module
-        self.types: tuple[CompType, ...] = tuple(sub.comp for sub in self.module.types)
-        self.type_ids = [store.type_id(t) if isinstance(t, FuncType) else -1 for t in self.types]
+        self.types: tuple[CompType, ...] = tuple(definition.comp for definition in valid.definitions)
+        self.type_ids = valid.type_ids
         self.imported_addrs: list[int] = []
         self.first_addr = 0
         self.funcs = FuncSpace(self)
@@ -82,7 +82,8 @@ class ModuleInst:
         type = self.types[code.type_index]
         if not isinstance(type, FuncType):
             raise Crash("a valid module has a function without a function type")
-        return FuncInst(addr, type, self.type_ids[code.type_index], self, len(self.imported_addrs) + own, code)
+        definition = self.valid.definitions[code.type_index]
+        return FuncInst(addr, type, definition, self, len(self.imported_addrs) + own, code)
 
     def __repr__(self) -> str:
         return f"<ModuleInst of {len(self.funcs)} functions>"
@@ -119,12 +120,12 @@ def _import(inst: ModuleInst, imports: Sequence[Extern]) -> None:
     if len(imports) != len(wanted):
         raise LinkError(f"unknown import: {len(wanted)} are needed, {len(imports)} given")
     for want, given in zip(wanted, imports, strict=True):
-        type = import_type(inst.module, want)
+        type = import_type(inst.valid, want)
         inst.store.check(given)
         if not matches(given, type):
             raise LinkError(
                 f"incompatible import type for {want.module}.{want.name}: needed {describe(type)}, "
-                f"given {describe(given.extern_type if not isinstance(given, TagInst) else given.type)}"
+                f"given {describe(given.extern_type)}"
             )
         match given:
             case FuncInst() | HostFunc():
@@ -143,14 +144,13 @@ def _allocate(inst: ModuleInst) -> None:
     store, module = inst.store, inst.module
     inst.first_addr = store.funcs.add_instance(inst, len(module.funcs))
     for tag in module.tags:
-        type = inst.types[tag.type_index]
-        if isinstance(type, FuncType):
-            inst.tags.append(TagInst(store, type))
+        inst.tags.append(store.tag(inst.valid.definitions[tag.type_index]))
     inst.mems += [store.memory(type) for type in module.mems]
     for g in module.globals:
-        inst.globals.append(store.global_(g.type, evaluate(inst, g.init)))
-    inst.tables += [store.table(t.type, evaluate(inst, t.init) if t.init else 0) for t in module.tables]
-    inst.elems = [ElemInst(elem.ref, _elem_refs(inst, elem)) for elem in module.elems]
+        inst.globals.append(store.global_(closed_global(inst.valid, g.type), evaluate(inst, g.init)))
+    for t in module.tables:
+        inst.tables.append(store.table(closed_table(inst.valid, t.type), evaluate(inst, t.init) if t.init else 0))
+    inst.elems = [ElemInst(closed_ref(inst.valid, elem.ref), _elem_refs(inst, elem)) for elem in module.elems]
     spaces: Mapping[str, Sequence[Extern]] = {
         "func": inst.funcs,
         "table": inst.tables,

@@ -1,38 +1,60 @@
-"""Matching of external types at import (specification 3.2.7, 3.2.8)."""
+"""Matching of external types at import (specification 3.3.10 to 3.3.15). All types are closed: see valid/canon.py."""
 
 from __future__ import annotations
 
-from interp.syntax.module import Import, Module
-from interp.syntax.types import FuncType, GlobalType, Limits, MemType, RefType, TableType, TagType, ValType
+from typing import TYPE_CHECKING
+
+from interp.syntax.module import Import
+from interp.syntax.types import GlobalType, Limits, MemType, RefType, TableType, TagType
+from interp.valid.canon import Definition, closing
+from interp.valid.subtyping import CLOSED
 
 from .memory import MemInst
 from .store import Extern, FuncInst, HostFunc
 from .table import GlobalInst, TableInst, TagInst
 
-#: What an import asks for, type indices resolved; a tag is a function type within TagType's place.
-ExternType = FuncType | TableType | MemType | GlobalType
+if TYPE_CHECKING:
+    from interp.valid.module import ValidModule
 
-_TOPS = {"nofunc": "func", "noextern": "extern", "noexn": "exn", "none": "any"}
+#: What an import asks for; for a function or a tag the definition of its type.
+ExternType = Definition | TableType | MemType | GlobalType
 
 
-def import_type(module: Module, want: Import) -> ExternType:
-    """The type that an import asks for, without type indices. For a tag, the function type of its values."""
+def import_type(valid: ValidModule, want: Import) -> ExternType:
+    """The type that an import asks for, without the module's type indices."""
     desc = want.desc
     if isinstance(desc, TagType):
         desc = desc.type_index
     if isinstance(desc, int):
-        comp = module.comp(desc)
-        if not isinstance(comp, FuncType):
-            raise TypeError("an imported function or tag needs a function type")
-        return comp
-    return desc
+        return valid.definitions[desc]
+    if isinstance(desc, TableType):
+        return closed_table(valid, desc)
+    return closed_global(valid, desc) if isinstance(desc, GlobalType) else desc
+
+
+def closed_ref(valid: ValidModule, type: RefType) -> RefType:
+    """A reference type of a module, closed."""
+    return type if isinstance(type.heap, str) else closing(valid.definitions).ref(type)
+
+
+def closed_table(valid: ValidModule, type: TableType) -> TableType:
+    """A table type, closed."""
+    ref = closed_ref(valid, type.ref)
+    return type if ref is type.ref else TableType(ref, type.limits)
+
+
+def closed_global(valid: ValidModule, type: GlobalType) -> GlobalType:
+    """A global type, closed."""
+    return GlobalType(closed_ref(valid, type.type), type.mutable) if isinstance(type.type, RefType) else type
 
 
 def matches(given: Extern, want: ExternType) -> bool:
     """Whether an extern may stand for an import of this type."""
     match given:
-        case FuncInst() | HostFunc() | TagInst():
-            return given.type == want
+        case FuncInst() | HostFunc():
+            return isinstance(want, Definition) and want.number in given.definition.ancestors
+        case TagInst():
+            return given.definition is want
         case TableInst():
             return (
                 isinstance(want, TableType)
@@ -48,16 +70,7 @@ def matches(given: Extern, want: ExternType) -> bool:
         case GlobalInst():
             if not isinstance(want, GlobalType) or given.type.mutable != want.mutable:
                 return False
-            return given.type.type == want.type if want.mutable else value_matches(given.type.type, want.type)
-
-
-def value_matches(sub: ValType, sup: ValType) -> bool:
-    """Subtyping of value types between abstract heap types (3.2.3)."""
-    if sub == sup:
-        return True
-    if not isinstance(sub, RefType) or not isinstance(sup, RefType) or (sub.nullable and not sup.nullable):
-        return False
-    return sub.heap == sup.heap or (isinstance(sub.heap, str) and _TOPS.get(sub.heap) == sup.heap)
+            return given.type.type == want.type if want.mutable else CLOSED.value(given.type.type, want.type)
 
 
 def _limits(given: Limits, want: Limits) -> bool:
@@ -69,8 +82,8 @@ def _limits(given: Limits, want: Limits) -> bool:
 def describe(type: ExternType) -> str:
     """A type in words, for a message."""
     match type:
-        case FuncType():
-            return f"a function {type}"
+        case Definition():
+            return f"a function {type.comp}"
         case TableType():
             return f"a table {type.limits} {type.ref}"
         case MemType():

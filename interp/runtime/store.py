@@ -12,6 +12,7 @@ from interp.syntax.errors import EmbedderError, LimitError
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Func
 from interp.syntax.types import FuncType, GlobalType, MemType, TableType
+from interp.valid.canon import Definition, function_definition
 
 from .engine import Engine
 from .memory import MemInst
@@ -25,14 +26,17 @@ HostCode = Callable[..., int | Sequence[int] | None]
 
 
 class FuncInst:
-    """A function of a module instance. `type_id` is the store's number of its type: equal types, equal numbers."""
+    """A function of a module instance. `type_id` is the number of its type: equal types, equal numbers."""
 
-    __slots__ = ("__weakref__", "addr", "code", "index", "lowered", "module", "type", "type_id")
+    __slots__ = ("__weakref__", "addr", "code", "definition", "index", "lowered", "module", "type", "type_id")
 
-    def __init__(self, addr: int, type: FuncType, type_id: int, module: ModuleInst, index: int, code: Func) -> None:
+    def __init__(
+        self, addr: int, type: FuncType, definition: Definition, module: ModuleInst, index: int, code: Func
+    ) -> None:
         self.addr = addr
         self.type = type
-        self.type_id = type_id
+        self.definition = definition
+        self.type_id = definition.number
         self.module = module
         self.index = index
         self.code = code
@@ -45,28 +49,31 @@ class FuncInst:
         return self.module.store
 
     @property
-    def extern_type(self) -> FuncType:
+    def extern_type(self) -> Definition:
         """The type for matching an import."""
-        return self.type
+        return self.definition
 
 
 class HostFunc:
     """A function of the embedder; `code(*bits)` takes and gives raw bits."""
 
-    __slots__ = ("__weakref__", "addr", "code", "name", "store", "type", "type_id")
+    __slots__ = ("__weakref__", "addr", "code", "definition", "name", "store", "type", "type_id")
 
-    def __init__(self, addr: int, type: FuncType, type_id: int, store: Store, code: HostCode, name: str) -> None:
+    def __init__(
+        self, addr: int, type: FuncType, definition: Definition, store: Store, code: HostCode, name: str
+    ) -> None:
         self.addr = addr
         self.type = type
-        self.type_id = type_id
+        self.definition = definition
+        self.type_id = definition.number
         self.store = store
         self.code = code
         self.name = name
 
     @property
-    def extern_type(self) -> FuncType:
+    def extern_type(self) -> Definition:
         """The type for matching an import."""
-        return self.type
+        return self.definition
 
 
 Extern = FuncInst | HostFunc | TableInst | MemInst | GlobalInst | TagInst
@@ -140,7 +147,7 @@ class Store:
         self.depth = 0
         self.cells = 0
         self.activations = 0
-        self._type_ids: dict[FuncType, int] = {}
+        self._definitions: dict[FuncType, Definition] = {}
         self._extern_refs: dict[int, int] = {}
         self._thread: int | None = None
 
@@ -180,10 +187,6 @@ class Store:
         self.bytes += n
         return True
 
-    def type_id(self, type: FuncType) -> int:
-        """The number of a function type in this store: equal for equal types."""
-        return self._type_ids.setdefault(type, len(self._type_ids))
-
     # -- entering ------------------------------------------------------------------------------------------------
 
     def enter(self) -> None:
@@ -210,9 +213,30 @@ class Store:
 
     def host_func(self, type: FuncType, code: HostCode, *, name: str = "") -> HostFunc:
         """Make a host function: `code(*bits)` gets raw bits and gives None, an integer or a sequence of them."""
-        func = HostFunc(len(self.funcs), type, self.type_id(type), self, code, name)
+        return self.typed_host_func(self._definition(type), code, name=name)
+
+    def typed_host_func(self, definition: Definition, code: HostCode, *, name: str = "") -> HostFunc:
+        """Make a host function of a defined type, which may be one of a recursion group or with a supertype."""
+        if not isinstance(definition.comp, FuncType):
+            raise EmbedderError("a host function needs a function type")
+        func = HostFunc(len(self.funcs), definition.comp, definition, self, code, name)
         self.funcs.add_host(func)
         return func
+
+    def tag(self, type: FuncType | Definition) -> TagInst:
+        """Make an exception tag; exceptions carry values of the type's parameters."""
+        definition = self._definition(type) if isinstance(type, FuncType) else type
+        if not isinstance(definition.comp, FuncType) or definition.comp.results:
+            raise EmbedderError("a tag needs a function type without results")
+        made = TagInst(self, definition.comp, definition)
+        self.tags.append(made)
+        return made
+
+    def _definition(self, type: FuncType) -> Definition:
+        known = self._definitions.get(type)
+        if known is None:
+            known = self._definitions[type] = function_definition(type)
+        return known
 
     def table(self, type: TableType, ref: int = 0) -> TableInst:
         """Make a table filled with a raw reference. Raises LimitError."""

@@ -12,6 +12,8 @@ from interp.syntax.errors import TRAPS, LimitError, ResourceError, Trap
 from interp.syntax.types import FuncType, GlobalType, Limits, RefType, TableType
 
 if TYPE_CHECKING:
+    from interp.valid.canon import Definition
+
     from .store import Store
 
 MASK64 = (1 << 64) - 1
@@ -135,13 +137,19 @@ class GlobalInst:
 
 
 class TagInst:
-    """An exception tag: the types of the values that it carries."""
+    """An exception tag: the types of the values that it carries, as the parameters of a function type."""
 
-    __slots__ = ("__weakref__", "store", "type")
+    __slots__ = ("__weakref__", "definition", "store", "type")
 
-    def __init__(self, store: Store, type: FuncType) -> None:
+    def __init__(self, store: Store, type: FuncType, definition: Definition) -> None:
         self.store = store
         self.type = type
+        self.definition = definition
+
+    @property
+    def extern_type(self) -> Definition:
+        """The type for matching an import."""
+        return self.definition
 
 
 class ElemInst:

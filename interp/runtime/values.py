@@ -16,6 +16,7 @@ from interp.syntax.errors import EmbedderError
 from interp.syntax.types import F32, F64, I32, I64, V128, NumType, RefType, ValType
 
 from .numerics import f32_bits, f32_value, f64_bits, f64_value
+from .references import ref_matches
 from .store import FuncInst, HostFunc, Store
 
 
@@ -129,11 +130,6 @@ def check_bits(store: Store, types: Sequence[ValType], values: Sequence[Any]) ->
     if len(types) != len(values):
         raise EmbedderError(f"{len(types)} values are needed, {len(values)} given")
     for type, bits in zip(types, values, strict=True):
-        if not isinstance(bits, int) or not 0 <= bits <= _highest(store, type):
+        fits = isinstance(bits, int) and bits >= 0
+        if not fits or not (bits >> type.bits == 0 if isinstance(type, NumType) else ref_matches(store, bits, type)):
             raise EmbedderError(f"{bits!r} is not the raw bits of a {type}")
-
-
-def _highest(store: Store, type: ValType) -> int:
-    if isinstance(type, NumType):
-        return (1 << type.bits) - 1
-    return len(store.externs) if type.heap == "extern" else len(store.funcs)

@@ -183,6 +183,18 @@ BODY_ERRORS: dict[str, tuple[str, str]] = {
     "offset_out_of_range": ("i", "offset out of range"),
     "constant_required": ("i", "constant expression required"),
     "unknown_tag": ("i", "unknown tag {a}"),
+    "uninitialized_local": ("i", "uninitialized local {a}"),
+    "not_a_struct_type": ("i", "type mismatch: type {a} is not a structure type"),
+    "not_an_array_type": ("i", "type mismatch: type {a} is not an array type"),
+    "unknown_field": ("i", "unknown field {a}"),
+    "immutable_field": ("i", "immutable field {a}"),
+    "immutable_array": ("i", "immutable array {a}"),
+    "packed_field": ("i", "type mismatch: a packed field is read with _s or _u, another without"),
+    "not_defaultable": ("i", "type mismatch: {a} has no default value"),
+    "not_numeric_array": ("i", "array type is not numeric or vector"),
+    "type_mismatch_storage": ("i", "type mismatch: elements of type {a} are required, and these are {b}"),
+    "type_mismatch_cast": ("i", "type mismatch: {a} is no supertype of {b}"),
+    "type_mismatch_label": ("i", "type mismatch: the label takes {a}, and {b} come"),
 }
 BODY_ERROR_IDS = {id: position for position, id in enumerate(BODY_ERRORS)}
 _BODY_LIMITS = {

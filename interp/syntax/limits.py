@@ -23,6 +23,7 @@ class VmLimits:
     data_segments: int = 100_000
     params: int = 1_000
     results: int = 1_000
+    subtype_depth: int = 63
     name_bytes: int = 100_000
     constant_instructions: int = 10_000
     # loading: one function

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import NoReturn, overload
 
 from interp.syntax.errors import body_error
-from interp.syntax.types import I32, I64, BlockType, FuncType, NumType, ValType
+from interp.syntax.types import I32, I64, BlockType, FuncType, HeapType, NumType, RefType, ValType
 
 from .context import Context
 
@@ -24,16 +24,20 @@ Types = Sequence[ValType]
 
 
 class Frame:
-    """A control frame: the opcode's name, types at its start and end, the stack below it, whether its rest is dead."""
+    """A control frame: the opcode's name, types at its start and end, the stack below it, whether its rest is dead.
 
-    __slots__ = ("cells", "dead", "end", "height", "name", "start")
+    `inits` is how many locals were set before that had to be.
+    """
 
-    def __init__(self, name: str, start: Types, end: Types, height: int, cells: int) -> None:
+    __slots__ = ("cells", "dead", "end", "height", "inits", "name", "start")
+
+    def __init__(self, name: str, start: Types, end: Types, height: int, cells: int, inits: int = 0) -> None:
         self.name = name
         self.start = start
         self.end = end
         self.height = height
         self.cells = cells
+        self.inits = inits
         self.dead = False
 
     @property
@@ -45,6 +49,11 @@ class Frame:
 def plural(types: Types) -> str:
     """Types as messages write them."""
     return "[" + " ".join(map(str, types)) + "]"
+
+
+def is_defaultable(type: ValType) -> bool:
+    """Whether a local of this type has a value before it is set."""
+    return not isinstance(type, RefType) or type.nullable
 
 
 class LocalTypes(Sequence[ValType]):
@@ -88,6 +97,11 @@ class Checker:
             [value for count, value in runs for _ in range(count)] if few else LocalTypes(runs)
         )
         self.local_cells = sum(count * value.cells for count, value in runs)
+        #: Locals without a default that were not set so far, and those that were, in order.
+        self.unset: set[int] = set()
+        self.inits: list[int] = []
+        if any(not is_defaultable(value) for _, value in locals):
+            self._find_unset(len(type.params), locals)
         self.where = where
         self.start = start
         self.at = start
@@ -135,8 +149,17 @@ class Checker:
                 return None
             self.fail("type_mismatch", want, "empty")
         found = self.pop()
-        if found is not want and found is not None and found != want:
+        if found is not want and found is not None and found != want and not self.c.subtyping.value(found, want):
             self.fail("type_mismatch", want, found)
+        return found
+
+    def pop_ref(self) -> RefType:
+        """Pop any reference; out of dead code comes one of the bottom heap type."""
+        found = self.pop("a reference")
+        if found is None:
+            return RefType(False, "bot")
+        if not isinstance(found, RefType):
+            self.fail("type_mismatch", "a reference", found)
         return found
 
     def pop_all(self, types: Types) -> list[Operand]:
@@ -150,7 +173,7 @@ class Checker:
         if len(self.frames) > self.c.limits.nesting:
             self.fail("nesting_limit")
         self.base = len(self.stack)
-        self.frames.append(Frame(name, start, end, self.base, self.cells))
+        self.frames.append(Frame(name, start, end, self.base, self.cells, len(self.inits)))
         self.push_all(start)
 
     def leave(self) -> Frame:
@@ -161,6 +184,8 @@ class Checker:
             self.fail("type_mismatch_height")
         self.frames.pop()
         self.base = self.frames[-1].height if self.frames else 0
+        while len(self.inits) > frame.inits:
+            self.unset.add(self.inits.pop())
         return frame
 
     def die(self) -> None:
@@ -176,13 +201,45 @@ class Checker:
             self.fail("unknown_label", depth)
         return self.frames[-1 - depth].label
 
+    # Locals.
+
+    def _find_unset(self, first: int, runs: Sequence[tuple[int, ValType]]) -> None:
+        for count, type in runs:
+            if not is_defaultable(type):
+                self.unset.update(range(first, first + count))
+            first += count
+
+    def initialize(self, index: int) -> None:
+        """Note that a local is set, until the end of the block."""
+        if index in self.unset:
+            self.unset.remove(index)
+            self.inits.append(index)
+
     # The context.
+
+    def matches(self, sub: ValType, sup: ValType) -> bool:
+        """Subtyping."""
+        return self.c.subtyping.value(sub, sup)
+
+    def type(self, index: int) -> int:
+        """A type index that must be there."""
+        if index >= len(self.c.types):
+            self.fail("unknown_type", index)
+        return index
+
+    def heap(self, heap: HeapType) -> HeapType:
+        """A heap type whose index, if it is one, must be there."""
+        return self.type(heap) if isinstance(heap, int) else heap
+
+    def value_type(self, type: ValType) -> ValType:
+        """A value type, likewise."""
+        if isinstance(type, RefType):
+            self.heap(type.heap)
+        return type
 
     def func_type(self, index: int) -> FuncType:
         """A function type by type index."""
-        if index >= len(self.c.types):
-            self.fail("unknown_type", index)
-        type = self.c.types[index]
+        type = self.c.types[self.type(index)]
         if not isinstance(type, FuncType):
             self.fail("not_a_function_type", index)
         return type
@@ -193,7 +250,7 @@ class Checker:
             return _EMPTY
         if isinstance(type.value, int):
             return self.func_type(type.value)
-        return FuncType((), (type.value,))
+        return FuncType((), (self.value_type(type.value),))
 
     def address(self, mem: int) -> NumType:
         """The type of addresses of a memory."""

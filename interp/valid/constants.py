@@ -16,17 +16,31 @@ from .context import Context
 from .expr import check
 
 _PLAIN = frozenset({"i32.const", "i64.const", "f32.const", "f64.const", "v128.const", "ref.null", "ref.func", "end"})
+#: What garbage collection made constant.
+CONSTANT_GC = frozenset(
+    {
+        "ref.i31",
+        "struct.new",
+        "struct.new_default",
+        "array.new",
+        "array.new_default",
+        "array.new_fixed",
+        "any.convert_extern",
+        "extern.convert_any",
+    }
+)
 _EXTENDED = frozenset({"i32.add", "i32.sub", "i32.mul", "i64.add", "i64.sub", "i64.mul"})
 
 
 class Constants:
     """Checks constant expressions of a module and gathers the features they need.
 
-    They see the imported globals only; a module's own earlier ones came with garbage collection.
+    They see the imported globals; a module's own earlier ones came with garbage collection.
     """
 
     def __init__(self, context: Context, imported_globals: int) -> None:
-        self.context = replace(context, globals=context.globals[:imported_globals])
+        self.context = self._visible = context
+        self.imported_globals = imported_globals
         self.own_globals = len(context.globals) - imported_globals
         self.used: set[Feature] = set()
 
@@ -35,9 +49,12 @@ class Constants:
 
         Raises InvalidError, or UnsupportedError for what only a later feature makes constant.
         """
+        before = self.own_globals if globals_before is None else globals_before
         for ins in code:
-            self._constant(ins, where, self.own_globals if globals_before is None else globals_before)
-        checker = Checker(self.context, FuncType((), (type,)), (), where, code[0].at if code else -1)
+            self._constant(ins, where, before)
+        if len(self._visible.globals) != self.imported_globals + before:
+            self._visible = replace(self.context, globals=self.context.globals[: self.imported_globals + before])
+        checker = Checker(self._visible, FuncType((), (type,)), (), where, code[0].at if code else -1)
         check(checker, code)
 
     def _constant(self, ins: Ins, where: str, before: int) -> None:
@@ -48,18 +65,19 @@ class Constants:
             if Feature.EXTENDED_CONST not in self.context.features:
                 raise body_error("feature_off", ins.at, Feature.EXTENDED_CONST.value, context=where)
             self.used.add(Feature.EXTENDED_CONST)
-        elif name not in _PLAIN:
+        elif name not in _PLAIN and name not in CONSTANT_GC:
             self._fail("constant_required", ins, where)
         self.used.add(ins.op.feature)
 
     def _global(self, ins: Ins, where: str, before: int) -> None:
         index: int = ins.imm[0]
-        visible = self.context.globals
-        if index >= len(visible) + before:
+        if index >= self.imported_globals + before:
             self._fail("unknown_global", ins, where)
-        if index >= len(visible):
-            raise body_error("feature_off", ins.at, Feature.GC.value, context=where)
-        if visible[index].mutable:
+        if index >= self.imported_globals:
+            if Feature.GC not in self.context.features:
+                raise body_error("feature_off", ins.at, Feature.GC.value, context=where)
+            self.used.add(Feature.GC)
+        if self.context.globals[index].mutable:
             self._fail("constant_required", ins, where)
 
     def _fail(self, id: str, ins: Ins, where: str) -> NoReturn:

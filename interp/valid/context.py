@@ -9,10 +9,16 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.limits import VmLimits
 from interp.syntax.types import CompType, FuncType, GlobalType, MemType, RefType, TableType
 
+from .canon import Definition
+from .subtyping import Subtyping
+
 #: Features with rules here; the others are off whatever the caller says.
 VALIDATED = WASM_2 | {
     Feature.EXTENDED_CONST,
     Feature.TAIL_CALL,
+    Feature.FUNCTION_REFERENCES,
+    Feature.GC,
+    Feature.EXCEPTIONS,
     Feature.RELAXED_SIMD,
     Feature.MULTI_MEMORY,
     Feature.MEMORY64,
@@ -24,13 +30,17 @@ VALIDATED = WASM_2 | {
 class Context:
     """What a module declares, imports first. `datas` is the number of data segments, `elems` the segments' types.
 
-    `refs` are the functions that `ref.func` may name.
+    `func_types` has the type index of each function; `refs` are the functions that `ref.func` may name.
     """
 
     types: Sequence[CompType]
+    definitions: Sequence[Definition]
+    subtyping: Subtyping
     funcs: Sequence[FuncType]
+    func_types: Sequence[int]
     tables: Sequence[TableType]
     mems: Sequence[MemType]
+    tags: Sequence[FuncType]
     globals: Sequence[GlobalType]
     elems: Sequence[RefType]
     datas: int

@@ -25,11 +25,12 @@ from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Expr, Func, Module
 from interp.syntax.types import BlockType, RefType, ValType
 
-from .canon import Group, canonical
+from .canon import Definition
 from .checker import Checker
 from .context import VALIDATED, Context
 from .expr import check
 from .rules_module import check_module, make_context, module_features
+from .rules_types import check_value_type
 
 Bodies = Literal["auto", "python", "native"]
 
@@ -40,7 +41,8 @@ class ValidModule:
 
     `features` are those it needs; `frame_cells` has one number per own function: parameters, locals and highest operand
     stack in 64-bit cells; `refs` are the functions that `ref.func` may name; `type_ids` has one number per type, equal
-    for equal types of any two modules of the process; `native` is the C validator's handle, or None.
+    for equal types of any two modules of the process, and `definitions` has what is behind them; `native` is the C
+    validator's handle, or None.
     """
 
     module: Module = field(repr=False)
@@ -48,8 +50,8 @@ class ValidModule:
     frame_cells: Sequence[int] = field(repr=False)
     refs: frozenset[int] = field(repr=False)
     type_ids: Sequence[int] = field(repr=False)
+    definitions: Sequence[Definition] = field(repr=False)
     native: Any = None
-    _groups: tuple[Group, ...] = field(default=(), repr=False)
 
 
 def validate(
@@ -78,7 +80,7 @@ def validate(
         native = None
     context = make_context(module, enabled, bound)
     used |= check_module(module, context)
-    type_ids, groups = canonical(module.rec_types)
+    type_ids = array("I", (definition.number for definition in context.definitions))
     handle: Any = None
     cells: Sequence[int] | None = None
     if native is not None:
@@ -93,7 +95,7 @@ def validate(
         gate = Gate(enabled)
         cells = array("I", (_check_body(module, context, gate, index) for index in range(len(module.funcs))))
         used |= gate.used
-    return ValidModule(module, frozenset(used), cells, context.refs, type_ids, handle, groups)
+    return ValidModule(module, frozenset(used), cells, context.refs, type_ids, context.definitions, handle)
 
 
 def _native_validator() -> Any:
@@ -117,6 +119,8 @@ def _check_body(module: Module, context: Context, gate: Gate, index: int) -> int
     try:
         read = _from_bytes(module, func, context, gate) if module.binary else _from_text(func, gate, context.limits)
         runs, code, start = read
+        for _, type in runs:
+            check_value_type(type, len(context.types), where)
         checker = Checker(context, context.funcs[number], runs, where, start)
         check(checker, code)
     except WasmError as error:

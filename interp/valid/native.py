@@ -31,7 +31,7 @@ RULES = frozenset(
     {
         Feature.MVP, Feature.MUTABLE_GLOBALS, Feature.SIGN_EXTENSION, Feature.SATURATING_FLOAT_TO_INT,
         Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
-        Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
+        Feature.RELAXED_SIMD, Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
     }
 )  # fmt: skip
 

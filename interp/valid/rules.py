@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from interp.syntax.features import Feature
 from interp.syntax.types import FUNCREF, I32, I64, BlockType, FuncType, NumType, RefType, TableType, ValType
 
 from .checker import Checker, plural
@@ -52,7 +53,7 @@ def _else(c: Checker, imm: Imm) -> None:
 
 def _end(c: Checker, imm: Imm) -> None:
     frame = c.frames[-1]
-    if frame.name == "if" and tuple(frame.start) != tuple(frame.end):
+    if frame.name == "if" and not c.c.subtyping.values(frame.start, frame.end):
         c.fail("type_mismatch_else")
     c.leave()
     if c.frames:  # what the function's own end leaves is its caller's
@@ -102,7 +103,7 @@ def _called(c: Checker, index: int) -> FuncType:
 def _called_indirect(c: Checker, imm: Imm) -> tuple[FuncType, NumType]:
     type, table = imm
     place = _table(c, table)
-    if place.ref != FUNCREF:
+    if not c.matches(place.ref, FUNCREF):
         c.fail("call_indirect_table")
     return c.func_type(type), _table_address(place)
 
@@ -120,21 +121,22 @@ def _call_indirect(c: Checker, imm: Imm) -> None:
     c.push_all(type.results)
 
 
-def _tail(c: Checker, type: FuncType) -> None:
-    if type.results != tuple(c.results):
+def tail(c: Checker, type: FuncType) -> None:
+    """A tail call of a function whose address or reference, if it has one, was popped."""
+    if not c.c.subtyping.values(type.results, c.results):
         c.fail("type_mismatch", plural(c.results), plural(type.results))
     c.pop_all(type.params)
     c.die()
 
 
 def _return_call(c: Checker, imm: Imm) -> None:
-    _tail(c, _called(c, imm[0]))
+    tail(c, _called(c, imm[0]))
 
 
 def _return_call_indirect(c: Checker, imm: Imm) -> None:
     type, address = _called_indirect(c, imm)
     c.expect(address)
-    _tail(c, type)
+    tail(c, type)
 
 
 # Parametric and variable instructions.
@@ -159,10 +161,11 @@ def _select_t(c: Checker, imm: Imm) -> None:
     types = imm[0]
     if len(types) != 1:
         c.fail("invalid_result_arity")
+    type = c.value_type(types[0])
     c.expect(I32)
-    c.expect(types[0])
-    c.expect(types[0])
-    c.push(types[0])
+    c.expect(type)
+    c.expect(type)
+    c.push(type)
 
 
 def _local(c: Checker, index: int) -> ValType:
@@ -172,16 +175,21 @@ def _local(c: Checker, index: int) -> ValType:
 
 
 def _local_get(c: Checker, imm: Imm) -> None:
-    c.push(_local(c, imm[0]))
+    type = _local(c, imm[0])
+    if imm[0] in c.unset:
+        c.fail("uninitialized_local", imm[0])
+    c.push(type)
 
 
 def _local_set(c: Checker, imm: Imm) -> None:
     c.expect(_local(c, imm[0]))
+    c.initialize(imm[0])
 
 
 def _local_tee(c: Checker, imm: Imm) -> None:
     type = _local(c, imm[0])
     c.expect(type)
+    c.initialize(imm[0])
     c.push(type)
 
 
@@ -213,7 +221,7 @@ def _table_address(table: TableType) -> NumType:
     return I64 if table.limits.index == "i64" else I32
 
 
-def _elem(c: Checker, index: int) -> RefType:
+def elem_segment(c: Checker, index: int) -> RefType:
     if index >= len(c.c.elems):
         c.fail("unknown_elem", index)
     return c.c.elems[index]
@@ -253,7 +261,7 @@ def _shorter(first: NumType, second: NumType) -> NumType:
 
 def _table_copy(c: Checker, imm: Imm) -> None:
     to, source = _table(c, imm[0]), _table(c, imm[1])
-    if to.ref != source.ref:
+    if not c.matches(source.ref, to.ref):
         c.fail("type_mismatch_elem")
     first, second = _table_address(to), _table_address(source)
     c.pop_all((first, second, _shorter(first, second)))
@@ -261,31 +269,31 @@ def _table_copy(c: Checker, imm: Imm) -> None:
 
 def _table_init(c: Checker, imm: Imm) -> None:
     table = _table(c, imm[1])
-    if _elem(c, imm[0]) != table.ref:
+    if not c.matches(elem_segment(c, imm[0]), table.ref):
         c.fail("type_mismatch_elem")
     c.pop_all((_table_address(table), I32, I32))
 
 
 def _elem_drop(c: Checker, imm: Imm) -> None:
-    _elem(c, imm[0])
+    elem_segment(c, imm[0])
 
 
 # Memory instructions with more than a memory argument.
 
 
-def _data(c: Checker, index: int) -> None:
+def data_segment(c: Checker, index: int) -> None:
     if index >= c.c.datas:
         c.fail("unknown_data", index)
 
 
 def _memory_init(c: Checker, imm: Imm) -> None:
     address = c.address(imm[1])
-    _data(c, imm[0])
+    data_segment(c, imm[0])
     c.pop_all((address, I32, I32))
 
 
 def _data_drop(c: Checker, imm: Imm) -> None:
-    _data(c, imm[0])
+    data_segment(c, imm[0])
 
 
 def _memory_copy(c: Checker, imm: Imm) -> None:
@@ -297,7 +305,7 @@ def _memory_copy(c: Checker, imm: Imm) -> None:
 
 
 def _ref_null(c: Checker, imm: Imm) -> None:
-    c.push(RefType(True, imm[0]))
+    c.push(RefType(True, c.heap(imm[0])))
 
 
 def _ref_is_null(c: Checker, imm: Imm) -> None:
@@ -313,7 +321,8 @@ def _ref_func(c: Checker, imm: Imm) -> None:
         c.fail("unknown_function", index)
     if index not in c.c.refs:
         c.fail("undeclared_reference", index)
-    c.push(FUNCREF)
+    typed = Feature.FUNCTION_REFERENCES in c.c.features
+    c.push(RefType(False, c.c.func_types[index]) if typed else FUNCREF)
 
 
 SPECIAL: dict[str, Rule] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from interp.binary.lists import DataList
 from interp.binary.types import heap_feature
@@ -13,6 +13,7 @@ from interp.syntax.module import Data, Elem, Expr, Module
 from interp.syntax.types import (
     I32,
     I64,
+    CompType,
     FuncType,
     GlobalType,
     Limits,
@@ -21,12 +22,14 @@ from interp.syntax.types import (
     RefType,
     SubType,
     TableType,
-    TagType,
     ValType,
 )
 
+from .checker import is_defaultable
 from .constants import Constants
 from .context import Context
+from .rules_types import check_types, check_value_type
+from .subtyping import Subtyping
 
 
 def _invalid(message: str, context: str = "", at: int = -1) -> InvalidError:
@@ -54,6 +57,7 @@ def module_features(module: Module) -> set[Feature]:
         used |= _limit_features(mem.limits)
         if mem.page_log2 != 16:
             used.add(Feature.CUSTOM_PAGE_SIZES)
+    used.update(heap_feature(elem.ref.heap, elem.ref.nullable) for elem in module.elems if not elem.funcs)
     if len(module.table_types) > 1:
         used.add(Feature.REFERENCE_TYPES)
     if len(module.mem_types) > 1:
@@ -114,28 +118,41 @@ def _numbered_datas(module: Module) -> Iterator[tuple[int, Data]]:
 
 def make_context(module: Module, features: frozenset[Feature], limits: VmLimits) -> Context:
     """The context of a module. Raises InvalidError where it needs a type that is not there or is no function type."""
+    definitions = check_types(module, limits)
     types = [sub.comp for sub in module.types]
     own = module.funcs
     indices = [item.desc for item in module.imports if isinstance(item.desc, int)]
     indices += getattr(own, "type_indices", None) or [func.type_index for func in own]
-    funcs = []
-    for number, index in enumerate(indices):
-        type = types[index] if index < len(types) else None
-        if not isinstance(type, FuncType):
-            raise _invalid(f"unknown type {index}", f"func {number}")
-        funcs.append(type)
+    funcs = [_function_type(types, index, f"func {number}") for number, index in enumerate(indices)]
+    tags = [_function_type(types, tag.type_index, f"tag {number}") for number, tag in enumerate(module.tag_types)]
+    typed = Feature.FUNCTION_REFERENCES in features
     return Context(
         types=types,
+        definitions=definitions,
+        subtyping=Subtyping(definitions.__getitem__),
         funcs=funcs,
+        func_types=indices,
         tables=module.table_types,
         mems=module.mem_types,
+        tags=tags,
         globals=module.global_types,
-        elems=[elem.ref for elem in module.elems],
+        elems=[_FUNCTION if typed and elem.funcs else elem.ref for elem in module.elems],
         datas=len(module.datas) if module.data_count is None else module.data_count,
         refs=_declared(module),
         features=features,
         limits=limits,
     )
+
+
+#: The type of the elements that function indices stand for.
+_FUNCTION = RefType(False, "func")
+
+
+def _function_type(types: Sequence[CompType], index: int, where: str) -> FuncType:
+    type = types[index] if index < len(types) else None
+    if not isinstance(type, FuncType):
+        raise _invalid(f"unknown type {index}", where)
+    return type
 
 
 def _declared(module: Module) -> frozenset[int]:
@@ -171,20 +188,28 @@ def _expressions(module: Module) -> Iterator[Expr]:
 def check_module(module: Module, context: Context) -> set[Feature]:
     """All rules but those of bodies; gives the features that constant expressions need. Raises InvalidError."""
     constants = Constants(context, len(module.imported("global")))
+    types = len(context.types)
     for index, table in enumerate(context.tables):
+        check_value_type(table.ref, types, f"table {index}")
         _check_table(table, f"table {index}")
     for index, mem in enumerate(context.mems):
         _check_mem(mem, f"memory {index}")
-    for index, tag in enumerate(module.tag_types):
-        _check_tag(tag, context, f"tag {index}")
+    for index, tag in enumerate(context.tags):
+        if tag.results:
+            raise _invalid("non-empty tag result type", f"tag {index}")
+    for index, type in enumerate(context.globals):
+        check_value_type(type.type, types, f"global {index}")
     imported = len(context.globals) - len(module.globals)
     for index, item in enumerate(module.globals):
         constants.check(item.init, item.type.type, f"global {imported + index}", index)
-    for index, own in enumerate(module.tables):
+    for index, own in enumerate(module.tables, len(context.tables) - len(module.tables)):
         if own.init is not None:
-            constants.check(own.init, own.type.ref, f"table {len(context.tables) - len(module.tables) + index}")
+            constants.check(own.init, own.type.ref, f"table {index}", 0)
+        elif not is_defaultable(own.type.ref):
+            raise _invalid("type mismatch: a table without initial value needs nullable elements", f"table {index}")
     for index, elem in enumerate(module.elems):
-        _check_elem(elem, context, constants, f"elem {index}")
+        check_value_type(elem.ref, types, f"elem {index}")
+        _check_elem(elem, context.elems[index], context, constants, f"elem {index}")
     _check_datas(module, context, constants)
     _check_start(module, context)
     _check_exports(module, context)
@@ -212,24 +237,16 @@ def _check_mem(mem: MemType, where: str) -> None:
         raise _invalid("shared memory must have maximum", where)
 
 
-def _check_tag(tag: TagType, context: Context, where: str) -> None:
-    type = context.types[tag.type_index] if tag.type_index < len(context.types) else None
-    if not isinstance(type, FuncType):
-        raise _invalid(f"unknown type {tag.type_index}", where)
-    if type.results:
-        raise _invalid("non-empty tag result type", where)
-
-
 def _address(limits: Limits) -> NumType:
     return I64 if limits.index == "i64" else I32
 
 
-def _check_elem(elem: Elem, context: Context, constants: Constants, where: str) -> None:
+def _check_elem(elem: Elem, type: RefType, context: Context, constants: Constants, where: str) -> None:
     if elem.mode == "active":
         if elem.table >= len(context.tables):
             raise _invalid(f"unknown table {elem.table}", where, elem.at)
         table = context.tables[elem.table]
-        if table.ref != elem.ref:
+        if not context.subtyping.ref(type, table.ref):
             raise _invalid("type mismatch: element and table types differ", where, elem.at)
         constants.check(elem.offset, _address(table.limits), where)
     for item in elem.items:

@@ -24,7 +24,8 @@ from interp.valid.module import validate
 
 #: Each exports functions without parameters; the host function is `host.h0`.
 PROGRAMS = {
-    "loops": """(module (memory 1) (global $g (mut i32) (i32.const 0)) (func (export "f") (result i32) (local i32 i64 f64)
+    "loops": """(module (memory 1) (global $g (mut i32) (i32.const 0))
+      (func (export "f") (result i32) (local i32 i64 f64)
         (loop $a
           (global.set $g (i32.add (global.get $g) (i32.const 3)))
           (local.set 1 (i64.const 0))
@@ -40,7 +41,8 @@ PROGRAMS = {
             (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))
                            (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 2)) (i32.const 0))))))
         (func (export "f") (result i32) (call $fib (i32.const 6))))""",
-    "many locals": f"""(module (func $big (param i32) (result i32) (local {"i64 " * 130}) (i32.add (local.get 0) (i32.const 1)))
+    "many locals": f"""(module
+        (func $big (param i32) (result i32) (local {"i64 " * 130}) (i32.add (local.get 0) (i32.const 1)))
         (func (export "f") (result i32) (call $big (call $big (call $big (i32.const 0))))))""",
     "bulk": """(module (memory 1 3) (table $t 600 funcref) (elem $e func 0 0 0) (data $d "abcdef")
         (func (export "f") (result i32)
@@ -209,7 +211,6 @@ def test_out_of_fuel_is_answered_by_run(engine: str) -> None:
 
 
 def test_a_slice_is_a_pause_and_no_end(engine: str) -> None:
-    store, func = hosted(engine)
     machine = Machine(engine, "reserved", 1)
     paused = World(Program((encode(parse(PROGRAMS["loops"])),), 0), machine)
     assert paused.instantiate()

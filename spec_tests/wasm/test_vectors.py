@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interp
+from interp import _native
 from interp.runtime.numerics import NAN32, NAN64, NUMERICS
 from interp.runtime.vectors import LOADED, VECTORS
 from interp.syntax.instructions import BY_NAME, OPS, Op
@@ -330,6 +331,45 @@ def test_relaxed_instructions_take_the_deterministic_choice(name, args, result):
 )
 def test_what_loads_make_of_bytes(name, raw, result):
     assert LOADED[name](raw) == result
+
+
+# -- the C twins ----------------------------------------------------------------------------------------------------
+
+needs_c = pytest.mark.skipif(_native.lib is None, reason="this installation has no C extension")
+
+
+def in_c(op: Op, args: Sequence[object]) -> int:
+    """The result of `tm_vector`: operands as pairs of cells, then the lane or the sixteen."""
+    count = len(op.params or ())
+    cells = [bits >> shift & (1 << 64) - 1 for bits in args[:count] for shift in (0, 64)]  # type: ignore[operator]
+    immediate = [0, 0]
+    if op.immediates == ("lane",):
+        immediate = [args[count], 0]  # type: ignore[list-item]
+    elif op.immediates:
+        immediate = split(join(args[count], 8), 64)  # type: ignore[arg-type]
+    result = _native.ffi.new("uint64_t[2]")
+    known = _native.lib.tm_vector(op.id, cells + [0] * (6 - len(cells)), immediate, result)
+    assert known == 0, "no C meaning"
+    return result[0] | result[1] << 64 if op.results == ("v128",) else result[0]
+
+
+@needs_c
+@pytest.mark.parametrize("name", VECTORS)
+def test_c_gives_the_same_bits_on_edges(name):
+    for args in cases(BY_NAME[name]):
+        assert in_c(BY_NAME[name], args) == VECTORS[name](*args), args
+
+
+@needs_c
+@settings(max_examples=600)
+@given(
+    st.sampled_from(sorted(VECTORS)), st.tuples(*[st.integers(0, 2**128 - 1)] * 3), st.randoms(use_true_random=False)
+)
+def test_c_gives_the_same_bits_on_random_ones(name, vectors, rng):
+    op = BY_NAME[name]
+    args = [a % 2 ** SCALARS.get(p, 128) for a, p in zip(vectors, op.params or (), strict=False)]
+    args += immediates(op, rng)  # type: ignore[arg-type]
+    assert in_c(op, args) == VECTORS[name](*args)
 
 
 # -- on the engines -------------------------------------------------------------------------------------------------

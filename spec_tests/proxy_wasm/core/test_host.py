@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from dataclasses import dataclass
 
 import pytest
@@ -30,6 +32,7 @@ from hostabi import (
     Tick,
 )
 from hostabi.core.clock import Clock, Entropy
+from hostabi.core.transcript import Called
 from hostabi.testing import Answer, FilterHost, exchange_data
 from hostabi.testing.wat import small_filter
 from spec_tests.proxy_wasm.kit import callback, callbacks, expression, lines
@@ -85,6 +88,48 @@ def test_a_stream_number_in_use() -> None:
 def test_a_plugin_of_another_host() -> None:
     with pytest.raises(EmbedderError, match="belongs to another host"):
         hostabi.Host().chain(FilterHost(small_filter()).plugins)
+
+
+def test_a_vm_goes_with_its_last_plugin(engine: str) -> None:
+    host = hostabi.Host(engine=engine)
+    first, second = host.plugin(small_filter()), host.plugin(small_filter(), PluginConfig(name="other"))
+    chain = host.chain([first, second])
+    chain.handle(Start())
+    vm = weakref.ref(first.vm)
+    assert second.vm is first.vm
+    host.handle(Shutdown(first.key))
+    assert list(host.vms.values()) == [vm()] and list(host.plugins) == [second.key] and host.chains == [chain]
+    host.handle(Shutdown(second.key))
+    assert not host.vms and not host.plugins and not host.chains
+    del first, second, chain
+    gc.collect()
+    assert vm() is None
+
+
+def test_what_is_late_for_a_plugin_that_is_gone_reaches_no_other(engine: str) -> None:
+    host = hostabi.Host(engine=engine)
+    keys = []
+    for _ in range(3):
+        plugin = host.plugin(small_filter(), PluginConfig(name="one"))
+        plugin.handle(Start())
+        keys.append(plugin.key)
+        host.handle(Shutdown(plugin.key))
+        assert host.handle(Tick(plugin.key)) == [] == host.handle(Shutdown(plugin.key))
+    assert keys == ["one", "one#2", "one#3"]
+
+
+def test_filters_in_python_have_a_vm_each() -> None:
+    class Plain:
+        def __init__(self, host: HostCalls) -> None:
+            pass
+
+    host = hostabi.Host()
+    gone = host.plugin(Plain)
+    gone.handle(Start())
+    stays = host.plugin(Plain)
+    host.handle(Shutdown(gone.key))
+    assert host.plugin(Plain).vm is not stays.vm
+    assert len(host.vms) == 2
 
 
 def test_metadata(engine: str) -> None:
@@ -263,6 +308,17 @@ RANDOM = (
     "(drop (call $proxy_log (i32.const 2) (i32.const 0) (i32.const 8)))"
     "(i32.const 0)"
 )
+
+
+@pytest.mark.parametrize(
+    ("profile", "n", "result"),
+    [("default", 1 << 20, 0), ("default", (1 << 20) + 1, 28), ("envoy", 1 << 16, 0), ("envoy", (1 << 16) + 1, 28)],
+)
+def test_how_much_random_get_gives(engine: str, profile: str, n: int, result: int) -> None:
+    body = f"(drop (call $random_get (i32.const 0) (i32.const {n}))) (i32.const 0)"
+    host = FilterHost(small_filter({"proxy_on_request_headers": body}, pages="17"), engine=engine, profile=profile)
+    called = [one for one in host.exchange().transcript if isinstance(one, Called)]
+    assert [(one.function, one.result) for one in called] == [("random_get", result)]
 
 
 def run_random(engine: str, seed: int, clock: float = 5.5) -> tuple[list[str], dict[str, object]]:

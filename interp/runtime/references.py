@@ -1,0 +1,28 @@
+"""What a raw reference refers to, and the types it has (specification 4.2.1). Types are closed: see valid/canon.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interp.syntax.types import HeapType, RefType
+from interp.valid.subtyping import CLOSED
+
+if TYPE_CHECKING:
+    from .store import Store
+
+
+def ref_matches(store: Store, bits: int, type: RefType) -> bool:
+    """Whether raw bits are a reference of a type, or null and the type has it."""
+    if bits == 0:
+        return type.nullable
+    found = referent(store, bits, CLOSED.top(type.heap))
+    return found is not None and CLOSED.heap(found, type.heap)
+
+
+def referent(store: Store, bits: int, top: str) -> HeapType | None:
+    """The heap type of what a reference in the hierarchy of `top` refers to; None if there is no such thing."""
+    if top == "func":
+        return store.funcs[bits - 1].type_id if bits <= len(store.funcs) else None
+    if top == "extern":
+        return "extern" if bits <= len(store.externs) else None
+    return None

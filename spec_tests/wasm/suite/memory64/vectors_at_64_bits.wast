@@ -1,0 +1,25 @@
+;; Vectors from and to a memory with addresses of 64 bits.
+
+(module
+  (memory i64 1)
+  (data (i64.const 0) "\00\01\02\03\04\05\06\07\08\09\0a\0b\0c\0d\0e\0f\10\11\12\13")
+  (func (export "load") (param i64) (result v128) (v128.load offset=1 (local.get 0)))
+  (func (export "far") (param i64) (result v128) (v128.load offset=0xffffffffffff0001 (local.get 0)))
+  (func (export "lane") (param i64 v128) (result i32 v128)
+    (i32.const 3)
+    (v128.load16_lane 7 (i64.add (local.get 0) (i64.const 1)) (v128.not (local.get 1))))
+  (func (export "store") (param i64 v128) (result v128)
+    (v128.store offset=32 (local.get 0) (local.get 1))
+    (v128.store64_lane offset=48 1 (local.get 0) (local.get 1))
+    (v128.load offset=40 (local.get 0)))
+  (func (export "extend") (param i64) (result v128) (v128.load8x8_s (local.get 0))))
+
+(assert_return (invoke "load" (i64.const 2)) (v128.const i8x16 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18))
+(assert_return (invoke "load" (i64.const 65519)) (v128.const i64x2 0 0))
+(assert_trap (invoke "load" (i64.const 65520)) "out of bounds memory access")
+(assert_trap (invoke "load" (i64.const -1)) "out of bounds memory access")
+(assert_trap (invoke "load" (i64.const 0x100000000)) "out of bounds memory access")
+(assert_trap (invoke "far" (i64.const 0xffff)) "out of bounds memory access")
+(assert_return (invoke "lane" (i64.const 1) (v128.const i64x2 -1 -1)) (i32.const 3) (v128.const i16x8 0 0 0 0 0 0 0 0x0302))
+(assert_return (invoke "store" (i64.const 64) (v128.const i64x2 1 2)) (v128.const i64x2 2 2))
+(assert_return (invoke "extend" (i64.const 3)) (v128.const i16x8 3 4 5 6 7 8 9 10))

@@ -1,0 +1,27 @@
+;; Vectors from and to a memory that is not the first.
+
+(module
+  (memory $a 1)
+  (memory $b 1)
+  (data (memory $b) (i32.const 0) "\00\01\02\03\04\05\06\07\08\09\0a\0b\0c\0d\0e\0f\10\11\12\13")
+  (func (export "load") (param i32) (result v128 v128 v128)
+    (v128.load $a (local.get 0)) (v128.load $b offset=1 (local.get 0)) (v128.load $b (i32.const 4)))
+  (func (export "lane") (param i32 v128) (result v128)
+    (v128.load32_lane $b 1 (local.get 0) (v128.load8_lane $a 15 (local.get 0) (local.get 1))))
+  (func (export "copy") (param i32)
+    (v128.store $a (local.get 0) (v128.load $b (local.get 0)))
+    (v128.store8_lane $b offset=20 9 (local.get 0) (v128.load $a (local.get 0)))))
+
+(assert_return (invoke "load" (i32.const 1))
+  (v128.const i64x2 0 0) (v128.const i8x16 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17)
+  (v128.const i8x16 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19))
+(assert_return (invoke "lane" (i32.const 4) (v128.const i64x2 -1 -1)) (v128.const i32x4 -1 0x07060504 -1 0x00ffffff))
+(assert_return (invoke "copy" (i32.const 2)))
+(assert_return (invoke "load" (i32.const 2))
+  (v128.const i8x16 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17)
+  (v128.const i8x16 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18)
+  (v128.const i8x16 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19))
+(assert_return (invoke "load" (i32.const 7))
+  (v128.const i8x16 7 8 9 10 11 12 13 14 15 16 17 0 0 0 0 0)
+  (v128.const i8x16 8 9 10 11 12 13 14 15 16 17 18 19 0 0 11 0)
+  (v128.const i8x16 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19))

@@ -1,0 +1,30 @@
+;; Vectors as arguments and results of tail calls: they are twice as wide as what else the frame holds.
+
+(module
+  (type $mixed (func (param i32 v128 i64 v128) (result i64 v128 i32)))
+  (func $end (type $mixed) (local.get 2) (i32x4.sub (local.get 1) (local.get 3)) (local.get 0))
+  (func $turn (param v128 v128 i64 i32) (result i64 v128 i32)
+    (local $unused v128)
+    (i64.const 99)
+    (v128.const i64x2 99 99)
+    (return_call $end (local.get 3) (local.get 0) (i64.add (local.get 2) (i64.const 1)) (v128.not (local.get 1))))
+  (table funcref (elem $end))
+  (func (export "direct") (type $mixed)
+    (v128.const i64x2 7 7)
+    (return_call $turn (local.get 1) (local.get 3) (local.get 2) (local.get 0)))
+  (func (export "indirect") (type $mixed)
+    (f64.const 1)
+    (return_call_indirect (type $mixed)
+      (i32.add (local.get 0) (i32.const 1)) (local.get 3) (local.get 2) (local.get 1) (i32.const 0)))
+  (func $sum (export "sum") (param v128 i32) (result v128)
+    (if (i32.eqz (local.get 1)) (then (return (local.get 0))))
+    (return_call $sum
+      (i32x4.add (local.get 0) (i32x4.splat (local.get 1)))
+      (i32.sub (local.get 1) (i32.const 1)))))
+
+(assert_return (invoke "direct" (i32.const 1) (v128.const i32x4 1 2 3 4) (i64.const 2) (v128.const i32x4 5 6 7 8))
+  (i64.const 3) (v128.const i32x4 7 9 11 13) (i32.const 1))
+(assert_return (invoke "indirect" (i32.const 1) (v128.const i32x4 1 2 3 4) (i64.const 2) (v128.const i32x4 5 6 7 8))
+  (i64.const 2) (v128.const i32x4 4 4 4 4) (i32.const 2))
+(assert_return (invoke "sum" (v128.const i32x4 0 1 2 3) (i32.const 100000))
+  (v128.const i32x4 705082704 705082705 705082706 705082707))
