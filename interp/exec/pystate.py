@@ -1,9 +1,9 @@
 """What generated code runs in: a namespace for each instance, and what the instances of a store share.
 
-A name of generated code says what it is: `F3` the function with index 3, `mI0` memory 0 as unsigned 32-bit numbers, `G1`
-the cell of a global, `T0` a table, `CI2_0` what finds the function of type 2 that an index calls through table 0, `R3` a
-reference to a function, `H_i32_div_s` the meaning of an instruction, `K...` a float by its bits. Names are resolved when
-the first function that has them is written.
+A name of generated code says what it is: `F3` the function with index 3, `mI0` memory 0 as unsigned 32-bit numbers,
+`G1` the cell of a global, `T0` a table, `CI2_0` what finds the function of type 2 that an index calls through table 0,
+`R3` a reference to a function, `H_i32_div_s` the meaning of an instruction, `K...` a float by its bits. Names are
+resolved when the first function that has them is written.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import math
 import struct
 import sys
 import time
-from array import array
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,13 +19,15 @@ from interp.runtime import bulk
 from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, HostCall, OutOfFuel, Paused, Returned, Trapped
 from interp.runtime.memory import MemInst
 from interp.runtime.numerics import NUMERICS, f32_bits, f32_value
+from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.runtime.vectors import LOADED, VECTORS
 from interp.syntax.errors import TRAPS, Crash, Trap
 from interp.syntax.types import F64, FuncType
 
 from .driver import call_host
-from .pylower import Lowering, NotLowered, Source
+from .pylower import Lowering
+from .pyoperands import NotLowered, Source
 from .reference import ReferenceThread
 
 if TYPE_CHECKING:
@@ -126,6 +127,12 @@ def _unreachable() -> NoReturn:
     raise Trap(TRAPS["unreachable"])
 
 
+def _non_null(ref: int) -> int:
+    if ref == 0:
+        raise Trap(TRAPS["null_reference"])
+    return ref
+
+
 #: What every namespace has.
 COMMON: dict[str, Any] = {
     "NAN": NAN,
@@ -143,6 +150,7 @@ COMMON: dict[str, Any] = {
     "NEAREST": _integral(round),
     "COPYSIGN": math.copysign,
     "UNREACHABLE": _unreachable,
+    "NON_NULL": _non_null,
     "BULK_TICKS": bulk.bulk_ticks,
     "GROW_TICKS": bulk.memory_grow_ticks,
     "TABLE_GROW_TICKS": bulk.table_grow_ticks,
@@ -176,6 +184,8 @@ class Shared:
         self.store = store
         self.ticks = [0]
         self.granted = 0
+        self.pace = Pace()
+        self.began = 0.0
         self.callees: dict[int, Callee] = {}
         self.holders: dict[int, list[tuple[dict[Any, Any], Any]]] = {}
         self.memories: dict[int, tuple[MemInst, memoryview, list[tuple[dict[str, Any], int]]]] = {}
@@ -187,7 +197,8 @@ class Shared:
 
     def grant(self, needed: int = 1) -> None:
         """Take ticks from the store."""
-        self.ticks[0] = self.granted = self.store.grant(needed)
+        self.ticks[0] = self.granted = min(self.store.grant(needed), max(needed, self.pace.ticks))
+        self.began = time.perf_counter()
 
     def settle(self) -> None:
         """Give the account back."""
@@ -195,9 +206,10 @@ class Shared:
         self.granted = self.ticks[0] = 0
 
     def more(self, left: int, needed: int) -> int:
-        """The ticks left once `needed` are taken, where `left` says that they were not there: a new slice, or an end."""
+        """The ticks left once `needed` are taken, which `left` says are not there: a new slice, or an end."""
         self.ticks[0] = left + needed
         self.settle()
+        self.pace.took(time.perf_counter() - self.began)
         store = self.store
         self.grant(needed)
         if self.granted < needed:
@@ -234,7 +246,7 @@ class Shared:
                 self._show(memory, holders)
 
     def _show(self, memory: MemInst, holders: Sequence[tuple[dict[str, Any], int]]) -> None:
-        view = memory.view.cast("B")
+        view: Any = memory.view.cast("B")
         for format in _FORMATS:
             cast = view.cast(format) if memory.length else memoryview(array(format, []))
             for namespace, index in holders:
@@ -396,7 +408,9 @@ class Linked:
         own = func.index - inst.module.imported_funcs
         try:
             locals_, body = func.code.contents
-            source = Lowering(inst.module, func.index, func.type, list(locals_), body, inst.valid.frame_cells[own]).lower()
+            source = Lowering(
+                inst.module, func.index, func.type, list(locals_), body, inst.valid.frame_cells[own]
+            ).lower()
             code = compile(source.text, FILE, "exec", dont_inherit=True)
         except (NotLowered, SyntaxError, RecursionError, MemoryError):
             return self.shared.reference(func)
@@ -409,6 +423,20 @@ class Linked:
         callee: Callee = made[f"F{func.index}"]
         return callee
 
+    def _by_reference(self) -> Callable[[int], Callee]:
+        """What call_ref calls: reference to callable. Raises Trap."""
+        known: dict[int, Callee] = {}
+
+        def find(ref: int) -> Callee:
+            callee = known.get(ref)
+            if callee is None:
+                if ref == 0:
+                    raise Trap(TRAPS["null_function"])
+                callee = self.shared.hold(ref - 1, known, ref)
+            return callee
+
+        return find
+
     def resolve(self, name: str) -> None:
         """Put what a name stands for into the namespace."""
         inst, space = self.inst, self.namespace
@@ -419,6 +447,8 @@ class Linked:
             self.shared.bind_memory(space, index, inst.mems[index])
         elif name.startswith("H_"):
             space[name] = HELPERS[name]
+        elif name == "CR":
+            space[name] = self._by_reference()
         elif name.startswith("CI"):
             type_index, table = map(int, name[2:].split("_"))
             space[name] = self._finder(inst.type_ids[type_index], table)
@@ -455,10 +485,8 @@ class Linked:
             if ref == 0:
                 raise Trap(f"{TRAPS['uninitialized_element']} {index}")
             func = store.funcs[ref - 1]
-            if func.type_id != type_id:
+            if func.type_id != type_id and type_id not in func.definition.ancestors:
                 raise Trap(TRAPS["call_type_mismatch"])
             return shared.hold(ref - 1, known, ref)
 
         return find
-
-

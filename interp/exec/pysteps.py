@@ -8,9 +8,9 @@ from struct import pack, unpack
 from typing import TYPE_CHECKING, Any
 
 from interp.syntax.instructions import Ins
-from interp.syntax.types import FuncType
 
-from .pyvalues import M, NOTHING, Value, canonical, number, whole
+from .pyoperands import kind
+from .pyvalues import NOTHING, M, Value, canonical, number, whole
 
 if TYPE_CHECKING:
     from .pylower import Lowering
@@ -38,10 +38,20 @@ def call(l: L, ins: Ins) -> None:
 
 def call_indirect(l: L, ins: Ins) -> None:
     type_index, table = ins.imm
-    type = l.module.comp(type_index)
+    type = l.func_type(type_index)
     index = l.popc()
-    assert isinstance(type, FuncType)
     l.call(f"{l.use(f'CI{type_index}_{table}')}({index.text})", type)
+
+
+def call_ref(l: L, ins: Ins) -> None:
+    type = l.func_type(ins.imm[0])
+    ref = l.popc()
+    l.call(f"{l.use('CR')}({ref.text})", type)
+
+
+def as_non_null(l: L, ins: Ins) -> None:
+    ref = l.popc()
+    l.result(f"NON_NULL({ref.text})", "ref")
 
 
 def drop(l: L, ins: Ins) -> None:
@@ -83,8 +93,6 @@ def local_tee(l: L, ins: Ins) -> None:
 
 
 def global_get(l: L, ins: Ins) -> None:
-    from .pylower import kind
-
     index = ins.imm[0]
     type = kind(l.module.global_types[index].type)
     hi = {"i32": M[32], "i64": M[64]}.get(type, 0)
@@ -95,8 +103,6 @@ def global_get(l: L, ins: Ins) -> None:
 
 
 def global_set(l: L, ins: Ins) -> None:
-    from .pylower import kind
-
     index = ins.imm[0]
     v = l.popc()
     if kind(l.module.global_types[index].type) == "v128":
@@ -221,6 +227,8 @@ SIMPLE: dict[str, Callable[[Any, Ins], None]] = {
     "return": return_,
     "call": call,
     "call_indirect": call_indirect,
+    "call_ref": call_ref,
+    "ref.as_non_null": as_non_null,
     "drop": drop,
     "select": select,
     "select_t": select,

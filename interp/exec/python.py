@@ -1,8 +1,8 @@
 """The `python` engine: each function becomes Python source on its first call (engine contract 14).
 
 For machines without a compiler. Wasm calls are Python calls, host calls are plain calls, so a thread cannot be resumed:
-OutOfFuel, a passed deadline and traps end it. pyvalues.py and pylower.py write the source, pystate.py is what it runs in.
-The place of each frame is found in the traceback, by a table from lines to byte offsets.
+OutOfFuel, a passed deadline and traps end it. pylower.py and what it imports write the source, pystate.py is what it
+runs in. The place of each frame is found in the traceback, by a table from lines to byte offsets.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, OutOfFuel, Returned, Trapped
+from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, Store
 from interp.syntax.errors import TRAPS, EmbedderError, ResourceError, Trap
-from interp.syntax.features import Feature
+from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import F64
 
-from .pylower import PROLOGUE
+from .pyoperands import PROLOGUE
 from .pystate import FILE, Leave, Linked, Shared, bits_of, float_of
-from .reference import ReferenceEngine
 
 if TYPE_CHECKING:
     from interp.runtime.instance import ModuleInst
@@ -74,6 +74,7 @@ class PythonThread:
             raise EmbedderError("a thread of the python engine does not go on once it has left")
         self._done = True
         shared = self.shared
+        pace, shared.pace = shared.pace, Pace()
         shared.refresh()
         shared.grant()
         _RECURSION.raise_(shared.depth)
@@ -89,6 +90,7 @@ class PythonThread:
         finally:
             _RECURSION.restore()
             shared.settle()
+            shared.pace = pace
 
     def _call(self) -> tuple[int, ...]:
         func, shared, store = self.entry, self.shared, self.shared.store
@@ -183,10 +185,17 @@ class PythonThread:
 
 
 class PythonEngine:
-    """Runs everything that the reference engine runs, as Python code."""
+    """Runs 2.0 and much of 3.0 as Python code; functions with tail calls, all of them, on the reference engine."""
 
     name = "python"
-    features: frozenset[Feature] = ReferenceEngine.features
+    features: frozenset[Feature] = WASM_2 | {
+        Feature.EXTENDED_CONST,
+        Feature.TAIL_CALL,
+        Feature.FUNCTION_REFERENCES,
+        Feature.RELAXED_SIMD,
+        Feature.MULTI_MEMORY,
+        Feature.MEMORY64,
+    }
     capabilities: frozenset[str] = frozenset()
 
     def link(self, inst: ModuleInst) -> None:

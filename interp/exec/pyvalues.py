@@ -5,14 +5,12 @@ may be evaluated late, twice or never. What can trap, or reads what others write
 
 An integer is any Python integer congruent to the value; `lo` and `hi` bound it, so a mask is written only where the
 unsigned number is needed and the bounds do not show that it is there already. An f32 is its bit pattern. An f64 is a
-Python float, exact to its bits, unless `loose`: then a NaN in it comes from arithmetic, and stands for the canonical one.
+Python float, exact to its bits, unless `loose`: then any NaN is one of arithmetic and stands for the canonical one.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from struct import Struct
 
 from interp.runtime.numerics import NUMERICS
 from interp.runtime.vectors import VECTORS
@@ -174,7 +172,7 @@ def _integers(n: int) -> None:
             a = canonical(a)
         hi = min(v.hi for v in (a, b) if v.lo >= 0)
         for v, mask in ((a, b), (b, a)):  # a mask that keeps everything
-            if mask.constant and mask.lo == (1 << mask.lo.bit_length()) - 1 and 0 <= v.lo and v.hi <= mask.lo:
+            if mask.constant and mask.lo == (1 << mask.lo.bit_length()) - 1 and v.lo >= 0 and v.hi <= mask.lo:
                 return v
         return _made(f"({a.text} & {b.text})", t, 0, hi, a, b)
 
@@ -311,7 +309,11 @@ del PURE["i32.extend32_s"]
 
 def _conversions() -> None:
     def wrap(a: Value) -> Value:
-        return Value(a.text, "i32", a.lo, a.hi, a.reads, a.depth) if not a.constant else number("i32", int(a.text.strip("()")))
+        return (
+            Value(a.text, "i32", a.lo, a.hi, a.reads, a.depth)
+            if not a.constant
+            else number("i32", int(a.text.strip("()")))
+        )
 
     def extend_u(a: Value) -> Value:
         a = canonical(a)
@@ -393,7 +395,9 @@ def plain(op: Op, of: list[Value], immediates: tuple[object, ...]) -> Value:
     """The expression of a plain instruction, by its own writer or as a call of its meaning."""
     if op.name in PURE:
         return PURE[op.name](*of)
-    return _called(op.name, type_name((op.results or ("i32",))[0]), *of, immediate=repr(immediates[0]) if immediates else "")
+    return _called(
+        op.name, type_name((op.results or ("i32",))[0]), *of, immediate=repr(immediates[0]) if immediates else ""
+    )
 
 
 #: Plain instructions that can trap.
