@@ -12,6 +12,7 @@ import math
 import struct
 import sys
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
