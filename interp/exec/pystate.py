@@ -29,6 +29,7 @@ from interp.syntax.types import F64, FuncType
 from .driver import call_host
 from .pylower import Lowering
 from .pyoperands import NotLowered, Source
+from .pyrecursion import BOUNDS_C, RECURSION, SPARE
 from .reference import ReferenceThread
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ class Shared:
         self.store = store
         self.ticks = [0]
         self.granted = 0
+        self.base = 0  # Python's recursion limit outside of the innermost activation
         self.pace = Pace()
         self.began = 0.0
         self.callees: dict[int, Callee] = {}
@@ -211,14 +213,16 @@ class Shared:
         self.ticks[0] = left + needed
         self.settle()
         self.pace.took(time.perf_counter() - self.began)
-        store = self.store
         self.grant(needed)
         if self.granted < needed:
             raise Leave(OutOfFuel(-1, -1, needed))
-        if store.deadline is not None and time.monotonic() >= store.deadline:
-            raise Leave(Paused("deadline"))
+        self._check_deadline()
         self.ticks[0] -= needed
         return self.ticks[0]
+
+    def _check_deadline(self, thread: ReferenceThread | None = None) -> None:
+        if self.store.deadline is not None and time.monotonic() >= self.store.deadline:
+            raise Leave(Paused("deadline"), thread.backtrace() if thread is not None else ())
 
     def charge(self, left: int, needed: int) -> int:
         """The ticks left once `needed` are taken."""
@@ -302,7 +306,7 @@ class Shared:
                 self.more(self.ticks[0], 1)
             for i in floats:
                 values[i] = bits_of(values[i])
-            return given(type, self.outside(depth, cells, lambda: call_host(self.store, func, values)))
+            return given(type, self.outside(depth, cells, lambda: self._call_host(func, values)))
 
         return call
 
@@ -310,8 +314,7 @@ class Shared:
         """Run what keeps its own accounts and may call back: a host function."""
         store = self.store
         self.settle()
-        if store.deadline is not None and time.monotonic() >= store.deadline:
-            raise Leave(Paused("deadline"))
+        self._check_deadline()
         before = store.depth, store.cells
         store.depth, store.cells = self.depth - depth, self.cells - cells
         try:
@@ -320,6 +323,16 @@ class Shared:
             store.depth, store.cells = before
             self.grant()
             self.refresh()
+
+    def _call_host(self, func: HostFunc, values: Sequence[int]) -> Sequence[int]:
+        """Run a host function with the recursion limit that it is used to."""
+        if not BOUNDS_C:
+            return call_host(self.store, func, values)
+        RECURSION.set(self.base + self.store.depth + SPARE)
+        try:
+            return call_host(self.store, func, values)
+        finally:
+            RECURSION.set(self.base + self.depth + SPARE)
 
     def reference(self, func: FuncInst) -> Callee:
         """A function that runs on the reference engine, with all that it calls."""
@@ -330,35 +343,25 @@ class Shared:
             *values, depth, cells = args
             for i in floats:
                 values[i] = bits_of(values[i])
-            self.settle()
-            store = self.store
-            before = store.depth, store.cells
-            store.depth, store.cells = self.depth - depth, self.cells - cells
-            try:
-                return given(type, self._referred(ReferenceThread(store, func, values)))
-            finally:
-                store.depth, store.cells = before
-                self.grant()
-                self.refresh()
+            return given(type, self.outside(depth, cells, lambda: self._referred(func, values)))
 
         return call
 
-    def _referred(self, thread: ReferenceThread) -> Sequence[int]:
+    def _referred(self, func: FuncInst, args: Sequence[int]) -> Sequence[int]:
         store = self.store
+        thread = ReferenceThread(store, func, args)
         exit = thread.run()
         while True:
             match exit:
                 case Returned(values):
                     return values
                 case Paused():
-                    if store.deadline is not None and time.monotonic() >= store.deadline:
-                        raise Leave(exit, thread.backtrace())
+                    self._check_deadline(thread)
                     exit = thread.run()
                 case HostCall(host, args):
-                    if store.deadline is not None and time.monotonic() >= store.deadline:
-                        raise Leave(Paused("deadline"), thread.backtrace())
+                    self._check_deadline(thread)
                     try:
-                        values = call_host(store, host, args)
+                        values = self._call_host(host, args)
                     except Trap as trap:
                         exit = thread.throw_trap(trap)
                     except BaseException as error:

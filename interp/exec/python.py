@@ -8,8 +8,6 @@ runs in. The place of each frame is found in the traceback, by a table from line
 from __future__ import annotations
 
 import struct
-import sys
-import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,40 +20,11 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import F64
 
 from .pyoperands import PROLOGUE
+from .pyrecursion import RECURSION, SPARE
 from .pystate import FILE, Leave, Linked, Shared, bits_of, float_of
 
 if TYPE_CHECKING:
     from interp.runtime.instance import ModuleInst
-
-
-class _Recursion:
-    """Python's recursion limit, raised while there are activations anywhere, and put back after the last one."""
-
-    #: For what the engine, the driver and host functions need beside the frames of the guest.
-    SPARE = 1000
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running = 0
-        self._before = 0
-
-    def raise_(self, depth: int) -> None:
-        with self._lock:
-            if self._running == 0:
-                self._before = sys.getrecursionlimit()
-            self._running += 1
-            wanted = self._before + depth + self.SPARE
-            if wanted > sys.getrecursionlimit():
-                sys.setrecursionlimit(wanted)
-
-    def restore(self) -> None:
-        with self._lock:
-            self._running -= 1
-            if self._running == 0:
-                sys.setrecursionlimit(self._before)
-
-
-_RECURSION = _Recursion()
 
 
 class PythonThread:
@@ -77,7 +46,8 @@ class PythonThread:
         pace, shared.pace = shared.pace, Pace()
         shared.refresh()
         shared.grant()
-        _RECURSION.raise_(shared.depth)
+        base, shared.base = shared.base, RECURSION.limit()
+        RECURSION.set(shared.base + shared.depth + SPARE)
         try:
             values = self._call()
         except BaseException as error:
@@ -88,9 +58,9 @@ class PythonThread:
         else:
             return Returned(values)
         finally:
-            _RECURSION.restore()
+            RECURSION.set(shared.base)
             shared.settle()
-            shared.pace = pace
+            shared.pace, shared.base = pace, base
 
     def _call(self) -> tuple[int, ...]:
         func, shared, store = self.entry, self.shared, self.shared.store
