@@ -55,7 +55,7 @@ class BuildNative(build_ext):
         try:
             super().run()
         except (BaseError, CCompilerError, OSError):
-            compiler = wanted or sysconfig.get_config_var("CC") or "cc"
+            compiler = wanted or os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
             if shutil.which(shlex.split(compiler)[0]) is None:
                 return self.go_without(f"no C compiler was found ({compiler}).")
             self.go_without(f"the C compiler ({compiler}) failed; `pip install -v` shows what it said.")

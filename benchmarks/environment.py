@@ -13,11 +13,16 @@ from benchmarks.peers import Peer, version_of
 def describe(peers: list[Peer]) -> dict[str, Any]:
     """The header of every result, as it goes into the JSON."""
     return {
-        "machine": f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} cores{busy()}",
         "python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
         "tamis": ours(),
         "peers": {peer.name: peer.version for peer in peers},
     }
+
+
+def busy() -> str:
+    """How busy the machine was before we came: a compiler on all cores suffers more from it than one thread does."""
+    return f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
 
 
 def processor() -> str:

@@ -20,10 +20,12 @@ from interp.exec.driver import instantiate, invoke, invoke_bits
 from interp.exec.engines import available as engines
 from interp.runtime.backtrace import backtrace_lines
 from interp.runtime.engine import FrameInfo
+from interp.runtime.exception import WasmException
+from interp.runtime.heap import HeapRef
 from interp.runtime.instance import ModuleInst
 from interp.runtime.memory import MemInst
 from interp.runtime.store import Extern, FuncInst, HostFunc
-from interp.runtime.table import GlobalInst, TableInst
+from interp.runtime.table import GlobalInst, TableInst, TagInst
 from interp.runtime.values import Val
 from interp.sugar import Function, Global, Instance, Memory, Table, load
 from interp.syntax.errors import (
@@ -81,12 +83,14 @@ __all__ = [
     "Extern",
     "FuncInst",
     "GlobalInst",
+    "HeapRef",
     "HostFunc",
     "Linker",
     "MemInst",
     "ModuleInst",
     "Store",
     "TableInst",
+    "TagInst",
     "Val",
     "engines",
     "instantiate",
@@ -136,6 +140,7 @@ __all__ = [
     "ResourceError",
     "Trap",
     "UnsupportedError",
+    "WasmException",
     "WasmError",
     "Where",
     "backtrace_lines",

@@ -284,19 +284,24 @@ def load(
     `imports` maps module names to maps of names; a callable gets Python numbers by the import's type and gives what the
     results need, and an object of another instance makes both share its store. `features` are those that a module may
     use, by default those of version 2.0.
-    Raises OSError, MalformedError, InvalidError, UnsupportedError, LimitError, LinkError, and what starting raises.
+    Raises OSError, MalformedError, InvalidError, UnsupportedError, LimitError, LinkError, TypeError and OverflowError
+    for imports of another form and numbers that do not fit, and what starting raises.
     """
     module = read_module(_contents(source), features=features, limits=limits)
     valid = validate(module, features=features, limits=limits)
-    given = {name: _names(names) for name, names in (imports or {}).items()}
+    if not isinstance(imports, Mapping | None):
+        raise TypeError(f"imports are a dict of dicts, not {imports!r}")
+    given = {name: _names(name, names) for name, names in (imports or {}).items()}
     store = _shared_store(given, engine) or Store(engine, limits)
     externs = [_extern(store, valid, want, given) for want in module.imports]
     return Instance(driver.instantiate(store, valid, externs))
 
 
-def _names(names: Mapping[str, Any] | Exports | Instance) -> Mapping[str, Any]:
+def _names(module: str, names: Mapping[str, Any] | Exports | Instance) -> Mapping[str, Any]:
     if isinstance(names, Instance):
         return names.raw.exports
+    if not isinstance(names, Mapping | Exports):
+        raise TypeError(f"the imports of {module!r} are a dict of names, an instance or its exports, not {names!r}")
     return {name: names[name] for name in names}
 
 

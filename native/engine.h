@@ -36,10 +36,4 @@ enum { T_BOT = 0, T_ADDRESS = 0x60 /* in rows: the index type of the memory */, 
 
 /* The word that stands for a handler: its address where handlers are functions, its number where they are cases (run.c). */
 word tm_handler_word(uint32_t handler);
-/* One walk over a body: validates, and with `emit` lowers too (walk.c). */
-typedef struct tm_walk_result {
-    uint32_t frame_cells;
-    uint64_t features;
-} tm_walk_result;
-
 #endif

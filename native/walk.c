@@ -4,6 +4,7 @@
 #include "engine.h"
 #include "lower.h"
 #include "reader.h"
+#include "walk.h"
 
 typedef struct tm_ctrl {
     uint8_t opcode;      /* 0x02 block, 0x03 loop, 0x04 if, 0x05 else, 0 the function */
@@ -18,7 +19,7 @@ typedef struct tm_ctrl {
     uint32_t pad_of, pad; /* emit: landing pad for the br_table whose words begin at pad_of */
 } tm_ctrl;
 
-typedef struct tm_scratch {
+struct tm_walk {
     uint32_t *types;
     uint32_t types_capacity;
     uint8_t *locals;
@@ -26,14 +27,17 @@ typedef struct tm_scratch {
     tm_ctrl *ctrl;
     uint32_t ctrl_capacity;
     tm_lower lower;
-} tm_scratch;
+};
 
 static const uint32_t single_types[256] = {
     [T_I32] = T_I32, [T_I64] = T_I64, [T_F32] = T_F32, [T_F64] = T_F64, [T_V128] = T_V128,
     [T_FUNCREF] = T_FUNCREF, [T_EXTERNREF] = T_EXTERNREF,
 };
 
-static void scratch_free(tm_scratch *s) {
+tm_walk *tm_walk_new(void) { return calloc(1, sizeof(tm_walk)); }
+
+void tm_walk_free(tm_walk *s) {
+    if (!s) return;
     free(s->types);
     free(s->locals);
     free(s->ctrl);
@@ -41,8 +45,8 @@ static void scratch_free(tm_scratch *s) {
     free(s->lower.loc);
     free(s->lower.cell);
     free(s->lower.local_slot);
-    free(s->lower.map);
     free(s->lower.pins);
+    free(s);
 }
 
 static int grow(void **array, uint32_t *capacity, uint64_t need, size_t size) {
@@ -121,7 +125,7 @@ static inline uint32_t type_cells(uint32_t type) { return type == T_V128 ? 2 : 1
 #define SHORTER(a_, b_) ((a_) == T_I64 && (b_) == T_I64 ? (uint32_t)T_I64 : (uint32_t)T_I32)
 #define NEEDS_PAD ((word)1 << 63)
 
-static int make_room(tm_scratch *s, uint64_t need, int lowering) {
+static int make_room(tm_walk *s, uint64_t need, int lowering) {
     uint32_t before = s->types_capacity;
     if (grow((void **)&s->types, &s->types_capacity, need, sizeof *s->types)) return -1;
     if (lowering && (s->types_capacity != before || !s->lower.loc)) {
@@ -136,7 +140,7 @@ static int make_room(tm_scratch *s, uint64_t need, int lowering) {
 }
 
 /* Finds the slots of locals, and those that live in registers, of a valid body. -1 when the machine gives no memory. */
-static int place_locals(tm_scratch *s, const uint8_t *p, const uint8_t *end, uint32_t n) {
+static int place_locals(tm_walk *s, const uint8_t *p, const uint8_t *end, uint32_t n) {
     uint64_t *uses = calloc(n ? n : 1, sizeof *uses);
     uint8_t *changed = calloc(n ? n : 1, 1), *pins = realloc(s->lower.pins, n ? n : 1);
     uint32_t *slots = realloc(s->lower.local_slot, (n ? n : 1) * sizeof *slots);
@@ -153,7 +157,7 @@ static int place_locals(tm_scratch *s, const uint8_t *p, const uint8_t *end, uin
     return failed ? -1 : 0;
 }
 
-static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_t own, tm_scratch *s, tm_func *funcs,
+static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_t own, tm_walk *s, tm_func *funcs,
                                                       tm_walk_result *out, tm_error *err, const int lowering) {
     const uint8_t *bytes = env->bytes, *p = bytes + env->code_offset[own], *end = p + env->code_length[own], *at = p;
     const uint64_t features = env->features;
@@ -349,563 +353,9 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         }
 
         switch (op) {
-        case OP_unreachable:
-            if (LIVE) emit(l, H_unreachable, 0, 0, 0, 0);
-            UNREACHABLE;
-            break;
-
-        case OP_block: case OP_loop: case OP_if: {
-            const uint32_t *start = NULL, *stop = NULL;
-            uint32_t n_start = 0, n_end = 0;
-            if (p >= end) FAIL_AT(unexpected_end, p, 0, 0);
-            uint8_t byte = *p;
-            if (byte == 0x40) {
-                p++;
-            } else if ((byte & 0xC0) == 0x40) {
-                uint32_t feature = type_feature(byte);
-                if (feature == NONE) FAIL_AT(malformed_block_type, p, 0, 0);
-                NEED(feature, p);
-                if (single_types[byte] == 0) FAIL_AT(feature_off, p, feature, 0);
-                p++;
-                stop = &single_types[byte];
-                n_end = 1;
-            } else {
-                const uint8_t *type_at = p;
-                int64_t type = 0;
-                READ(read_signed(&p, end, 33, &type));
-                if (type < 0) FAIL_AT(malformed_block_type, type_at, 0, 0);
-                NEED(FEATURE_MULTI_VALUE, type_at);
-                if (depth + 1 > env->max_nesting) FAIL(nesting_limit);
-                if (type >= env->n_types) FAIL_A(unknown_type, (uint64_t)type);
-                if (env->type_sig[type] == NONE) FAIL_A(not_a_function_type, (uint64_t)type);
-                const uint32_t *t = env->sigs + env->type_sig[type];
-                n_start = t[0];
-                n_end = t[1];
-                start = t + 2;
-                stop = t + 2 + n_start;
-            }
-            if (depth + 1 > env->max_nesting) FAIL(nesting_limit);
-            tm_cond cond = {NONE, 0, 0, 0, 0};
-            if (op == OP_if) {
-                POP(T_I32);
-                if (LIVE) cond = take_condition(l, sp);
-            }
-            POPN(n_start, start);
-            if (LIVE) {
-                for (uint32_t k = 0; k < n_start; k++) materialise(l, sp + k);
-                pending_cut(l, sp + n_start);
-                flush_pending(l);
-            }
-            if (grow((void **)&s->ctrl, &s->ctrl_capacity, depth + 3, sizeof *s->ctrl)) NO_MEMORY;
-            ctrl = &s->ctrl[++depth];
-            *ctrl = (tm_ctrl){.opcode = (uint8_t)(op - OP_block + 2), .height = sp, .cells = cells, .n_start = n_start, .n_end = n_end,
-                              .start = start, .end = stop, .entered = (uint8_t)live, .ends = NONE, .otherwise = NONE};
-            PUSHN(n_start, start);
-            if (LIVE) {
-                if (op == OP_if) chain(l, &ctrl->otherwise, emit_condition(l, &cond, 0, 1));
-                if (op == OP_loop) { lower_barrier(l); ctrl->loop = l->n; l->dirty = l->written; }
-            }
-            break;
-        }
-
-        case OP_else: case OP_end: {
-            if (op == OP_else && ctrl->opcode != 0x04) FAIL(end_expected);
-            if (op == OP_end && ctrl->opcode == 0x04) { /* without else: the types must fit both ways */
-                if (ctrl->n_start != ctrl->n_end) FAIL(type_mismatch_else);
-                for (uint32_t k = 0; k < ctrl->n_end; k++) if (ctrl->start[k] != ctrl->end[k]) FAIL(type_mismatch_else);
-            }
-            POPN(ctrl->n_end, ctrl->end);
-            if (sp != ctrl->height) FAIL(type_mismatch_height);
-            if (LIVE && (depth > 0 || ctrl->ends != NONE)) {
-                for (uint32_t k = 0; k < ctrl->n_end; k++) materialise(l, sp + k);
-                pending_cut(l, sp);
-            }
-            if (op == OP_else) {
-                if (lowering && ctrl->entered) {
-                    if (live) emit_jump(l, &ctrl->ends, 0);
-                    place_label(l, &ctrl->otherwise);
-                    live = 1;
-                    for (uint32_t k = 0; k < ctrl->n_start; k++) push_temp(l, sp + k);
-                }
-                ctrl->opcode = 0x05;
-                ctrl->unreachable = 0;
-                cells = ctrl->cells;
-                PUSHN(ctrl->n_start, ctrl->start);
-                break;
-            }
-            if (lowering && ctrl->entered) {
-                int joined = ctrl->ends != NONE || ctrl->otherwise != NONE;
-                if (joined) {
-                    place_label(l, &ctrl->otherwise);
-                    place_label(l, &ctrl->ends);
-                    live = 1;
-                    for (uint32_t k = 0; k < ctrl->n_end; k++) push_temp(l, sp + k);
-                }
-            }
-            if (depth == 0) {
-                if (LIVE) emit_return(l, sp, n_results, result_cells);
-                if (p < end) FAIL_AT(section_size_mismatch, p, 0, 0);
-                if (lowering && l->map) {
-                    if (l->n > l->map_capacity) NO_MEMORY;
-                    for (uint32_t k = l->low; k < l->n; k++) l->map[k] = (uint32_t)(at - bytes);
-                }
-                goto done;
-            }
-            const tm_ctrl *closed = ctrl;
-            ctrl = &s->ctrl[--depth];
-            cells = closed->cells;
-            if (lowering && !closed->entered) live = 0;
-            PUSHN(closed->n_end, closed->end);
-            break;
-        }
-
-        case OP_br: case OP_br_if: {
-            U32(label);
-            if (label > depth) FAIL_A(unknown_label, label);
-            tm_ctrl *target = &s->ctrl[depth - label];
-            uint32_t n = target->opcode == 0x03 ? target->n_start : target->n_end;
-            const uint32_t *list = target->opcode == 0x03 ? target->start : target->end;
-            tm_cond cond = {NONE, 0, 0, 0, 0};
-            if (op == OP_br_if) {
-                POP(T_I32);
-                if (LIVE) cond = take_condition(l, sp);
-            }
-            POPN(n, list);
-            if (LIVE) {
-                settle_many(l, sp, n);
-                uint32_t *head = target->opcode == 0x03 ? NULL : &target->ends;
-                if (op == OP_br && target->opcode == 0) {
-                    emit_return(l, sp, n, result_cells);
-                } else if (op == OP_br) {
-                    emit_moves(l, sp, n, target->height);
-                    emit_jump(l, head, target->loop);
-                } else if (moves_needed(l, sp, n, target->height)) {
-                    uint32_t skip = NONE;
-                    chain(l, &skip, emit_condition(l, &cond, 0, 1));
-                    emit_moves(l, sp, n, target->height);
-                    emit_jump(l, head, target->loop);
-                    place_label(l, &skip);
-                } else {
-                    uint32_t place = emit_condition(l, &cond, head == NULL, 0);
-                    if (head) chain(l, head, place);
-                    else l->code[place] = (word)((int64_t)target->loop - (int64_t)place);
-                }
-            }
-            if (op == OP_br) UNREACHABLE;
-            else PUSHN(n, list);
-            break;
-        }
-
-        case OP_br_table: {
-            const uint8_t *count_at = p;
-            U32(count);
-            if (count > (uint64_t)(end - p)) FAIL_AT(unexpected_end, count_at, 0, 0);
-            const uint8_t *labels = p;
-            for (uint32_t k = 0; k < count; k++) { U32(label); (void)label; }
-            U32(fallback);
-            if (count > env->max_br_table) FAIL_A(br_table_limit, count);
-            POP(T_I32);
-            if (fallback > depth) FAIL_A(unknown_label, fallback);
-            tm_ctrl *last = &s->ctrl[depth - fallback];
-            uint32_t arity = last->opcode == 0x03 ? last->n_start : last->n_end;
-            uint32_t i_at = sp;
-            const uint8_t *after = p;
-            p = labels;
-            ROOM(arity);
-            uint32_t previous = NONE;
-            for (uint32_t k = 0; k < count; k++) {
-                uint32_t label = 0;
-                (void)read_u32(&p, end, &label);
-                if (label == previous) continue; /* the same label asks the same again */
-                previous = label;
-                if (label > depth) FAIL_A(unknown_label, label);
-                tm_ctrl *target = &s->ctrl[depth - label];
-                uint32_t n = target->opcode == 0x03 ? target->n_start : target->n_end;
-                if (n != arity) FAIL(type_mismatch_br_table);
-                const uint32_t *list = target->opcode == 0x03 ? target->start : target->end;
-                /* the operands are looked at, not taken: those of unreachable code keep their unknown type */
-                for (uint32_t m = 0; m < n; m++) {
-                    uint64_t down = n - m;
-                    if (sp - ctrl->height >= down) {
-                        uint32_t got = types[sp - down];
-                        if (got != list[m] && got != T_BOT) FAIL_AT(type_mismatch, at, list[m], got);
-                    } else if (!ctrl->unreachable) FAIL_AT(type_mismatch, at, list[m], 1);
-                }
-            }
-            p = after;
-            POPN(arity, last->opcode == 0x03 ? last->start : last->end);
-            if (LIVE) {
-                uint32_t i = slot(l, i_at);
-                pending_cut(l, i_at);
-                for (uint32_t k = 0; k < arity; k++) materialise(l, sp + k);
-                emit(l, H_br_table, i, 0, 0, 0);
-                uint32_t base = l->n + 1;
-                emit_word(l, count);
-                for (uint64_t k = 0; k <= count; k++) emit_word(l, NONE);
-                if (l->out_of_memory) NO_MEMORY;
-                /* straight to a forward label whose values stand right; else by a landing pad, one for each label */
-                p = labels;
-                for (uint32_t k = 0; k <= count; k++) {
-                    uint32_t label = 0;
-                    (void)read_u32(&p, end, &label);
-                    tm_ctrl *target = &s->ctrl[depth - label];
-                    int straight = target->opcode != 0x03 && target->opcode != 0 && (arity == 0 || sp == target->height);
-                    if (straight) chain(l, &target->ends, base + k);
-                    else l->code[base + k] = NEEDS_PAD | label;
-                }
-                for (uint32_t k = 0; k <= count; k++) {
-                    if (!(l->code[base + k] & NEEDS_PAD)) continue;
-                    tm_ctrl *target = &s->ctrl[depth - (uint32_t)l->code[base + k]];
-                    if (target->pad_of != base) {
-                        target->pad_of = base;
-                        target->pad = l->n;
-                        if (target->opcode == 0) {
-                            emit_return(l, sp, arity, result_cells);
-                        } else {
-                            emit_moves(l, sp, arity, target->height);
-                            emit_jump(l, target->opcode == 0x03 ? NULL : &target->ends, target->loop);
-                        }
-                        if (l->out_of_memory) NO_MEMORY;
-                    }
-                    l->code[base + k] = (word)((int64_t)target->pad - (int64_t)(base + k));
-                }
-                lower_barrier(l);
-            }
-            UNREACHABLE;
-            break;
-        }
-
-        case OP_return:
-            POPN(n_results, sig + 2 + n_params);
-            if (LIVE) emit_return(l, sp, n_results, result_cells);
-            UNREACHABLE;
-            break;
-
-        case OP_call: {
-            U32(callee);
-            if (callee >= env->n_funcs) FAIL_A(unknown_function, callee);
-            const uint32_t *t = env->sigs + env->type_sig[env->func_types[callee]];
-            POPN(t[0], t + 2);
-            if (LIVE) {
-                before_call(l, sp, t[0]);
-                pending_cut(l, sp);
-                if (callee < env->n_imported) {
-                    emit(l, H_call_import, own_slot(l, sp), 0, 0, 0);
-                    emit_word(l, callee);
-                } else {
-                    emit(l, H_call, own_slot(l, sp), 0, 0, 0);
-                    emit_word(l, (word)(uintptr_t)&funcs[callee - env->n_imported]);
-                }
-                after_call(l);
-            }
-            PUSHN(t[1], t + 2 + t[0]);
-            if (LIVE) for (uint32_t k = 0; k < t[1]; k++) push_temp(l, sp - 1 - k);
-            break;
-        }
-
-        case OP_call_indirect: {
-            U32(type);
-            U32(table);
-            if (table >= env->n_tables) FAIL_A(unknown_table, table);
-            if (TABLE_TYPE(table) != T_FUNCREF) FAIL(call_indirect_table);
-            if (type >= env->n_types) FAIL_A(unknown_type, type);
-            if (env->type_sig[type] == NONE) FAIL_A(not_a_function_type, type);
-            const uint32_t *t = env->sigs + env->type_sig[type];
-            POP(TABLE_INDEX(table));
-            uint32_t i_at = sp;
-            POPN(t[0], t + 2);
-            if (LIVE) {
-                uint32_t i = slot(l, i_at);
-                before_call(l, sp, t[0]);
-                pending_cut(l, sp);
-                emit(l, H_call_indirect, own_slot(l, sp), i, 0, 0);
-                emit_word(l, type);
-                emit_word(l, table);
-                after_call(l);
-            }
-            PUSHN(t[1], t + 2 + t[0]);
-            if (LIVE) for (uint32_t k = 0; k < t[1]; k++) push_temp(l, sp - 1 - k);
-            break;
-        }
-
-        case OP_return_call: {
-            U32(callee);
-            if (callee >= env->n_funcs) FAIL_A(unknown_function, callee);
-            uint32_t type = env->func_types[callee];
-            const uint32_t *t = env->sigs + env->type_sig[type];
-            RESULTS_AS_OURS(type, t);
-            POPN(t[0], t + 2);
-            if (LIVE) {
-                flush_spare(l);
-                for (uint32_t k = 0; k < t[0]; k++) materialise(l, sp + k);
-                if (callee < env->n_imported) lower_tail_call(l, H_tail_call_import, sp, t[0], 0, callee, 0, result_cells);
-                else lower_tail_call(l, H_tail_call, sp, t[0], 0, (word)(uintptr_t)&funcs[callee - env->n_imported], 0, result_cells);
-            }
-            UNREACHABLE;
-            break;
-        }
-
-        case OP_return_call_indirect: {
-            U32(type);
-            U32(table);
-            if (table >= env->n_tables) FAIL_A(unknown_table, table);
-            if (TABLE_TYPE(table) != T_FUNCREF) FAIL(call_indirect_table);
-            if (type >= env->n_types) FAIL_A(unknown_type, type);
-            if (env->type_sig[type] == NONE) FAIL_A(not_a_function_type, type);
-            const uint32_t *t = env->sigs + env->type_sig[type];
-            POP(TABLE_INDEX(table));
-            uint32_t i_at = sp;
-            RESULTS_AS_OURS(type, t);
-            POPN(t[0], t + 2);
-            if (LIVE) {
-                flush_spare(l);
-                uint32_t i = slot(l, i_at);
-                for (uint32_t k = 0; k < t[0]; k++) materialise(l, sp + k);
-                lower_tail_call(l, H_tail_call_indirect, sp, t[0], i, type, table, result_cells);
-            }
-            UNREACHABLE;
-            break;
-        }
-
-        case OP_drop: {
-            POP_ANY(dropped, 2);
-            (void)dropped;
-            if (lowering) pending_cut(l, sp);
-            break;
-        }
-
-        case OP_select: {
-            POP(T_I32);
-            POP_ANY(b, 3);
-            POP_ANY(a, 3);
-            if ((a != T_BOT && a < T_V128) || (b != T_BOT && b < T_V128) || (a != b && a != T_BOT && b != T_BOT)) FAIL(type_mismatch_select);
-            if (LIVE) {
-                uint32_t ic = slot(l, sp + 2), ib = slot(l, sp + 1), ia = slot(l, sp);
-                pending_cut(l, sp);
-                emit_slots(l, a == T_V128 ? H_select_v : H_select, sp, ia, ib, ic);
-            }
-            PUSH(a == T_BOT ? b : a);
-            break;
-        }
-
-        case OP_select_t: {
-            const uint8_t *count_at = p;
-            U32(count);
-            if (count > (uint64_t)(end - p)) FAIL_AT(unexpected_end, count_at, 0, 0);
-            uint32_t type = 0;
-            for (uint32_t k = 0; k < count; k++) {
-                if (p >= end) FAIL_AT(unexpected_end, p, 0, 0);
-                uint32_t feature = type_feature(*p);
-                if (feature == NONE) FAIL_AT(malformed_value_type, p, 0, 0);
-                NEED(feature, p);
-                if (single_types[*p] == 0) FAIL_AT(feature_off, p, feature, 0);
-                type = *p++;
-            }
-            if (count != 1) FAIL(invalid_result_arity);
-            POP(T_I32);
-            POP(type);
-            POP(type);
-            if (LIVE) {
-                uint32_t ic = slot(l, sp + 2), ib = slot(l, sp + 1), ia = slot(l, sp);
-                pending_cut(l, sp);
-                emit_slots(l, type == T_V128 ? H_select_v : H_select, sp, ia, ib, ic);
-            }
-            PUSH(type);
-            break;
-        }
-
-        case OP_local_get: {
-            U32(x);
-            if (x >= all_locals) FAIL_A(unknown_local, x);
-            if (LIVE) push_local(l, sp, x);
-            PUSH(locals[x]);
-            break;
-        }
-        case OP_local_set: {
-            U32(x);
-            if (x >= all_locals) FAIL_A(unknown_local, x);
-            POP(locals[x]);
-            if (LIVE) lower_set(l, sp, x, locals[x]);
-            break;
-        }
-        case OP_local_tee: {
-            U32(x);
-            if (x >= all_locals) FAIL_A(unknown_local, x);
-            POP(locals[x]);
-            if (LIVE) {
-                lower_set(l, sp, x, locals[x]);
-                push_local(l, sp, x);
-            }
-            PUSH(locals[x]);
-            break;
-        }
-
-        case OP_global_get: {
-            U32(x);
-            if (x >= env->n_globals) FAIL_A(unknown_global, x);
-            if (LIVE) lower_global_get(l, sp, x, env->global_types[x] & 0xFF);
-            PUSH(env->global_types[x] & 0xFF);
-            break;
-        }
-        case OP_global_set: {
-            U32(x);
-            if (x >= env->n_globals) FAIL_A(unknown_global, x);
-            if (!(env->global_types[x] >> 31)) FAIL_A(immutable_global, x);
-            POP(env->global_types[x] & 0xFF);
-            if (LIVE) {
-                lower_global_set(l, sp, x, env->global_types[x] & 0xFF);
-            }
-            break;
-        }
-
-        case OP_table_get: {
-            U32(x);
-            if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            POP(TABLE_INDEX(x));
-            if (LIVE) {
-                uint32_t i = slot(l, sp);
-                pending_cut(l, sp);
-                emit_slots(l, H_table_get, sp, i, 0, 0);
-                emit_word(l, x);
-            }
-            PUSH(TABLE_TYPE(x));
-            break;
-        }
-        case OP_table_set: {
-            U32(x);
-            if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            POP(TABLE_TYPE(x));
-            POP(TABLE_INDEX(x));
-            if (LIVE) {
-                uint32_t i = slot(l, sp), v = slot(l, sp + 1);
-                pending_cut(l, sp);
-                emit(l, H_table_set, i, v, 0, 0);
-                emit_word(l, x);
-            }
-            break;
-        }
-        case OP_table_size: {
-            U32(x);
-            if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            if (LIVE) {
-                emit_slots(l, H_table_size, sp, 0, 0, 0);
-                emit_word(l, x);
-            }
-            PUSH(TABLE_INDEX(x));
-            break;
-        }
-        case OP_table_grow: {
-            U32(x);
-            if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            POP(TABLE_INDEX(x));
-            POP(TABLE_TYPE(x));
-            if (LIVE) { emit_service(l, SERVICE_table_grow, sp, 2, x, 0); push_temp(l, sp); }
-            PUSH(TABLE_INDEX(x));
-            break;
-        }
-        case OP_table_fill: {
-            U32(x);
-            if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            POP(TABLE_INDEX(x));
-            POP(TABLE_TYPE(x));
-            POP(TABLE_INDEX(x));
-            if (LIVE) emit_service(l, SERVICE_table_fill, sp, 3, x, 0);
-            break;
-        }
-        case OP_table_copy: {
-            U32(x);
-            U32(y);
-            if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            if (y >= env->n_tables) FAIL_A(unknown_table, y);
-            if (TABLE_TYPE(x) != TABLE_TYPE(y)) FAIL(type_mismatch_elem);
-            POP(SHORTER(TABLE_INDEX(x), TABLE_INDEX(y))); POP(TABLE_INDEX(y)); POP(TABLE_INDEX(x));
-            if (LIVE) emit_service(l, SERVICE_table_copy, sp, 3, x, y);
-            break;
-        }
-        case OP_table_init: {
-            U32(y);
-            U32(x);
-            if (x >= env->n_tables) FAIL_A(unknown_table, x);
-            if (y >= env->n_elems) FAIL_A(unknown_elem, y);
-            if (TABLE_TYPE(x) != env->elem_types[y]) FAIL(type_mismatch_elem);
-            POP(T_I32); POP(T_I32); POP(TABLE_INDEX(x));
-            if (LIVE) emit_service(l, SERVICE_table_init, sp, 3, y, x);
-            break;
-        }
-        case OP_elem_drop: {
-            U32(y);
-            if (y >= env->n_elems) FAIL_A(unknown_elem, y);
-            if (LIVE) emit_service(l, SERVICE_elem_drop, sp, 0, y, 0);
-            break;
-        }
-        case OP_memory_init: {
-            U32(y);
-            U32(mem);
-            if (env->n_datas < 0) FAIL(data_count_required);
-            if (mem >= env->n_mems) FAIL_A(unknown_memory, mem);
-            if (y >= env->n_datas) FAIL_A(unknown_data, y);
-            POP(T_I32); POP(T_I32); POP(ADDRESS(mem));
-            if (LIVE) emit_service(l, SERVICE_memory_init, sp, 3, y, mem);
-            break;
-        }
-        case OP_data_drop: {
-            U32(y);
-            if (env->n_datas < 0) FAIL(data_count_required);
-            if (y >= env->n_datas) FAIL_A(unknown_data, y);
-            if (LIVE) emit_service(l, SERVICE_data_drop, sp, 0, y, 0);
-            break;
-        }
-        case OP_memory_copy: {
-            U32(d);
-            U32(src);
-            if (d >= env->n_mems) FAIL_A(unknown_memory, d);
-            if (src >= env->n_mems) FAIL_A(unknown_memory, src);
-            POP(SHORTER(ADDRESS(d), ADDRESS(src))); POP(ADDRESS(src)); POP(ADDRESS(d));
-            if (LIVE && (d || src || ADDRESS(d) == T_I64)) {
-                emit_service(l, SERVICE_memory_copy, sp, 3, d, src);
-            } else if (LIVE) {
-                uint32_t c = slot(l, sp + 2), b = slot(l, sp + 1), a = slot(l, sp);
-                pending_cut(l, sp);
-                emit(l, H_memory_copy, a, b, c, 0);
-            }
-            break;
-        }
-
-        case OP_ref_null: {
-            const uint8_t *type_at = p;
-            int64_t heap = 0;
-            READ(read_signed(&p, end, 33, &heap));
-            uint32_t feature = heap >= 0 ? FEATURE_FUNCTION_REFERENCES : p == type_at + 1 ? type_feature(*type_at) : NONE;
-            if (feature == NONE || (heap < 0 && (*type_at < 0x69 || *type_at > 0x74))) FAIL_AT(malformed_heap_type, type_at, 0, 0);
-            NEED(feature, type_at);
-            if (heap >= 0 || single_types[*type_at] == 0) FAIL_AT(feature_off, type_at, feature, 0);
-            if (LIVE) push_constant(l, sp, 0);
-            PUSH(*type_at);
-            break;
-        }
-        case OP_ref_is_null: {
-            POP_ANY(ref, 4);
-            if (ref != T_BOT && ref >= T_V128) FAIL_AT(type_mismatch, at, 4, ref);
-            if (LIVE) {
-                uint32_t a = slot(l, sp);
-                pending_cut(l, sp);
-                emit_slots(l, H_is_null, sp, a, 0, 0);
-            }
-            PUSH(T_I32);
-            break;
-        }
-        case OP_ref_func: {
-            U32(f);
-            if (f >= env->n_funcs) FAIL_A(unknown_function, f);
-            if (!env->declared[f]) FAIL_A(undeclared_reference, f);
-            if (LIVE) {
-                emit_slots(l, H_ref_func, sp, 0, 0, 0);
-                emit_word(l, f);
-            }
-            PUSH(T_FUNCREF);
-            break;
-        }
-
+#include "walk_control.inc"
+#include "walk_tables.inc"
+#include "walk_variables.inc"
         default: /* rows of later versions: no rule here yet */
             FAIL_A(feature_off, row->feature);
         }
@@ -923,116 +373,19 @@ done:
     return 0;
 }
 
-static int walk_validate(const tm_env *env, uint32_t own, tm_scratch *s, tm_walk_result *out, tm_error *err) {
+int tm_walk_validate(tm_walk *s, const tm_env *env, uint32_t own, tm_walk_result *out, tm_error *err) {
     return walk(env, own, s, NULL, out, err, 0);
 }
 
-static __attribute__((noinline)) int walk_lower(const tm_env *env, uint32_t own, tm_scratch *s, tm_func *funcs, tm_error *err) {
+int tm_walk_lower(tm_walk *s, const tm_env *env, uint32_t own, tm_func *funcs, uint32_t *map, uint32_t map_capacity) {
     tm_walk_result out;
-    return walk(env, own, s, funcs, &out, err, 1);
-}
-
-static const word *lower_stub(void) {
-    static word stub;
-    stub = tm_handler_word(H_lower);
-    return &stub;
-}
-
-tm_code *tm_code_new(const tm_env *env) {
-    tm_code *code = calloc(1, sizeof *code);
-    if (!code) return NULL;
-    code->env = *env;
-    if (code->env.max_frame_cells > 60000) code->env.max_frame_cells = 60000; /* slots have 16 bits */
-    code->n_own = env->n_funcs - env->n_imported;
-    code->funcs = calloc(code->n_own ? code->n_own : 1, sizeof *code->funcs);
-    if (!code->funcs) { free(code); return NULL; }
-    for (uint32_t k = 0; k < code->n_own; k++) {
-        code->funcs[k].code = lower_stub();
-        code->funcs[k].own_index = k;
-        code->funcs[k].owner = code;
-    }
-    return code;
-}
-
-/* How many locals a valid body declares, for the ticks of entering it. */
-static uint64_t declared_locals(const tm_env *env, uint32_t own) {
-    const uint8_t *p = env->bytes + env->code_offset[own], *end = p + env->code_length[own];
-    uint32_t runs = 0;
-    uint64_t total = 0;
-    (void)read_u32(&p, end, &runs);
-    for (uint32_t k = 0; k < runs; k++) {
-        uint32_t count = 0;
-        (void)read_u32(&p, end, &count);
-        total += count;
-        p++;
-    }
-    return total;
-}
-
-int tm_code_validate(tm_code *code, uint32_t *frame_cells, uint64_t *features, tm_error *error) {
-    tm_scratch s;
-    memset(&s, 0, sizeof s);
-    *features = 0;
-    error->id = -1;
-    for (uint32_t k = 0; k < code->n_own; k++) {
-        tm_walk_result out;
-        if (walk_validate(&code->env, k, &s, &out, error)) { scratch_free(&s); return -1; }
-        frame_cells[k] = code->funcs[k].cells = out.frame_cells;
-        code->funcs[k].ticks = 1 + (uint32_t)((declared_locals(&code->env, k) + 63) / 64);
-        *features |= out.features;
-    }
-    scratch_free(&s);
-    return 0;
-}
-
-static void lock(char *flag) { while (__atomic_test_and_set(flag, __ATOMIC_ACQUIRE)) { } }
-static void unlock(char *flag) { __atomic_clear(flag, __ATOMIC_RELEASE); }
-
-int tm_code_lower(tm_code *code, uint32_t own) {
-    tm_func *f = &code->funcs[own];
-    int failed = 0;
-    lock(&code->lock);
-    if (f->words == 0) {
-        tm_scratch s;
-        tm_error error;
-        memset(&s, 0, sizeof s);
-        failed = walk_lower(&code->env, own, &s, code->funcs, &error);
-        if (!failed) {
-            word *exact = malloc((s.lower.n ? s.lower.n : 1) * sizeof(word));
-            if (exact) {
-                memcpy(exact, s.lower.code, s.lower.n * sizeof(word));
-                f->words = s.lower.n;
-                code->bytes += (uint64_t)s.lower.n * sizeof(word);
-                __atomic_store_n(&f->code, (const word *)exact, __ATOMIC_RELEASE);
-            } else failed = -1;
-        }
-        scratch_free(&s);
-    }
-    unlock(&code->lock);
-    return failed ? -1 : 0;
-}
-
-void tm_code_offsets(tm_code *code, uint32_t own, uint64_t *places, uint64_t n) {
-    tm_func *f = &code->funcs[own];
-    tm_scratch s;
     tm_error error;
-    memset(&s, 0, sizeof s);
-    s.lower.map_capacity = 2 * f->words + 1024; /* words are taken back when a branch is fused */
-    s.lower.map = f->words ? calloc(s.lower.map_capacity, sizeof *s.lower.map) : NULL;
-    int known = s.lower.map && !walk_lower(&code->env, own, &s, code->funcs, &error);
-    for (uint64_t k = 0; k < n; k++) {
-        uint32_t offset = known && places[k] < s.lower.n ? s.lower.map[places[k]] : 0;
-        places[k] = offset ? offset : code->env.code_offset[own];
-    }
-    scratch_free(&s);
+    s->lower.map = map;
+    s->lower.map_capacity = map_capacity;
+    return walk(env, own, s, funcs, &out, &error, 1);
 }
 
-uint64_t tm_code_bytes(const tm_code *code) { return code->bytes; }
-
-void tm_code_free(tm_code *code) {
-    if (!code) return;
-    for (uint32_t k = 0; k < code->n_own; k++)
-        if (code->funcs[k].words) free((void *)(uintptr_t)code->funcs[k].code);
-    free(code->funcs);
-    free(code);
+const word *tm_walk_code(const tm_walk *s, uint32_t *words) {
+    *words = s->lower.n;
+    return s->lower.code;
 }

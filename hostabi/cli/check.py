@@ -241,7 +241,8 @@ def render(report: Report, width: int) -> Iterator[str]:
         for i, line in enumerate(lines):
             yield f"{label if i == 0 else '':<11} {line}"
 
-    yield from row("file", f"{report.file}, {_size(report.bytes)}, {report.functions} functions")
+    functions = f"{report.functions} function{'s' * (report.functions != 1)}"
+    yield from row("file", f"{report.file}, {_size(report.bytes)}, {functions}")
     yield from row("kind", _kind(report))
     if report.kind == "filter":
         yield from row("ABI", report.abi or "none that is known")

@@ -18,7 +18,7 @@ from hostabi.adapters.message import Answer, Exchange, Exchanger, Request
 from hostabi.adapters.report import exchange_data
 from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain, cut_frames
 from hostabi.cli.sources import named, read
-from hostabi.cli.transcript import Page, steps
+from hostabi.cli.transcript import Page, steps, ticks
 from hostabi.core.clock import seed_bytes
 from hostabi.core.commands import StartCall
 from hostabi.core.events import StreamInfo
@@ -64,7 +64,7 @@ class Run:
         host = Host(
             engine=options["engine"],
             profile=options["profile"],
-            limits=Limits(fuel_per_call=options["fuel"]),
+            limits=Limits() if options["fuel"] is None else Limits(fuel_per_call=options["fuel"]),
             seed=os.urandom(16) if seed is None else seed_bytes(seed),
             record=True,
         )
@@ -159,7 +159,7 @@ def show(path: str, exchange: Exchange, page: Page, run: Run) -> None:
             for line in cut_frames(lines[1:], 40, 20):
                 page.line(11, (line, ""))
     page.blank()
-    page.line(0, (f"{exchange.fuel} ticks of fuel", "dim"))
+    page.line(0, (f"{ticks(exchange.fuel)} of fuel", "dim"))
 
 
 def _show_call(page: Page, call: StartCall, answer: Answer | None) -> None:

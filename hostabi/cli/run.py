@@ -53,6 +53,9 @@ def _call_responses(
     return tuple(_call_response(value) for value in values)
 
 
+FILTER_ONLY = [name for heading in ("The request", "The upstream's answer", "The filter") for name in SECTIONS[heading]]
+"""Options that would be without effect on anything else."""
+
 REQUEST = [
     click.option("-X", "--method", default="GET", show_default=True, metavar="METHOD", help="Its method."),
     click.option("--path", default="/", show_default=True, help="Its path, with the query."),
@@ -82,9 +85,9 @@ FILTER = [
     click.option(
         "--property",
         multiple=True,
-        type=shared.Pair("=", "a.b=VALUE"),
+        type=shared.Property(),
         metavar="a.b=VALUE",
-        help="A property that the filter can read.",
+        help='A property that the filter can read. 5, 1.5, true have their types, "5" in double quotes is text.',
     ),
     click.option("--profile", default="default", show_default=True, metavar="NAME", help="Which host to behave like."),
     click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True, help="Lowest level."),
@@ -118,15 +121,19 @@ def run(ctx: click.Context, /, module: str, invoke: str | None, args: tuple[str,
 
     valid = load_valid(module)
     exported = [export.name for export in valid.module.exports if export.kind == "func"]
+    is_filter = any(name.startswith("proxy_abi_version_") for name in exported)
     if invoke is not None:
+        shared.refuse(FILTER_ONLY, "goes with a filter's exchange, not with --invoke")
         program.invoke(module, valid, shared.program_settings(options), invoke, args)
-    elif any(name.startswith("proxy_abi_version_") for name in exported):
+    elif is_filter:
+        shared.refuse(("folders",), "is for programs: a filter has no files")
         if args:
             raise click.UsageError(f"{module} is a filter and takes no arguments: {' '.join(args)}")
         from hostabi.cli.exchange import run_filter
 
         run_filter(ctx, module, valid, options)
     elif "_start" in exported:
+        shared.refuse(FILTER_ONLY, "is for filters")
         program.run_program(module, valid, shared.program_settings(options), args)
     else:
         raise CommandError(

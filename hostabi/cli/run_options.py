@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from hostabi.cli.program import Settings
@@ -71,9 +74,33 @@ class Pair(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return first, second
 
 
+class Property(Pair):
+    """A path and a value: a JSON number, `true` or `false` has that type, a JSON string is text, and so is the rest.
+
+    So 5 is a number and \"5\" in double quotes the text; a number must fit 64 bits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("=", "a.b=VALUE")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path and the typed value."""
+        path, text = super().convert(value, param, ctx)
+        try:
+            typed = json.loads(text, parse_constant=lambda name: name)  # NaN and Infinity are no JSON, and text here
+        except (ValueError, RecursionError):
+            typed = text
+        if (isinstance(typed, int) and not -(1 << 63) <= typed < 1 << 63) or typed in (inf, -inf):
+            self.fail(f"{text} does not fit 64 bits; as text it is '{path}=\"{text}\"'", param, ctx)
+        return path, typed if isinstance(typed, bool | int | float | str) else text
+
+
 ENGINE = click.option("--engine", metavar="NAME", help="native, or reference (slow and plain).")
 FUEL = click.option(
-    "--fuel", type=click.IntRange(0), metavar="TICKS", help="How many ticks one call of the guest may use."
+    "--fuel",
+    type=click.IntRange(0),
+    metavar="TICKS",
+    help="How many ticks one call of the guest may use: of a filter 1,000,000,000 without this, of others any number.",
 )
 CLOCK = click.option("--clock", type=Seconds(), metavar="SECONDS", help="Let time start here and repeat exactly.")
 SEED = click.option("--seed", type=int, metavar="N", help="Let random numbers repeat.")
@@ -110,6 +137,14 @@ def add_options(options: Sequence[Callable[[Decorated], Decorated]]) -> Callable
         return function
 
     return add
+
+
+def refuse(names: Sequence[str], why: str) -> None:
+    """A usage error if one of these options was given to the command under way: it would be without effect."""
+    ctx = click.get_current_context()
+    for param in ctx.command.params:
+        if param.name in names and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[-1]} {why}", ctx)
 
 
 def program_settings(options: dict[str, Any], engine: str | None = None) -> Settings:

@@ -8,7 +8,7 @@ import click
 
 from hostabi.cli import run_options as shared
 from hostabi.cli.errors import standard_output
-from hostabi.cli.run import ANSWER, FILTER, REQUEST, SECTIONS
+from hostabi.cli.run import ANSWER, FILTER, FILTER_ONLY, REQUEST, SECTIONS
 
 if TYPE_CHECKING:
     import interp
@@ -46,8 +46,10 @@ def trace(module: str, invoke: str | None, limit: int, args: tuple[str, ...], **
         if is_filter and invoke is None:
             if args:
                 raise click.UsageError(f"{module} is a filter and takes no arguments: {' '.join(args)}")
+            shared.refuse(("folders",), "is for programs: a filter has no files")
             _trace_filter(module, valid, tracer, options)
         else:
+            shared.refuse(FILTER_ONLY, "goes with a filter's exchange")
             _trace_export(module, valid, tracer, invoke, args, options)
     except LimitReached:
         _write(f"... stopped after {tracer.count} instructions (--limit)")
@@ -63,6 +65,7 @@ def _trace_export(
 ) -> None:
     import interp
     from hostabi.cli import program
+    from hostabi.cli.transcript import ticks
     from interp.tools.notation import print_value
 
     settings = shared.program_settings(options, engine="reference")
@@ -77,12 +80,13 @@ def _trace_export(
             tracer.unfinished()
             raise
         texts = " ".join(print_value(t, b) for t, b in zip(func.type.results, results, strict=True))
-        _write(f"returned [{texts}] after {tracer.count} instructions, {store.ticks} ticks")
+        _write(f"returned [{texts}] after {tracer.count} instructions, {ticks(store.ticks)}")
 
 
 def _trace_filter(module: str, valid: interp.ValidModule, tracer: Tracer, options: dict[str, Any]) -> None:
     from hostabi.cli.errors import TrapError, cut_frames
     from hostabi.cli.exchange import Run
+    from hostabi.cli.transcript import ticks
     from hostabi.core.plugin import WasmGuest
 
     run = Run(module, valid, dict(options, engine="reference"))
@@ -94,7 +98,7 @@ def _trace_filter(module: str, valid: interp.ValidModule, tracer: Tracer, option
         tracer.unfinished()
         frames = cut_frames(exchange.trap.backtrace)
         raise TrapError(f"{module}: {exchange.trap.message}", tuple(f"  {frame}" for frame in frames))
-    _write(f"done after {tracer.count} instructions, {exchange.fuel} ticks")
+    _write(f"done after {tracer.count} instructions, {ticks(exchange.fuel)}")
 
 
 def _write(line: str) -> None:

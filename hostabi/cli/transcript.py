@@ -39,6 +39,11 @@ class Step:
     note: str = ""
 
 
+def ticks(n: int) -> str:
+    """A number of ticks in words."""
+    return f"{n} tick" if n == 1 else f"{n} ticks"
+
+
 def steps(records: Iterable[Record]) -> list[Step]:
     """The records as a tree: callbacks at the top, host calls in them."""
     top: list[Step] = []
@@ -170,7 +175,7 @@ class Page:
 
     def _callback(self, step: Step, indent: int) -> None:
         head = [(step.callback, "bold blue"), (f"({step.args})", "")]
-        spent = (f"  {step.fuel} tick{'s' * (step.fuel != 1)}", "dim")
+        spent = (f"  {ticks(step.fuel)}", "dim")
         if step.trap:
             self.line(indent, *head, (" trapped", "bold red"), spent)
         else:

@@ -287,7 +287,7 @@ class WasmGuest:
         except ProcExit:
             self._instance = self.store.instances[-1]
             raise
-        except (interp.Trap, interp.FuelExhausted) as trap:
+        except (interp.Trap, interp.FuelExhausted, interp.Interrupted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
 
     def _wasi_limits(self) -> WasiLimits:
@@ -314,7 +314,7 @@ class WasmGuest:
         self.store.fuel = self.state.limits.fuel_per_call
         try:
             results = interp.invoke_bits(self.store, self._func(name), args)
-        except (interp.Trap, interp.FuelExhausted) as trap:
+        except (interp.Trap, interp.FuelExhausted, interp.Interrupted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
         except (interp.LimitError, interp.ResourceError) as error:
             raise GuestTrap(error.message) from error

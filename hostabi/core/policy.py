@@ -14,7 +14,8 @@ class Limits:
 
     memory_pages: int = 16_384
     call_depth: int = 16_384
-    fuel_per_call: int | None = None
+    fuel_per_call: int | None = 1_000_000_000
+    """Ticks that one call of the guest may use, seconds of a busy loop on the native engine; None for no limit."""
     pairs: PairsLimits = field(default_factory=PairsLimits)
     header_pairs: int = 1_000
     header_bytes: int = 1 << 20

@@ -7,23 +7,33 @@ have their meaning. Instruction `i` of the body is step `i`: the program counter
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from interp.runtime.instance import ModuleInst
+from interp.runtime.matching import closed_ref
 from interp.runtime.store import FuncInst
 from interp.syntax.errors import Crash
-from interp.syntax.instructions import Ins
+from interp.syntax.instructions import Catch, Ins
 from interp.syntax.module import Expr, Module
-from interp.syntax.types import BlockType, FuncType
+from interp.syntax.types import BlockType, FuncType, RefType
 
-from .steps import STEPS, Handler
+from . import steps, steps_exceptions, steps_gc
+from .steps import Handler
+
+#: Instruction name to its handler, and its meaning if that is its operand.
+STEPS: Mapping[str, tuple[Handler, Any]] = ChainMap(
+    steps.STEPS, {name: (handler, None) for name, handler in (steps_exceptions.STEPS | steps_gc.STEPS).items()}
+)
 
 
 class Block(NamedTuple):
     """The static part of a label: what block, loop, if and the function itself know before they run.
 
     `arity` is how many values a branch to it carries, `target` the step where that goes on, and `otherwise` the step
-    where an `if` goes on when its condition is zero.
+    where an `if` goes on when its condition is zero. `catches` are the clauses of a try_table.
     """
 
     params: int
@@ -31,6 +41,7 @@ class Block(NamedTuple):
     target: int
     loop: bool = False
     otherwise: int = -1
+    catches: tuple[Catch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +60,12 @@ class Code:
 
 def prepare(func: FuncInst) -> Code:
     """The code of a validated function."""
-    module = func.module.module
+    inst, module = func.module, func.module.module
     locals_, body = func.code.contents
     ends, elses = match_ends(body)
     own = func.index - module.imported_funcs
     return Code(
-        steps=tuple((_handler(ins, pc, body), _operand(module, ins, pc, ends, elses)) for pc, ins in enumerate(body)),
+        steps=tuple((_handler(ins, pc, body), _operand(inst, ins, pc, ends, elses)) for pc, ins in enumerate(body)),
         body=body,
         params=len(func.type.params),
         arity=len(func.type.results),
@@ -84,7 +95,7 @@ def match_ends(body: Expr) -> tuple[dict[int, int], dict[int, int]]:
     return ends, elses
 
 
-_OPENERS = frozenset({"block", "loop", "if"})
+_OPENERS = frozenset({"block", "loop", "if", "try_table"})
 
 
 def _handler(ins: Ins, pc: int, body: Expr) -> Handler:
@@ -95,7 +106,8 @@ def _handler(ins: Ins, pc: int, body: Expr) -> Handler:
         raise Crash(f"the reference engine has no {name}") from None
 
 
-def _operand(module: Module, ins: Ins, pc: int, ends: dict[int, int], elses: dict[int, int]) -> Any:
+def _operand(inst: ModuleInst, ins: Ins, pc: int, ends: dict[int, int], elses: dict[int, int]) -> Any:
+    module = inst.module
     match ins.op.name:
         case "block":
             type = block_type(module, ins.imm[0])
@@ -107,8 +119,16 @@ def _operand(module: Module, ins: Ins, pc: int, ends: dict[int, int], elses: dic
             type = block_type(module, ins.imm[0])
             otherwise = elses[pc] + 1 if pc in elses else ends[pc]
             return Block(len(type.params), len(type.results), ends[pc] + 1, otherwise=otherwise)
+        case "try_table":
+            type = block_type(module, ins.imm[0])
+            return Block(len(type.params), len(type.results), ends[pc] + 1, catches=ins.imm[1])
         case "else":
             return ends[pc]
+        case "ref.test" | "ref.cast" | "ref.test_null" | "ref.cast_null" as name:
+            return closed_ref(inst.valid, RefType(name.endswith("null"), ins.imm[0]))
+        case "br_on_cast" | "br_on_cast_fail":
+            flags, label, _, heap = ins.imm
+            return label, closed_ref(inst.valid, RefType(bool(flags & 2), heap))
         case name:
             if name in STEPS and (meaning := STEPS[name][1]) is not None:
                 return (meaning, ins.imm[0]) if ins.imm else meaning

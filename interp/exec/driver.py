@@ -2,7 +2,8 @@
 
 A host function may call back into its store: that is a new activation above the suspended one, last in first out.
 A Python exception of a host function drops the activation and leaves as the same object with the guest's backtrace as
-a note; no guest handler sees it. `Trap` raised by one is a trap. Everything in the store stays usable afterwards.
+a note; no guest handler sees it. `WasmException` raised by one is a throw that the guest can catch, `Trap` a trap.
+Everything in the store stays usable afterwards.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from interp.runtime.engine import (
     Paused,
     Returned,
     Thread,
+    Threw,
     Trapped,
 )
+from interp.runtime.exception import WasmException, check_thrown
 from interp.runtime.store import Extern, FuncInst, HostFunc, Store
 from interp.runtime.values import Val, check_bits
 from interp.syntax.errors import (
@@ -47,7 +50,8 @@ if TYPE_CHECKING:
 def invoke_bits(store: Store, func: FuncInst | HostFunc, args: Sequence[int]) -> list[int]:
     """Call a function with raw bits and give the raw bits of its results.
 
-    Raises Trap, Exhaustion, FuelExhausted, Interrupted (the store's deadline passed), ResourceError, LimitError
+    Raises Trap, Exhaustion, WasmException (that no guest code caught), FuelExhausted, Interrupted (the store's deadline
+    passed), ResourceError, LimitError
     (activations nested too deep), EmbedderError (wrong store, thread, number or range of arguments), or the exception
     of a host function as it is.
     """
@@ -117,6 +121,9 @@ def _drive(store: Store, thread: Thread) -> list[int]:
                     _check_deadline(store, thread)
                     try:
                         values = call_host(store, func, args)
+                    except WasmException as exception:
+                        check_thrown(store, exception)
+                        exit = thread.throw(exception)
                     except Trap as trap:
                         exit = thread.throw_trap(trap)
                     else:
@@ -128,6 +135,8 @@ def _drive(store: Store, thread: Thread) -> list[int]:
                     exit = thread.run()
                 case Trapped(trap):
                     raise trap
+                case Threw(exception):
+                    raise exception
                 case Exhausted(_, backtrace):
                     raise Exhaustion(TRAPS["stack_exhausted"], backtrace=backtrace)
                 case OutOfFuel(index, offset):

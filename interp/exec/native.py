@@ -13,7 +13,19 @@ from weakref import WeakKeyDictionary
 
 from interp import _native
 from interp.runtime import bulk
-from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, HostCall, OutOfFuel, Paused, Returned, Trapped
+from interp.runtime.engine import (
+    Exhausted,
+    Exit,
+    Failed,
+    FrameInfo,
+    HostCall,
+    OutOfFuel,
+    Paused,
+    Returned,
+    Threw,
+    Trapped,
+)
+from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
@@ -206,6 +218,13 @@ class NativeThread:
         for index, value in enumerate(values):
             args[index] = value
         return self._go()
+
+    def throw(self, exception: WasmException) -> Exit:
+        """Answer a HostCall with an exception: no guest code of this engine can catch one."""
+        self._expect_host()
+        exception.backtrace += self.backtrace()
+        self._leave()
+        return Threw(exception)
 
     def throw_trap(self, trap: Trap) -> Exit:
         """Answer a HostCall with a trap."""

@@ -8,10 +8,12 @@ machine can leave at any step and go on later. code.py prepares a function, step
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from interp.runtime.bulk import bulk_ticks
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -21,8 +23,11 @@ from interp.runtime.engine import (
     OutOfFuel,
     Paused,
     Returned,
+    Threw,
     Trapped,
 )
+from interp.runtime.exception import WasmException
+from interp.runtime.heap import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import EmbedderError, ResourceError, Trap
@@ -30,6 +35,8 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.instructions import Ins
 
 from .code import Block, Code, prepare
+from .steps import br
+from .steps_exceptions import find_clause
 
 if TYPE_CHECKING:
     from interp.runtime.instance import ModuleInst
@@ -92,6 +99,8 @@ class ReferenceThread:
         self._cells = store.cells
         self._state = "new"  # new, running, host (in a host call), paused (repeats its last instruction), done
         self._announced = False
+        self._pending: WasmException | None = None  # what a host function threw, until it is caught
+        self._args: tuple[int, ...] = ()  # of the host call
         limits = store.limits
         self._depth_limit = limits.call_depth - store.depth
         self._cells_limit = limits.value_stack_cells
@@ -101,7 +110,7 @@ class ReferenceThread:
     def run(self) -> Exit:
         """Begin, or go on after Paused or OutOfFuel."""
         self._expect("new", "paused")
-        if self.frame is not None:
+        if self.frame is not None and self._pending is None:
             self.frame.pc -= 1
         return self._go()
 
@@ -112,6 +121,15 @@ class ReferenceThread:
         if not self.frames:  # a tail call: the results are those of the activation
             self._state = "done"
             return Returned(tuple(self.stack))
+        return self._go()
+
+    def throw(self, exception: WasmException) -> Exit:
+        """Answer a HostCall with an exception."""
+        self._expect("host")
+        if not self.frames:
+            self._state = "done"
+            return Threw(exception)
+        self._pending = exception
         return self._go()
 
     def throw_trap(self, trap: Trap) -> Exit:
@@ -128,6 +146,14 @@ class ReferenceThread:
     def backtrace(self) -> tuple[FrameInfo, ...]:
         """The frames, innermost first."""
         return tuple(frame.info() for frame in reversed(self.frames))
+
+    def roots(self) -> Iterator[int] | None:
+        """All values of the activation, for the collector; None once it is over."""
+        if self._state == "done":
+            return None
+        args = self._args if self._state == "host" else ()
+        pending = self._pending.values if self._pending is not None else ()
+        return chain(self.stack, args, pending, *(frame.locals for frame in self.frames))
 
     def operands(self) -> list[int]:
         """The operand stack of the innermost frame."""
@@ -148,7 +174,12 @@ class ReferenceThread:
         began = perf_counter()
         try:
             if not started:
+                self.store.heap.watch(self)
                 self.call(self.entry)
+            if self._pending is not None:
+                pending = self._pending
+                self.throw_exception(Exn(pending.tag, pending.values), pending)
+                self._pending = None
             if self.store.monitor is None:
                 self._loop()
             else:
@@ -285,10 +316,52 @@ class ReferenceThread:
         """Leave with the arguments of a host function from the top of the stack."""
         stack = self.stack
         bottom = len(stack) - len(func.type.params)
-        args = tuple(stack[bottom:])
+        args = self._args = tuple(stack[bottom:])
         del stack[bottom:]
         self._state = "host"
         raise Leave(HostCall(func, args))
+
+    def charge_bytes(self, n: int) -> None:
+        """Take the ticks for moving or filling bytes."""
+        self.charge(bulk_ticks(n))
+
+    def charge_object(self, n: int) -> None:
+        """Take the ticks for an object of `n` bytes, unless none can be so large."""
+        if self.store.heap.fits(n):
+            self.charge(bulk_ticks(n))
+
+    def allocate(self, n: int) -> None:
+        """Take the ticks for an object and make room for it."""
+        self.charge_object(n)
+        self.store.heap.make_room(n)
+
+    def throw_exception(self, exn: Exn, origin: WasmException | None = None) -> None:
+        """Go on at the innermost clause that takes an exception, or leave with it (4.4.11).
+
+        Leaves as `origin`, if that is what a host function raised.
+        """
+        found = find_clause(self.frames, exn)
+        if found is None:
+            self._state = "done"
+            exception = origin or WasmException(exn.tag, exn.values)
+            exception.backtrace += self.backtrace()
+            raise Leave(Threw(exception))
+        depth, place, clause = found
+        frame, stack = self.frames[depth], self.stack
+        if frame.labels[place - 1 - clause.label][1].loop:
+            self.ensure(1)
+        if clause.kind & 1:
+            self.store.heap.make_room(exn.bytes, exn.values)
+        self._cells -= sum(gone.code.cells for gone in self.frames[depth + 1 :])
+        del self.frames[depth + 1 :]
+        self.frame = frame
+        del stack[frame.labels[place][0] :]
+        del frame.labels[place:]
+        if clause.kind < 2:
+            stack.extend(exn.values)
+        if clause.kind & 1:
+            stack.append(self.store.heap.add(exn))
+        br(self, frame, stack, clause.label)
 
     def return_(self) -> None:
         """Leave the current function; its results are on top of the stack, right above the frame's height."""
@@ -342,6 +415,8 @@ class ReferenceEngine:
         Feature.EXTENDED_CONST,
         Feature.TAIL_CALL,
         Feature.FUNCTION_REFERENCES,
+        Feature.GC,
+        Feature.EXCEPTIONS,
         Feature.RELAXED_SIMD,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,

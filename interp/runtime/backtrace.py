@@ -9,6 +9,7 @@ from interp.syntax.demangle import demangle
 from interp.syntax.errors import FuelExhausted, Interrupted, Trap
 
 from .engine import FrameInfo
+from .exception import WasmException
 
 #: Of a longer backtrace the innermost frames and the outermost are shown.
 INNERMOST, OUTERMOST = 40, 20
@@ -31,7 +32,7 @@ def _line(n: int, frame: FrameInfo) -> str:
     return f"#{n} {_offset(frame)} {frame_name(frame)}"
 
 
-def backtrace_lines(error: Trap | FuelExhausted | Interrupted) -> list[str]:
+def backtrace_lines(error: Trap | FuelExhausted | Interrupted | WasmException) -> list[str]:
     """The backtrace of an error, see `frame_lines`."""
     return frame_lines(error.backtrace)
 

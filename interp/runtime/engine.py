@@ -1,7 +1,7 @@
 """What an engine is (design, idea 3): something that runs a thread until it must leave, and says why it left.
 
 An engine knows nothing of drivers, and `instantiate` knows no engine by name. A suspended thread goes on by exactly one
-of `run` (after Paused and OutOfFuel), `resume` or `throw_trap` (after HostCall), or is dropped by `abort`.
+of `run` (after Paused and OutOfFuel), `resume`, `throw` or `throw_trap` (after HostCall), or is dropped by `abort`.
 
 Accounts: ticks, depth and cells belong to the store. A thread takes ticks with `store.grant` when it starts or goes on,
 and at every exit gives the account back with `store.settle`; at a HostCall it also leaves `store.depth` and
@@ -18,6 +18,7 @@ from interp.syntax.errors import Trap
 from interp.syntax.features import Feature
 
 if TYPE_CHECKING:
+    from .exception import WasmException
     from .instance import ModuleInst
     from .store import FuncInst, HostFunc, Store
 
@@ -43,10 +44,17 @@ class Returned:
 
 @dataclass(slots=True)
 class HostCall:
-    """The guest calls a host function; its tick is charged. Answered by `resume` or `throw_trap`."""
+    """The guest calls a host function; its tick is charged. Answered by `resume`, `throw` or `throw_trap`."""
 
     func: HostFunc
     args: Sequence[int]
+
+
+@dataclass(slots=True)
+class Threw:
+    """The activation is over by an exception that no guest code caught; its frames are in `exception.backtrace`."""
+
+    exception: WasmException
 
 
 @dataclass(slots=True)
@@ -87,7 +95,7 @@ class Failed:
     error: Exception
 
 
-Exit = Returned | HostCall | Trapped | Exhausted | OutOfFuel | Paused | Failed
+Exit = Returned | HostCall | Threw | Trapped | Exhausted | OutOfFuel | Paused | Failed
 
 
 class Thread(Protocol):
@@ -98,6 +106,9 @@ class Thread(Protocol):
 
     def resume(self, values: Sequence[int]) -> Exit:
         """Answer a HostCall with the raw bits of its results (already checked by the driver)."""
+
+    def throw(self, exception: WasmException) -> Exit:
+        """Answer a HostCall with an exception, which the guest can catch (already checked by the driver)."""
 
     def throw_trap(self, trap: Trap) -> Exit:
         """Answer a HostCall with a trap."""

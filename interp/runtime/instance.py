@@ -122,7 +122,7 @@ def _import(inst: ModuleInst, imports: Sequence[Extern]) -> None:
     for want, given in zip(wanted, imports, strict=True):
         type = import_type(inst.valid, want)
         inst.store.check(given)
-        if not matches(given, type):
+        if not matches(given, want.kind, type):
             raise LinkError(
                 f"incompatible import type for {want.module}.{want.name}: needed {describe(type)}, "
                 f"given {describe(given.extern_type)}"

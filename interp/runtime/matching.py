@@ -48,13 +48,13 @@ def closed_global(valid: ValidModule, type: GlobalType) -> GlobalType:
     return GlobalType(closed_ref(valid, type.type), type.mutable) if isinstance(type.type, RefType) else type
 
 
-def matches(given: Extern, want: ExternType) -> bool:
-    """Whether an extern may stand for an import of this type."""
+def matches(given: Extern, kind: str, want: ExternType) -> bool:
+    """Whether an extern may stand for an import of this kind and type."""
     match given:
         case FuncInst() | HostFunc():
-            return isinstance(want, Definition) and want.number in given.definition.ancestors
+            return kind == "func" and isinstance(want, Definition) and want.number in given.definition.ancestors
         case TagInst():
-            return given.definition is want
+            return kind == "tag" and given.definition is want
         case TableInst():
             return (
                 isinstance(want, TableType)

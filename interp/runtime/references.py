@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from interp.syntax.types import HeapType, RefType
 from interp.valid.subtyping import CLOSED
 
+from .heap import I31, Exn, Object
+
 if TYPE_CHECKING:
     from .store import Store
 
@@ -23,6 +25,14 @@ def referent(store: Store, bits: int, top: str) -> HeapType | None:
     """The heap type of what a reference in the hierarchy of `top` refers to; None if there is no such thing."""
     if top == "func":
         return store.funcs[bits - 1].type_id if bits <= len(store.funcs) else None
-    if top == "extern":
-        return "extern" if bits <= len(store.externs) else None
-    return None
+    found = store.heap.find(bits)
+    if top == "exn":
+        return "exn" if isinstance(found, Exn) else None
+    heap: HeapType | None = None
+    if isinstance(found, Object):
+        heap = found.layout.definition.number
+    elif bits >> 31 == I31 >> 31:
+        heap = "i31"
+    elif bits <= len(store.externs):
+        heap = "any"
+    return heap if top == "any" or heap is None else "extern"

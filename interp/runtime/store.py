@@ -15,6 +15,7 @@ from interp.syntax.types import FuncType, GlobalType, MemType, TableType
 from interp.valid.canon import Definition, function_definition
 
 from .engine import Engine
+from .heap import I31, OBJECT, Heap, HeapRef
 from .memory import MemInst
 from .table import GlobalInst, TableInst, TagInst
 
@@ -143,6 +144,7 @@ class Store:
         self.deadline: float | None = None
         self._monitor: Any = None
         self.bytes = 0
+        self.heap = Heap(self)
         #: Frames and cells held by suspended activations, and how many activations there are.
         self.depth = 0
         self.cells = 0
@@ -257,9 +259,16 @@ class Store:
         return made
 
     def extern_ref(self, value: object) -> int:
-        """The raw externref of a Python object: 0 for None, the same reference for the same object."""
+        """The raw externref of a Python object: 0 for None, the same reference for the same object.
+
+        A HeapRef is itself. Raises EmbedderError for one of another store.
+        """
         if value is None:
             return 0
+        if isinstance(value, HeapRef):
+            if value.store is not self:
+                raise EmbedderError("a HeapRef of another store")
+            return value.bits
         ref = self._extern_refs.get(id(value))
         if ref is None:
             self.externs.append(value)
@@ -267,5 +276,10 @@ class Store:
         return ref
 
     def extern_value(self, ref: int) -> object:
-        """The Python object behind a raw externref."""
+        """The Python object behind a raw reference in the hierarchies of extern, any and exn.
+
+        For an object of the heap, or an i31, a HeapRef.
+        """
+        if ref & (I31 | OBJECT):
+            return HeapRef(self, ref)
         return self.externs[ref - 1] if ref else None

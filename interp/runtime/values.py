@@ -14,6 +14,7 @@ import numpy as np
 
 from interp.syntax.errors import EmbedderError
 from interp.syntax.types import F32, F64, I32, I64, V128, NumType, RefType, ValType
+from interp.valid.subtyping import CLOSED
 
 from .numerics import f32_bits, f32_value, f64_bits, f64_value
 from .references import ref_matches
@@ -60,7 +61,10 @@ class Val(NamedTuple):
 def _integer(value: object, n: int) -> int:
     if isinstance(value, (float, np.floating)):
         raise TypeError(f"an i{n} needs an integer, not {value!r}")
-    i = int(value) if isinstance(value, np.bool_) else index(value)  # type: ignore[arg-type]
+    try:
+        i = int(value) if isinstance(value, np.bool_) else index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"an i{n} needs an integer, not {value!r}") from None
     if not -(1 << (n - 1)) <= i < 1 << n:
         raise OverflowError(f"{i} does not fit into i{n}")
     return i & ((1 << n) - 1)
@@ -84,8 +88,8 @@ def to_bits(store: Store, type: ValType, value: object) -> int:
 
     Integers from -2^(n-1) to 2^n - 1, bool and numpy integers included, else OverflowError; floats and integers for
     f32 and f64; an integer or 16 bytes, lane 0 first, for v128 (ValueError for another number of bytes); a function or
-    None for funcref; any object for externref, None being null. Raises TypeError for a value of the wrong kind (a float
-    for an integer) and EmbedderError for a function of another store.
+    None for funcref; any object for externref, None being null; a HeapRef for what guests made. Raises TypeError for a
+    value of the wrong kind (a float for an integer) and EmbedderError for one of another store.
     """
     if type is I32:
         return _integer(value, 32)
@@ -98,14 +102,18 @@ def to_bits(store: Store, type: ValType, value: object) -> int:
         return f32_bits(x) if type is F32 else f64_bits(x)
     if type is V128:
         return _vector(value)
-    if isinstance(type, RefType) and type.heap == "extern":
-        return store.extern_ref(value)
-    if value is None:
-        return 0
-    if isinstance(value, (FuncInst, HostFunc)):
+    if isinstance(type, RefType) and CLOSED.top(type.heap) != "func":
+        bits = store.extern_ref(value)
+    elif value is None:
+        bits = 0
+    elif isinstance(value, (FuncInst, HostFunc)):
         store.check(value)
-        return value.addr + 1
-    raise TypeError(f"a {type} needs a function or None, not {value!r}")
+        bits = value.addr + 1
+    else:
+        raise TypeError(f"a {type} needs a function or None, not {value!r}")
+    if isinstance(type, RefType) and not ref_matches(store, bits, type):
+        raise TypeError(f"{value!r} is no {type}")
+    return bits
 
 
 def _vector(value: object) -> int:
@@ -120,7 +128,7 @@ def from_bits(store: Store, type: ValType, bits: int) -> object:
     """Raw bits as a Python value: numbers as `number`, a funcref as function or None, an externref as its object."""
     if isinstance(type, NumType):
         return number(type, bits)
-    if type.heap == "extern":
+    if CLOSED.top(type.heap) != "func":
         return store.extern_value(bits)
     return store.funcs[bits - 1] if bits else None
 

@@ -129,6 +129,13 @@ TRAPS = {
     "stack_exhausted": "call stack exhausted",
     "null_reference": "null reference",
     "null_function": "null function reference",
+    "null_structure": "null structure reference",
+    "null_array": "null array reference",
+    "null_i31": "null i31 reference",
+    "null_exception": "null exception reference",
+    "array_bounds": "out of bounds array access",
+    "cast_failure": "cast failure",
+    "heap_exhausted": "allocation passes the limit heap_bytes",
 }
 
 #: What can be wrong in the bytes of a function body: id to (kind, template).

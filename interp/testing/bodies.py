@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from interp.syntax.features import WASM_2, Feature
+from interp.syntax.features import WASM_2
 from interp.syntax.instructions import BY_NAME, OPS, Ins, MemArg, Op
 from interp.syntax.module import Expr
 from interp.syntax.types import (
@@ -29,7 +29,7 @@ from interp.syntax.types import (
 
 from .shape import END, Shape, const, constant, pick
 
-RUNNABLE = WASM_2 - {Feature.SIMD}
+RUNNABLE = WASM_2
 
 
 def _types(names: tuple[str, ...]) -> tuple[ValType, ...]:
@@ -43,7 +43,7 @@ PLAIN = [
     if op.feature in RUNNABLE
     and op.params is not None
     and op.results is not None
-    and not any(kind in ("data", "i32", "i64", "f32", "f64") for kind in op.immediates)
+    and not any(kind in ("data", "i32", "i64", "f32", "f64", "v128") for kind in op.immediates)
     and op.name not in ("memory.copy", "nop")
 ]
 _BY_RESULT: dict[ValType, list[tuple[Op, tuple[ValType, ...]]]] = {}
@@ -125,13 +125,15 @@ class Body:
             self.address(takes[1:])
         else:
             self.take(takes)
-        if op.immediates == ("mem",):
-            self.emit(op.name, 0)
-        elif op.immediates:
-            self.emit(op.name, self.memarg(op))
-        else:
-            self.emit(op.name)
+        self.emit(op.name, *(self.immediate(op, kind) for kind in op.immediates))
         self.push(*gives)
+
+    def immediate(self, op: Op, kind: str) -> object:
+        if kind == "memarg":
+            return self.memarg(op)
+        if kind == "lanes16":
+            return tuple(self.rng.randrange(32) for _ in range(16))
+        return self.rng.randrange(op.lanes) if kind == "lane" else 0
 
     def memarg(self, op: Op) -> MemArg:
         offset = self.rng.choice((1, 8, 100, 65528, 65535, 65536, 0xFFFFFFFF) if self.chance(0.06) else (0, 4))
@@ -211,7 +213,7 @@ class Body:
         op, takes = self.rng.choice(rows)
         if op.name in _TRUNCATES and self.chance(0.9):
             op, takes = self.rng.choice(rows)
-        if op.immediates and not self.s.mems:
+        if not self.s.mems and "memarg" in op.immediates:
             self.leaf(type)
         else:
             self.plain(op, takes, (type,))
@@ -415,7 +417,7 @@ class Body:
             if have != list(takes[len(takes) - len(have) :]) or (len(have) < len(takes) and deeper):
                 continue
             del self.stack[len(self.stack) - len(have) :]
-            self.emit(op.name, *((0,) if op.immediates == ("mem",) else (self.memarg(op),) if op.immediates else ()))
+            self.emit(op.name, *(self.immediate(op, kind) for kind in op.immediates))
             self.push(*gives)
 
     # -- statements ----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from interp.syntax.types import (
     F64,
     I32,
     I64,
+    V128,
     BlockType,
     FuncType,
     GlobalType,
@@ -32,7 +33,9 @@ from interp.syntax.types import (
 from .bodies import PLAIN
 from .shape import EDGES, END, const
 
-_NUMBERS = (I32, I64, F32, F64)
+_NUMBERS = (I32, I64, F32, F64, V128)
+#: Globals of a type: one for each operand that an instruction may have.
+_GLOBALS = 3
 
 
 def _ins(name: str, *imm: object) -> Ins:
@@ -53,8 +56,8 @@ class _Case:
         self.fixed: dict[int, NumType] = {}
 
     def hot(self, type: NumType, n: int) -> int:
-        """The n-th local used often, made one of this type; f32 has only the one that is not. Raises _Clash."""
-        if type is F32:
+        """The n-th local used often, made one of this type; f32 and v128 have none but the cold one. Raises _Clash."""
+        if type in (F32, V128):
             return self.cold(type)
         index = n + 3 * (type is F64)
         if self.fixed.setdefault(index, type) is not type:
@@ -71,13 +74,13 @@ class _Case:
             if kind.startswith("local"):
                 self.code += [_ins("local.get", n), _ins("local.set", self.hot(type, int(kind[-1])))]
             elif kind in ("made", "through the stack"):
-                self.code += [_ins("local.get", n), _ins("global.set", _NUMBERS.index(type) * 2 + n)]
+                self.code += [_ins("local.get", n), _ins("global.set", _NUMBERS.index(type) * _GLOBALS + n)]
         for index in range(6):
             self.code += [_ins("local.get", len(self.takes) + index)] * 8 + [_ins("drop")] * 8
 
     def operand(self, kind: str, n: int) -> None:
         type = self.takes[n]
-        made = _ins("global.get", _NUMBERS.index(type) * 2 + n)
+        made = _ins("global.get", _NUMBERS.index(type) * _GLOBALS + n)
         if kind == "constant":
             self.code.append(const(type, self.constants[n]))
         elif kind == "parameter":
@@ -90,8 +93,9 @@ class _Case:
             self.code.append(_ins("local.get", self.hot(type, int(kind[-1]))))
 
     def instruction(self) -> None:
-        memory = self.op.immediates and self.op.immediates[0] == "memarg"
-        self.code.append(_ins(self.op.name, *((MemArg(0, 3),) if memory else ())))
+        lanes = tuple(range(1, 32, 2))
+        values: dict[str, object] = {"memarg": MemArg(0, 3), "lane": self.op.lanes - 1, "lanes16": lanes}
+        self.code.append(_ins(self.op.name, *(values[kind] for kind in self.op.immediates)))
 
 
 class _Clash(Exception):
@@ -118,7 +122,7 @@ def _to_cold(case: _Case) -> None:
 
 def _to_global(case: _Case) -> None:
     case.instruction()
-    index = _NUMBERS.index(case.gives[0]) * 2
+    index = _NUMBERS.index(case.gives[0]) * _GLOBALS
     case.code += [_ins("global.set", index), _ins("global.get", index)]
 
 
@@ -186,7 +190,7 @@ def _functions(
                 case.hot(gives[0], _HOT.index(use))
             case.prologue(kinds)
             if waiting and gives:
-                case.code.append(_ins("global.get", _NUMBERS.index(gives[0]) * 2))
+                case.code.append(_ins("global.get", _NUMBERS.index(gives[0]) * _GLOBALS))
             case.code.append(_MARK)
             for n, kind in enumerate(kinds):
                 case.operand(kind, n)
@@ -216,14 +220,14 @@ def operand_module(
 ) -> Module:
     """All combinations for one instruction, or a share of them. The seed chooses the constants and the share."""
     rng = Random(seed)
-    access = bool(op.immediates)
+    access = "memarg" in op.immediates
     constants = [rng.choice(EDGES[t]) for t in takes]
     if access:
         constants[0] = rng.choice((0, 5, 65528, 65535))
     cases = list(_functions(op, takes, gives, constants, rng, share))
     types = (FuncType(takes, (gives[0],) if gives else ()), FuncType(takes, (I32,)))
     funcs = [Func(int(decides), _contents=(tuple(case.locals), tuple(case.code))) for case, decides in cases]
-    globals_ = tuple(Global(GlobalType(t, True), (const(t, 1), END)) for t in _NUMBERS for _ in range(2))
+    globals_ = tuple(Global(GlobalType(t, True), (const(t, 1), END)) for t in _NUMBERS for _ in range(_GLOBALS))
     return Module(
         rec_types=tuple(RecType((SubType(type),)) for type in types),
         funcs=tuple(funcs),
@@ -239,7 +243,7 @@ def arguments(op: Op, takes: Sequence[NumType], seed: int) -> list[tuple[int, ..
     out = []
     for _ in range(4):
         args = [rng.choice(EDGES[t]) if rng.random() < 0.8 else rng.getrandbits(t.bits) for t in takes]
-        if op.immediates:
+        if "memarg" in op.immediates:
             args[0] = rng.choice((0, 1, 64, 65525, 65535))
         out.append(tuple(args))
     return out

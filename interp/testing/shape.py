@@ -17,6 +17,7 @@ from interp.syntax.types import (
     FUNCREF,
     I32,
     I64,
+    V128,
     FuncType,
     GlobalType,
     Limits,
@@ -29,9 +30,9 @@ from interp.syntax.types import (
     ValType,
 )
 
-TYPES: tuple[ValType, ...] = (I32, I64, F32, F64, FUNCREF, EXTERNREF)
+TYPES: tuple[ValType, ...] = (I32, I64, F32, F64, V128, FUNCREF, EXTERNREF)
 #: How often each is taken.
-WEIGHTS = (8, 4, 2, 3, 1, 1)
+WEIGHTS = (8, 4, 2, 3, 3, 1, 1)
 #: Bits worth trying: ends of ranges, signs, powers of two, NaNs with payloads, infinities, denormals, big integers.
 EDGES: dict[ValType, tuple[int, ...]] = {
     I32: (0, 1, 2, 3, 7, 31, 32, 33, 0x7F, 0x80, 0xFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF),
@@ -41,6 +42,8 @@ EDGES: dict[ValType, tuple[int, ...]] = {
     F64: (0, 1 << 63, 0x3FF0000000000000, 0xBFF0000000000000, 0x3FE0000000000000, 0x7FF0000000000000,
           0xFFF0000000000000, 0x7FF8000000000000, 0x7FF4000000000000, 0xFFF8000000012345, 1, 0x41E0000000000000,
           0xC1E0000000200000, 0x43E0000000000000, 0x4330000000000000),
+    V128: (0, (1 << 128) - 1, 0x0F0E0D0C0B0A09080706050403020100, 0x80007FFFFFFF0001 << 64 | 0x807FFF01FE020380,
+           0x7FC00000FF800000BF80000040200000, 0x7FF4000000000000FFF0000000000000, 0x80000000 << 96 | 0x7FFFFFFF),
 }  # fmt: skip
 END = Ins(BY_NAME["end"])
 
@@ -135,7 +138,7 @@ def _imports(s: Shape, before: Module | None) -> None:
         s.imports.append(Import("host", f"h{number}", "func", type))
         s.funcs.append(type)
     if rng.random() < 0.3:
-        type_ = GlobalType(rng.choice((I32, I64, F32, F64)), rng.random() < 0.5)
+        type_ = GlobalType(rng.choice((I32, I64, F32, F64, V128)), rng.random() < 0.5)
         s.imports.append(Import("host", "g", "global", type_))
         s.globals.append(type_)
     if before is None:

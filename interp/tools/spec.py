@@ -19,8 +19,10 @@ from interp.api import Store
 from interp.binary.decode import decode
 from interp.binary.encode import encode
 from interp.exec.driver import instantiate, invoke_bits
+from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst, resolve
 from interp.runtime.memory import MemInst
+from interp.runtime.references import ref_matches
 from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.runtime.table import GlobalInst, TableInst
 from interp.syntax.errors import (
@@ -52,6 +54,7 @@ from interp.syntax.types import (
 from interp.text import commands as c
 from interp.text.script import parse_script
 from interp.valid.module import ValidModule, validate
+from interp.valid.subtyping import CLOSED
 
 # -- results --------------------------------------------------------------------------------------------------------
 
@@ -243,8 +246,7 @@ class _Runner:
             case c.AssertExhaustion(_, action, message):
                 _expect(Exhaustion, message, lambda: self._act(action))
             case c.AssertException(_, action):
-                self._act(action)
-                raise _Failed("an exception was expected, and the action returned")
+                _expect(WasmException, "", lambda: self._act(action))
             case c.AssertMalformed(_, source):
                 _expect(MalformedError, "", lambda: self._malformed(source))
             case c.AssertInvalid(_, source):
@@ -415,11 +417,10 @@ class _Runner:
     def _matches_ref(self, type: RefType, bits: int, pattern: c.Ref) -> bool:
         if pattern.kind == "null":
             return bits == 0
-        if pattern.kind in ("extern", "host"):
-            if type.heap != "extern" or bits == 0:
-                return False
-            return pattern.value is None or self.store.extern_value(bits) == _HostRef(pattern.value)
-        return pattern.kind == type.heap and bits != 0
+        if pattern.value is not None:
+            return bits > 0 and self.store.extern_value(bits) == _HostRef(pattern.value)
+        kind = "any" if pattern.kind == "host" else pattern.kind
+        return CLOSED.top(kind) == CLOSED.top(type.heap) and ref_matches(self.store, bits, RefType(False, kind))
 
 
 def _present(found: Present | _Missing) -> Present:

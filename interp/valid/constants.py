@@ -67,6 +67,8 @@ class Constants:
             self.used.add(Feature.EXTENDED_CONST)
         elif name not in _PLAIN and name not in CONSTANT_GC:
             self._fail("constant_required", ins, where)
+        if ins.op.feature not in self.context.features:
+            raise body_error("feature_off", ins.at, ins.op.feature.value, context=where)
         self.used.add(ins.op.feature)
 
     def _global(self, ins: Ins, where: str, before: int) -> None:

@@ -159,8 +159,10 @@ def _gated(body: Expr, gate: Gate) -> Iterator[Ins]:
             depth += 1
         elif ins.op.name in ("end", "delegate"):
             depth -= 1
-        for value in ins.imm:
-            if isinstance(value, BlockType):
+        for immediate, value in zip(ins.op.immediates, ins.imm, strict=True):
+            if immediate == "heap":
+                gate.need(heap_feature(value), ins.at)
+            elif isinstance(value, BlockType):
                 if isinstance(value.value, int):
                     gate.need(Feature.MULTI_VALUE, ins.at)
                 elif value.value is not None:

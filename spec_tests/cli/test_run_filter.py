@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
+
+from hostabi.testing.wat import small_filter
 
 from .conftest import EXAMPLES, PROGRAMS, Tamis
 
@@ -160,6 +163,10 @@ def test_fuel_is_for_one_call(tamis: Tamis, engine: str) -> None:
         (["-H", "no colon"], 2, "'no colon' is not NAME: VALUE"),
         (["--call-response", "x"], 2, "'x' is not CLUSTER=STATUS[:BODY]"),
         (["--property", "x"], 2, "'x' is not a.b=VALUE"),
+        (["--property", "a=9223372036854775808"], 2, "does not fit 64 bits; as text it is 'a=\"9223372036854775808\"'"),
+        (["--property", "a=1e999"], 2, "1e999 does not fit 64 bits"),
+        (["--dir", "."], 2, "--dir is for programs: a filter has no files"),
+        (["--invoke", "f", "--json"], 2, "--json goes with a filter's exchange, not with --invoke"),
         (["--profile", "apache"], 2, "there is no profile 'apache'; known are default"),
         (["--status", "1"], 2, "Invalid value for '--status'"),
         (["--chunk", "0"], 2, "Invalid value for '--chunk'"),
@@ -176,6 +183,46 @@ def test_wrong_options(tamis: Tamis, options: list[str], code: int, said: str) -
     ran = tamis("run", GATE, *options)
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5", (5).to_bytes(8, "little")),
+        ("-1", b"\xff" * 8),
+        ("1.5", struct.pack("<d", 1.5)),
+        ("1e300", struct.pack("<d", 1e300)),
+        ("true", b"\1"),
+        ("false", b"\0"),
+        ('"5"', b"5"),
+        ('"true"', b"true"),
+        ('"a\\u00e9"', "a\u00e9".encode()),
+        ("plain", b"plain"),
+        ("", b""),
+        ("01", b"01"),
+        ("NaN", b"NaN"),
+        ("null", b"null"),
+        ('{"a": 1}', b'{"a": 1}'),
+        ("[1]", b"[1]"),
+        ('"', b'"'),
+        ("a=b", b"a=b"),
+    ],
+)
+def test_properties_have_the_types_of_json(tamis: Tamis, tmp_path: Path, text: str, value: bytes) -> None:
+    path = tmp_path / "reader.wat"
+    path.write_text(
+        small_filter(
+            {
+                "proxy_on_request_headers": "(drop (call $proxy_get_property (i32.const 16) (i32.const 3) (i32.const 0)"
+                " (i32.const 4))) (drop (call $proxy_log (i32.const 2) (i32.load (i32.const 0))"
+                " (i32.load (i32.const 4)))) (i32.const 0)"
+            },
+            data={16: b"a\0b"},
+        )
+    )
+    ran = tamis("run", path, "--json", "--property", f"a.b={text}")
+    said = json.loads(ran.out)["logs"][-1]["message"]
+    assert said == value.decode("utf-8", "backslashreplace")
 
 
 def test_filter_that_traps_while_starting(tamis: Tamis, tmp_path: Path) -> None:

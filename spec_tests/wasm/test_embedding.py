@@ -323,6 +323,18 @@ def test_a_callable_without_results_gives_none(engine):
         interp.load(text, {"env": {"f": lambda: 3}}, engine=engine).exports.f()
 
 
+@pytest.mark.parametrize("imports", [5, [], {"env": None}, {"env": 5}, {"env": len}])
+def test_imports_of_another_form_are_refused(imports):
+    with pytest.raises(TypeError, match=r"imports (are|of 'env' are)"):
+        interp.load('(module (import "env" "f" (func)))', imports)
+
+
+@pytest.mark.parametrize("value", [1.0, np.float32(1), "1", None, [1]])
+def test_an_integer_is_asked_for_by_name(inst, value):
+    with pytest.raises(TypeError, match="an i32 needs an integer, not"):
+        inst.exports.i32(value)
+
+
 def test_missing_and_wrong_imports(engine):
     with pytest.raises(interp.LinkError, match=r"unknown import env\.f"):
         interp.load(IMPORTS, engine=engine)

@@ -13,6 +13,7 @@ from interp.exec.driver import instantiate, invoke_bits
 from interp.exec.engines import available
 from interp.runtime.store import FuncInst
 from interp.syntax.errors import FuelExhausted, Trap
+from interp.syntax.types import V128
 from interp.testing.operands import arguments, operand_module, plain_rows
 from interp.valid.module import validate
 
@@ -57,8 +58,9 @@ both = pytest.mark.skipif("native" not in available(), reason="this installation
 @both
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].name)
 def test_operands(row: Any) -> None:
-    """A few hundred of an instruction's combinations."""
-    check(row, 0.12 if len(row[1]) > 1 else 0.5)
+    """Some of an instruction's combinations: a few hundred, or a few dozen where vectors leave an engine fewer ways."""
+    share = 0.12 if len(row[1]) > 1 else 0.5
+    check(row, share / len(row[1]) ** 3 if V128 in (*row[1], *row[2]) else share)
 
 
 @both

@@ -32,6 +32,7 @@ from hostabi import (
     Tick,
 )
 from hostabi.core.clock import Clock, Entropy
+from hostabi.core.plugin import WasmGuest
 from hostabi.core.transcript import Called
 from hostabi.testing import Answer, FilterHost, exchange_data
 from hostabi.testing.wat import small_filter
@@ -268,6 +269,30 @@ def test_fuel_is_a_limit(engine: str) -> None:
     assert done.trap and done.trap.message == "proxy_on_request_headers: all fuel consumed"
     assert done.status == 503
     assert done.fuel == 10_000
+
+
+def test_fuel_has_a_limit_unless_it_is_taken_away(engine: str) -> None:
+    def left(limits: Limits | None) -> int | None:
+        host = FilterHost(small_filter({"proxy_on_request_headers": "(i32.const 0)"}), engine=engine, limits=limits)
+        host.exchange()
+        guest = host.plugins[0].vm.guest
+        assert isinstance(guest, WasmGuest)
+        return guest.store.fuel
+
+    assert left(None) == 999_999_999
+    assert left(Limits(fuel_per_call=None)) is None
+
+
+def test_a_deadline_ends_a_call_as_a_trap_does(engine: str) -> None:
+    text = small_filter({"proxy_on_request_headers": "(loop (br 0)) (i32.const 0)"})
+    host = FilterHost(text, engine=engine)
+    guest = host.plugins[0].vm.guest
+    assert isinstance(guest, WasmGuest)
+    guest.store.deadline = 0.0
+    done = host.exchange()
+    assert done.trap and done.trap.message == "proxy_on_request_headers: deadline passed"
+    assert len(done.trap.backtrace) == 1
+    assert done.status == 503
 
 
 def test_recursion_is_a_trap(engine: str) -> None:
