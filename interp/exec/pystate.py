@@ -17,7 +17,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from interp.runtime import bulk
-from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, HostCall, OutOfFuel, Paused, Returned, Trapped
+from interp.runtime.engine import (
+    Exhausted,
+    Exit,
+    Failed,
+    FrameInfo,
+    HostCall,
+    OutOfFuel,
+    Paused,
+    Returned,
+    Threw,
+    Trapped,
+)
+from interp.runtime.exception import WasmException, check_thrown
 from interp.runtime.memory import MemInst
 from interp.runtime.numerics import NUMERICS, f32_bits, f32_value
 from interp.runtime.pace import Pace
@@ -29,7 +41,7 @@ from interp.syntax.types import F64, FuncType
 from .driver import call_host
 from .pylower import Lowering
 from .pyoperands import NotLowered, Source
-from .pyrecursion import BOUNDS_C, RECURSION, SPARE
+from .pyrecursion import BOUNDS_C, RECURSION, SPARE, Wish
 from .reference import ReferenceThread
 
 if TYPE_CHECKING:
@@ -326,13 +338,17 @@ class Shared:
 
     def _call_host(self, func: HostFunc, values: Sequence[int]) -> Sequence[int]:
         """Run a host function with the recursion limit that it is used to."""
-        if not BOUNDS_C:
-            return call_host(self.store, func, values)
-        RECURSION.set(self.base + self.store.depth + SPARE)
+        inner = RECURSION.current() if BOUNDS_C else None
         try:
+            if inner is not None:
+                RECURSION.set(Wish(inner.frame, self.base + self.store.depth + SPARE))
             return call_host(self.store, func, values)
+        except WasmException as exception:
+            check_thrown(self.store, exception)
+            raise
         finally:
-            RECURSION.set(self.base + self.depth + SPARE)
+            if inner is not None:
+                RECURSION.set(inner)
 
     def reference(self, func: FuncInst) -> Callee:
         """A function that runs on the reference engine, with all that it calls."""
@@ -364,6 +380,8 @@ class Shared:
                         values = self._call_host(host, args)
                     except Trap as trap:
                         exit = thread.throw_trap(trap)
+                    except WasmException as exception:
+                        exit = thread.throw(exception)
                     except BaseException as error:
                         error.__tamis_frames__ = thread.backtrace()  # type: ignore[attr-defined]
                         thread.abort()
@@ -372,6 +390,8 @@ class Shared:
                         exit = thread.resume(values)
                 case Trapped(trap):
                     raise trap
+                case Threw(exception):
+                    raise exception
                 case Exhausted(_, backtrace):
                     raise Leave(exit, backtrace)
                 case OutOfFuel():

@@ -8,11 +8,13 @@ runs in. The place of each frame is found in the traceback, by a table from line
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, OutOfFuel, Returned, Trapped
+from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, OutOfFuel, Returned, Threw, Trapped
+from interp.runtime.exception import WasmException
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, Store
 from interp.syntax.errors import TRAPS, EmbedderError, ResourceError, Trap
@@ -20,7 +22,7 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import F64
 
 from .pyoperands import PROLOGUE
-from .pyrecursion import RECURSION, SPARE
+from .pyrecursion import RECURSION, SPARE, Wish
 from .pystate import FILE, Leave, Linked, Shared, bits_of, float_of
 
 if TYPE_CHECKING:
@@ -43,22 +45,20 @@ class PythonThread:
             raise EmbedderError("a thread of the python engine does not go on once it has left")
         self._done = True
         shared = self.shared
-        pace, shared.pace = shared.pace, Pace()
-        shared.refresh()
-        shared.grant()
-        base, shared.base = shared.base, RECURSION.limit()
-        RECURSION.set(shared.base + shared.depth + SPARE)
+        pace, base, outer = shared.pace, shared.base, RECURSION.newest()
         try:
-            values = self._call()
+            shared.pace, shared.base = Pace(), RECURSION.base(outer)
+            RECURSION.set(Wish(sys._getframe(), shared.base + shared.depth + SPARE))
+            shared.refresh()
+            shared.grant()
+            return Returned(self._call())
         except BaseException as error:
             exit = self._left(error)
             if exit is None:
                 raise
             return exit
-        else:
-            return Returned(values)
         finally:
-            RECURSION.set(shared.base)
+            RECURSION.set(outer)
             shared.settle()
             shared.pace, shared.base = pace, base
 
@@ -92,6 +92,11 @@ class PythonThread:
                 error.backtrace += frames
                 self._frames = frames
                 return Trapped(error)
+            case WasmException():
+                self._recount(innermost)
+                error.backtrace += frames
+                self._frames = frames
+                return Threw(error)
             case ResourceError():
                 self._recount(innermost)
                 self._frames = frames
@@ -138,6 +143,10 @@ class PythonThread:
         return tuple(reversed(frames)), innermost
 
     def resume(self, values: Sequence[int]) -> Exit:
+        """Never: there are no HostCall exits."""
+        raise EmbedderError("a thread of the python engine is not resumed")
+
+    def throw(self, exception: WasmException) -> Exit:
         """Never: there are no HostCall exits."""
         raise EmbedderError("a thread of the python engine is not resumed")
 
