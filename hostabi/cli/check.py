@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,7 @@ def examine(path: str, profile: Profile) -> Report:
     """Read, decode and validate a module and judge what a host would do with it. Raises CommandError if unreadable."""
     import interp
     from hostabi.cli.sources import describe, load_binary
+    from hostabi.core.plugin import LoadError
 
     data = load_binary(path)
     report = Report(path, len(data))
@@ -95,7 +97,8 @@ def examine(path: str, profile: Profile) -> Report:
         _lacking(report, valid)
     except interp.WasmError as error:
         report.reasons.append(describe("", error).removeprefix(": "))
-    _judge(report, module, profile)
+    with suppress(LoadError):  # of an import without a type: validation has said so
+        _judge(report, module, profile)
     return report
 
 

@@ -82,7 +82,10 @@ class LoadedFilter:
 
 
 def wanted_functions(module: interp.Module) -> list[Wanted]:
-    """The function imports of a module, in order, duplicates included, with their types by name."""
+    """The function imports of a module, in order, duplicates included, with their types by name.
+
+    Raises LoadError for one without a function type, which validation refuses.
+    """
     wanted = []
     for one in module.imports:
         if isinstance(one.desc, int):
@@ -92,7 +95,7 @@ def wanted_functions(module: interp.Module) -> list[Wanted]:
 
 
 def _signature(module: interp.Module, type_index: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    type = module.comp(type_index)
+    type = module.comp(type_index) if type_index < len(module.types) else None
     if not isinstance(type, interp.FuncType):
         raise LoadError(f"type {type_index} is not a function type")
     return tuple(map(str, type.params)), tuple(map(str, type.results))

@@ -43,6 +43,17 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("name", [b"proxy", b"proxy_log"])
+@pytest.mark.parametrize("command", ["check", "validate", "run"])
+def test_an_import_without_a_type(tamis: Tamis, tmp_path: Path, name: bytes, command: str) -> None:
+    path = tmp_path / "untyped.wasm"
+    imports = b"\1\3env" + bytes([len(name)]) + name + b"\0\x09"
+    path.write_bytes(b"\0asm\1\0\0\0\2" + bytes([len(imports)]) + imports)
+    ran = tamis(command, path)
+    assert ran.code == 1
+    assert ran.err.startswith(f"tamis: {path}: unknown type 9")
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("name", BAD, ids=lambda name: name.replace("\n", "_"))
 def test_bad_files(tamis: Tamis, tmp_path: Path, name: str, command: tuple[str, ...]) -> None:
