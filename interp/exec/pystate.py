@@ -198,6 +198,7 @@ class Shared:
         self.store = store
         self.ticks = [0]
         self.granted = 0
+        self.referred = False  # whether all runs on the reference engine
         self.base = 0  # Python's recursion limit outside of the innermost activation
         self.pace = Pace()
         self.began = 0.0

@@ -17,13 +17,14 @@ from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, OutOfFuel,
 from interp.runtime.exception import WasmException
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, Store
-from interp.syntax.errors import TRAPS, EmbedderError, ResourceError, Trap
-from interp.syntax.features import WASM_2, Feature
+from interp.syntax.errors import TRAPS, EmbedderError, ResourceError, Trap, UnsupportedError
+from interp.syntax.features import Feature
 from interp.syntax.types import F64
 
 from .pyoperands import PROLOGUE
 from .pyrecursion import RECURSION, SPARE, Wish
 from .pystate import FILE, Leave, Linked, Shared, bits_of, float_of
+from .reference import ReferenceEngine, ReferenceThread
 
 if TYPE_CHECKING:
     from interp.runtime.instance import ModuleInst
@@ -163,27 +164,41 @@ class PythonThread:
         return self._frames
 
 
+#: What generated code does not do. A store with a module that needs one of them runs on the reference engine from then
+#: on, with all its modules: exceptions go through frames, and the collector does not see what Python's locals hold.
+_REFERRED = frozenset({Feature.GC, Feature.EXCEPTIONS})
+
+
 class PythonEngine:
-    """Runs 2.0 and much of 3.0 as Python code; functions with tail calls, all of them, on the reference engine."""
+    """Runs 2.0 and much of 3.0 as Python code, and the rest on the reference engine.
+
+    That is functions with tail calls, with all that they call, and stores with garbage collection or exceptions.
+    """
 
     name = "python"
-    features: frozenset[Feature] = WASM_2 | {
-        Feature.EXTENDED_CONST,
-        Feature.TAIL_CALL,
-        Feature.FUNCTION_REFERENCES,
-        Feature.RELAXED_SIMD,
-        Feature.MULTI_MEMORY,
-        Feature.MEMORY64,
-    }
+    features: frozenset[Feature] = ReferenceEngine.features
     capabilities: frozenset[str] = frozenset()
 
     def link(self, inst: ModuleInst) -> None:
-        """Make the namespace; functions are written on their first call."""
+        """Make the namespace; functions are written on their first call.
+
+        Raises UnsupportedError for the first module with garbage collection of a store whose functions are running.
+        """
         store = inst.store
         shared = next((other.native.shared for other in store.instances if other.native is not None), None)
-        inst.native = Linked(shared or Shared(store), inst)
+        shared = shared or Shared(store)
+        if inst.valid.features & _REFERRED and not shared.referred:
+            if store.activations:
+                raise UnsupportedError(
+                    "the python engine takes no first module with garbage collection or exceptions while functions run",
+                    feature=min(feature.value for feature in inst.valid.features & _REFERRED),
+                )
+            shared.referred = True
+        inst.native = Linked(shared, inst)
 
-    def start(self, store: Store, func: FuncInst, args: Sequence[int]) -> PythonThread:
+    def start(self, store: Store, func: FuncInst, args: Sequence[int]) -> PythonThread | ReferenceThread:
         """A thread that will call `func`."""
         linked: Linked = func.module.native
+        if linked.shared.referred:
+            return ReferenceThread(store, func, args)
         return PythonThread(linked.shared, func, args)
