@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from interp.exec.engines import available
+from interp.exec.engines import available, choose
 
-ENGINES = ("reference", "native")
+ENGINES = ("reference", "native", "python")
 #: In .ci/run no engine may be missing: what would be skipped fails.
 STRICT = bool(os.environ.get("TAMIS_CI"))
 
@@ -44,6 +44,8 @@ def engine(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     if name not in available():
         absent(f"this installation has no {name} engine")
+    if request.node.get_closest_marker("resumable") and "resumable" not in choose(name).capabilities:
+        pytest.skip(f"threads of the {name} engine are not resumed")
     return name
 
 

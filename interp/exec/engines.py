@@ -11,6 +11,7 @@ from interp import _native
 from interp.runtime.engine import Engine
 from interp.syntax.errors import EmbedderError
 
+from .python import PythonEngine
 from .reference import ReferenceEngine
 
 
@@ -22,7 +23,11 @@ def _make_native() -> Engine | None:
 
 
 #: The fastest first. A maker gives None where its engine cannot run here.
-_MAKERS: dict[str, Callable[[], Engine | None]] = {"native": _make_native, "reference": ReferenceEngine}
+_MAKERS: dict[str, Callable[[], Engine | None]] = {
+    "native": _make_native,
+    "python": PythonEngine,
+    "reference": ReferenceEngine,
+}
 
 
 def available() -> list[str]:

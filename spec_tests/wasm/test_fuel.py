@@ -175,6 +175,7 @@ def hosted(engine: str) -> tuple[Store, FuncInst]:
     return store, func
 
 
+@pytest.mark.resumable
 def test_a_host_call_is_answered_once(engine: str) -> None:
     store, func = hosted(engine)
     thread = store.engine.start(store, func, ())
@@ -194,6 +195,7 @@ def test_a_host_call_is_answered_once(engine: str) -> None:
     thread.abort()
 
 
+@pytest.mark.resumable
 def test_out_of_fuel_is_answered_by_run(engine: str) -> None:
     store, func = hosted(engine)
     store.fuel = 0
@@ -210,6 +212,7 @@ def test_out_of_fuel_is_answered_by_run(engine: str) -> None:
     thread.abort()
 
 
+@pytest.mark.resumable
 def test_a_slice_is_a_pause_and_no_end(engine: str) -> None:
     machine = Machine(engine, "reserved", 1)
     paused = World(Program((encode(parse(PROGRAMS["loops"])),), 0), machine)

@@ -20,7 +20,7 @@ from interp.syntax.instructions import OPS
 from interp.testing import parity
 from interp.testing.bodies import RUNNABLE
 from interp.testing.generator import Program, program
-from interp.testing.parity import MACHINES, REFERENCE, Machine, difference
+from interp.testing.parity import DRIVEN, MACHINES, REFERENCE, Machine, difference
 from interp.testing.strategies import programs
 from interp.text.parser import parse
 from interp.valid.module import validate
@@ -40,6 +40,13 @@ def check(case: Program, name: object) -> None:
 def test_random_programs(batch: int) -> None:
     for seed in range(30 * batch, 30 * batch + 30):
         check(program(seed), seed)
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_random_programs_as_python(batch: int) -> None:
+    for seed in range(20 * batch, 20 * batch + 20):
+        found = difference(program(seed), (REFERENCE, *DRIVEN))
+        assert not found, f"program {seed}: {found}"
 
 
 @both

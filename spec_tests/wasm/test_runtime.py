@@ -119,6 +119,7 @@ def test_a_host_function_costs_one_tick(engine):
     assert inst.store.ticks == 4
 
 
+@pytest.mark.resumable
 def test_fuel_cut_at_every_tick_and_given_back(engine):
     """At each possible amount of fuel the run stops, charges nothing more, and goes on to the same end."""
     whole = make(FIB, engine)
@@ -188,6 +189,7 @@ def test_both_engines_leave_at_the_same_places(text, name, args):
 # -- slices, deadlines, interruption --------------------------------------------------------------------------------
 
 
+@pytest.mark.resumable
 def test_a_thread_pauses_after_a_slice(engine):
     inst = make(FIB, engine, interp.VmLimits(ticks_per_slice=10))
     store = inst.store
@@ -470,6 +472,7 @@ def test_a_store_that_refers_to_itself_is_collected(engine):
 # -- threads by hand ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.resumable
 def test_a_thread_takes_only_the_answer_it_waits_for(engine):
     store, inst = raw_host(engine, lambda x: x)
     thread = store.engine.start(store, inst.exports["call"], [1])
