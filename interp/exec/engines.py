@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
 
 from interp import _native
@@ -22,10 +23,15 @@ def _make_native() -> Engine | None:
     return engine
 
 
+def _make_python() -> Engine | None:
+    # Its typed views of memory read in the machine's own order of bytes, which must be that of WebAssembly.
+    return PythonEngine() if sys.byteorder == "little" else None
+
+
 #: The fastest first. A maker gives None where its engine cannot run here.
 _MAKERS: dict[str, Callable[[], Engine | None]] = {
     "native": _make_native,
-    "python": PythonEngine,
+    "python": _make_python,
     "reference": ReferenceEngine,
 }
 
@@ -43,4 +49,4 @@ def choose(name: str | None = None) -> Engine:
     for candidate, make in _MAKERS.items():
         if name in (None, candidate) and (engine := make()) is not None:
             return engine
-    raise EmbedderError(f"the {name} engine is not present in this installation (no C extension)")
+    raise EmbedderError(f"the {name} engine is not present in this installation or on this machine")
