@@ -138,6 +138,16 @@ static void emit_to_slot(tm_lower *l, const tm_loc *at, uint32_t own, uint32_t t
     }
 }
 
+/* The value at a height waits for no local any more. */
+static void pending_drop(tm_lower *l, uint32_t i) {
+    for (uint32_t k = 0; k < l->n_pending; k++)
+        if (l->pending[k] == i) {
+            memmove(&l->pending[k], &l->pending[k + 1], (l->n_pending - k - 1) * sizeof l->pending[0]);
+            l->n_pending--;
+            return;
+        }
+}
+
 /* Puts the value at a height into its own temporary. */
 static void materialise(tm_lower *l, uint32_t i) {
     tm_loc *at = &l->loc[i];
@@ -149,12 +159,7 @@ static void materialise(tm_lower *l, uint32_t i) {
         if (l->owner[c] == i) l->owner[c] = NONE;
     } else {
         emit_to_slot(l, at, 0, own_slot(l, i), is_wide(l, i));
-        for (uint32_t k = 0; k < l->n_pending; k++)
-            if (l->pending[k] == i) {
-                memmove(&l->pending[k], &l->pending[k + 1], (l->n_pending - k - 1) * sizeof l->pending[0]);
-                l->n_pending--;
-                break;
-            }
+        pending_drop(l, i);
     }
     at->kind = L_TEMP;
 }
@@ -340,12 +345,7 @@ static void use_memory(tm_lower *l, uint32_t memory) { emit(l, H_use_memory, mem
 /* An address of 64 bits at height i and its offset become one of 32 bits, or a trap: no memory of ours is longer. */
 static void lower_address(tm_lower *l, uint32_t i, uint64_t offset) {
     uint32_t from = slot(l, i);
-    for (uint32_t k = 0; k < l->n_pending; k++)
-        if (l->pending[k] == i) { /* its location is about to change */
-            memmove(&l->pending[k], &l->pending[k + 1], (l->n_pending - k - 1) * sizeof l->pending[0]);
-            l->n_pending--;
-            break;
-        }
+    pending_drop(l, i); /* its location is about to change */
     emit(l, H_address, own_slot(l, i), from, 0, 0);
     emit_word(l, offset);
     push_temp(l, i);
