@@ -24,10 +24,11 @@ except ImportError:
 
 CTYPE = {"i32": "uint32_t", "i64": "uint64_t", "f32": "float", "f64": "double"}
 VALTYPE = {"i32": "T_I32", "addr": "T_ADDRESS", "i64": "T_I64", "f32": "T_F32", "f64": "T_F64", "v128": "T_V128"}
-EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE")
+EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE", "THROWN", "LANDED", "CAUGHT",
+         "UNCAUGHT")
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
-    "table_grow", "table_fill",
+    "table_grow", "table_fill", "throw_ref",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
@@ -37,7 +38,7 @@ SPECIAL = {
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "is_null": 2, "halt": 0,
     "use_memory": 2, "address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
-    "lower": 0,
+    "lower": 0, "throw": 0,
     "v128_const": 4, "mov_v": 2, "select_v": 2, "global_get_v": 3, "global_set_v": 3,
 }  # fmt: skip
 

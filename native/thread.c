@@ -1,7 +1,8 @@
 /* Threads: one value stack and one stack of frames for a store, and the activations nested on them. */
 #include "engine.h"
 
-static const word *entry_code(void) {
+/* What the frame that marks an entry runs: it enters the function, and stands behind that while the function runs. */
+const word *tm_entry_code(void) {
     static word code[2];
     code[0] = tm_handler_word(H_enter);
     code[1] = tm_handler_word(H_halt);
@@ -114,14 +115,14 @@ int tm_thread_enter(tm_thread *t, uint64_t addr) {
     t->fp = fp + 1;
     t->fp_limit++; /* the frame that marks the entry is none of the guest's */
     t->sp = top;
-    t->ip = entry_code();
+    t->ip = tm_entry_code();
     t->instance = f->instance;
     return 0;
 }
 
 /* The frame that marks the entry of the innermost activation: its code is the entry's. */
 static tm_frame *entry_frame(tm_thread *t) {
-    const word *code = entry_code();
+    const word *code = tm_entry_code();
     if (t->ip == code || t->ip == code + 1) return t->fp;
     tm_frame *fp = t->fp - 1;
     while (fp > t->frames && fp->ip != code + 1) fp--;

@@ -31,7 +31,7 @@ RULES = frozenset(
     {
         Feature.MVP, Feature.MUTABLE_GLOBALS, Feature.SIGN_EXTENSION, Feature.SATURATING_FLOAT_TO_INT,
         Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
-        Feature.RELAXED_SIMD, Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
+        Feature.RELAXED_SIMD, Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64, Feature.EXCEPTIONS,
     }
 )  # fmt: skip
 
@@ -90,6 +90,8 @@ class NativeCode:
         env.mem_types = self._u32(array("I", (int(m.limits.index == "i64") for m in module.mem_types)))
         env.global_types = self._u32(array("I", (type_code(g.type) | g.mutable << 31 for g in module.global_types)))
         env.elem_types = self._u32(array("I", (type_code(e.ref) for e in module.elems)))
+        env.tag_types = self._u32(array("I", (tag.type_index for tag in module.tag_types)))
+        env.n_tags = len(module.tag_types)
         env.n_tables, env.n_mems = len(module.table_types), len(module.mem_types)
         env.n_globals, env.n_elems = len(module.global_types), len(module.elems)
         env.n_datas = -1 if module.data_count is None else module.data_count
