@@ -26,8 +26,8 @@ from interp.runtime.engine import (
     Trapped,
 )
 from interp.runtime.exception import WasmException
-from interp.runtime.heap import Exn
 from interp.runtime.instance import ModuleInst
+from interp.runtime.objects import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
@@ -123,12 +123,11 @@ class _State:
         self.active: list[NativeThread] = []
         store.heap.watch(self)
 
-    def roots(self) -> Iterable[int]:
-        """What may be a reference to an object of the heap on the value stack, of every activation."""
+    def roots(self) -> memoryview:
+        """The value stack, of every activation: references stand nowhere else (no register takes one)."""
         thread = self.thread
         used = _native.lib.tm_thread_top(thread) - thread.stack
-        cells = memoryview(_native.ffi.buffer(thread.stack, 8 * used)).cast("Q")
-        return [bits for bits in cells if bits >> 62 == 1]
+        return memoryview(_native.ffi.buffer(thread.stack, 8 * used)).cast("Q")
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
