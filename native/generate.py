@@ -24,8 +24,10 @@ except ImportError:
 
 CTYPE = {"i32": "uint32_t", "i64": "uint64_t", "f32": "float", "f64": "double"}
 VALTYPE = {"i32": "T_I32", "addr": "T_ADDRESS", "i64": "T_I64", "f32": "T_F32", "f64": "T_F64", "v128": "T_V128"}
-EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE", "THROWN", "LANDED", "CAUGHT",
-         "UNCAUGHT")
+EXITS = (
+    "RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE",
+    "THROWN", "LANDED", "CAUGHT", "UNCAUGHT",
+)  # fmt: skip
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
     "table_grow", "table_fill", "throw_ref",
