@@ -19,7 +19,7 @@ import pytest
 
 from interp.exec.engines import available, choose
 from interp.syntax.features import Feature
-from interp.tools.spec import FileResult, run_script
+from interp.tools.spec import FileResult, folder_features, run_script
 
 HERE = Path(__file__).parent
 #: By engine, then by file.
@@ -40,7 +40,7 @@ MEMORY_FILES = [
 
 
 def run(path: Path, engine: str) -> FileResult:
-    return run_script(path.read_bytes(), path.name, engine)
+    return run_script(path.read_bytes(), path.name, engine, folder_features(path))
 
 
 def counts(result: FileResult) -> dict[str, Any]:
