@@ -19,6 +19,7 @@ COMMANDS = {
     "dis": ("dis", "Disassemble: offsets, names, instructions."),
     "wat": ("convert", "Turn a binary module into text."),
     "wasm": ("convert", "Turn a text module into binary."),
+    "test": ("test", "Run tests of filters, written as YAML."),
     "trace": ("trace", "Run an export and show every instruction."),
     "spec": ("spec", "Run .wast scripts of the specification's test suite."),
     "demo": ("demo", "Show a filter at work on a sample request."),
