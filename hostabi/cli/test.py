@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _FOLDERS_NOT_SEARCHED = {"node_modules", "build", "dist", "target", "__pycache__"}
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+@click.command()
 @click.argument("files", nargs=-1, type=click.Path())
 @click.option("-k", "pattern", metavar="TEXT", help="Only tests whose file and name have TEXT in them.")
 @click.option("--engine", metavar="NAME", help="native, reference or python.")
