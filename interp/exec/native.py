@@ -33,7 +33,7 @@ from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
-from interp.valid.native import NativeCode
+from interp.valid.native import NativeCode, type_line
 
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
@@ -119,6 +119,7 @@ class _State:
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
         self.instances: list[_Instance] = []
         self.hosts = 0
+        self._lines: list[Any] = []  # of the host functions' types
         self.vector_hosts: set[int] = set()  # addresses of host functions that take or give a vector
         self.active: list[NativeThread] = []
         store.heap.watch(self)
@@ -133,7 +134,9 @@ class _State:
         """Tell C of host functions made since."""
         hosts = store.funcs.hosts
         for func in hosts[self.hosts :]:
-            if _native.lib.tm_thread_add_host(self.thread, func.addr, func.type_id):
+            line = _native.ffi.new("uint32_t[]", type_line(func.definition))
+            self._lines.append(line)
+            if _native.lib.tm_thread_add_host(self.thread, func.addr, line):
                 raise ResourceError("the machine has no memory for a host function")
             if _has_vectors(func.type):
                 self.vector_hosts.add(func.addr)
@@ -163,7 +166,6 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
-        handle.type_ids = self._array("uint32_t[]", [max(id, 0) for id in inst.type_ids])
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
         handle.tags = self._array("uint32_t[]", [tag.addr for tag in inst.tags])
         handle.n_imported = len(inst.imported_addrs)
@@ -464,6 +466,7 @@ class NativeEngine:
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
         Feature.EXCEPTIONS,
+        Feature.FUNCTION_REFERENCES,
     }
     capabilities = frozenset({"resumable"})
 
