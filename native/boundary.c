@@ -352,8 +352,14 @@ static int sync_hosts(Driver *d) {
     return result ? 0 : -1;
 }
 
+/* Puts the activation on the list that both drivers keep; only once Python may look. 0, or -1 with an exception. */
+static int list(Entry *e, Py_ssize_t level) {
+    return PyList_GET_SIZE(e->driver->active) == level ? PyList_Append(e->driver->active, (PyObject *)e) : 0;
+}
+
 static Step host_call(Entry *e, Py_ssize_t level, PyObject **result) {
     Driver *d = e->driver;
+    if (unlikely(list(e, level))) { *result = NULL; return DONE; }
     Host *h = find_host(d, d->thread->addr);
     int late = is_late(d);
     word *at = d->thread->args;
@@ -392,7 +398,7 @@ static Step host_call(Entry *e, Py_ssize_t level, PyObject **result) {
 /* Something that one meaning in Python does for all engines. */
 static Step serve(Entry *e, Py_ssize_t level, PyObject **result) {
     Driver *d = e->driver;
-    PyObject *number = PyLong_FromSsize_t(level);
+    PyObject *number = PyLong_FromSsize_t(level); /* Python puts its own thread on the list */
     PyObject *args[] = {d->owner, e->func, number};
     *result = number ? PyObject_VectorcallMethod(str_serve, args, 3, NULL) : NULL;
     Py_XDECREF(number);
@@ -401,8 +407,9 @@ static Step serve(Entry *e, Py_ssize_t level, PyObject **result) {
     return PyList_SetItem(d->active, level, Py_NewRef(e)) ? DONE : GO_ON; /* Python's own thread stood there meanwhile */
 }
 
-/* Runs the activation at `level` to its end: the raw results as a list, or NULL; *cells if they stand there instead. */
-static PyObject *drive(Entry *e, Py_ssize_t level, word **cells) {
+/* Runs the activation at `level` to its end: *returned, and the results are in `cells`; or what Python gave, a list of raw
+   results or NULL. */
+static PyObject *drive(Entry *e, Py_ssize_t level, int *returned, word *cells) {
     Driver *d = e->driver;
     Accounts *s = d->store;
     tm_thread *t = d->thread;
@@ -422,7 +429,8 @@ static PyObject *drive(Entry *e, Py_ssize_t level, word **cells) {
         if (s->fuel >= 0) s->fuel -= used;
         switch (code) {
         case TM_EXIT_RETURNED:
-            *cells = t->sp;
+            for (int k = 0; k < e->signature.n_results; k++) cells[k] = t->sp[k];
+            *returned = 1;
             return NULL;
         case TM_EXIT_HOST_CALL:
             if (host_call(e, level, &result) == DONE) return result;
@@ -434,6 +442,7 @@ static PyObject *drive(Entry *e, Py_ssize_t level, word **cells) {
             break;
         case TM_EXIT_SLICE: {
             need = (long long)t->need;
+            if (list(e, level)) return NULL; /* a signal's handler may call into the store */
             int late = is_late(d);
             if (late < 0) return hand_over_error(e, level, NULL);
             if (late || (s->fuel >= 0 && s->fuel < need)) return hand_over(e, level, code);
@@ -508,20 +517,21 @@ static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf
     for (Py_ssize_t k = 0; k < n; k++)
         if (unlikely(!to_cell(e->signature.params[k], e->signature.is_signed, args[k], &top[k]))) return long_way(self, args, n);
     if (unlikely(tm_thread_enter(t, e->addr))) return long_way(self, args, n);
-    if (unlikely(PyList_Append(d->active, self))) { tm_thread_leave_to(t, (uint64_t)level); return NULL; }
     Py_INCREF(self); /* the activation's */
     Py_INCREF(d);
-    Py_ssize_t depth = s->depth, cells = s->cells, activations = s->activations;
+    Py_ssize_t depth = s->depth, held = s->cells, activations = s->activations;
     s->thread = me;
     s->activations = activations + 1;
-    word *results = NULL;
-    PyObject *result = drive(e, level, &results);
-    result = results ? give(&e->signature, results) : convert(&e->signature, result);
+    word results[MAX_PLAIN];
+    int returned = 0;
+    PyObject *result = drive(e, level, &returned, results);
     s->depth = depth;
-    s->cells = cells;
+    s->cells = held;
     s->activations = activations;
-    if (likely(PyList_GET_SIZE(d->active) == level + 1)) PyList_SetSlice(d->active, level, level + 1, NULL);
+    if (PyList_GET_SIZE(d->active) > level && PyList_SetSlice(d->active, level, PyList_GET_SIZE(d->active), NULL)) { returned = 0; Py_CLEAR(result); }
     tm_thread_leave_to(t, (uint64_t)level);
+    /* Making a list may collect garbage, and so run anything: the activation is over by now. */
+    result = returned ? give(&e->signature, results) : convert(&e->signature, result);
     Py_DECREF(d);
     Py_DECREF(self);
     return result;
