@@ -11,6 +11,50 @@ tm_memory *tm_memory_new(uint64_t length, uint64_t reserve);
 int tm_memory_grow(tm_memory *memory, uint64_t new_length);
 void tm_memory_free(tm_memory *memory);
 
+/* ---- the heap of a store (heap.c): objects by index; references are TM_OBJECT | index ---- */
+enum { TM_SHAPE_STRUCTURE = 0x80, TM_SHAPE_EXCEPTION = 0x81 }; /* an array's shape is the width of its elements in bytes */
+
+typedef struct tm_layout {
+    uint32_t number;        /* for the caller to know it by */
+    uint32_t type_id;       /* the store's number of the type */
+    uint32_t shape;
+    uint32_t cells;         /* of a structure or an exception */
+    uint32_t n_refs;
+    const uint32_t *refs;   /* the cells that hold references; of an array n_refs says whether its elements do */
+    uint32_t n_supers;
+    const uint32_t *supers; /* numbers of the type and of all its supertypes */
+} tm_layout;
+
+typedef struct tm_object {
+    const tm_layout *layout;
+    uint32_t length;        /* elements of an array, else cells */
+    uint32_t shape;         /* the layout's */
+    uint64_t contents[];    /* cells, or elements side by side */
+} tm_object;
+
+typedef struct tm_heap {
+    tm_object **objects;    /* by index; a free place holds the next free one, twice and one more */
+    uint64_t capacity;
+    uint64_t free;          /* the lowest free place of the last collection; capacity if there is none */
+    uint64_t count;
+    uint64_t bytes;         /* of all objects, 16 for each besides its contents */
+    uint64_t limit;         /* up to so many bytes the loop makes objects without asking */
+    uint8_t *marks;
+    uint32_t *pending;      /* marked, and not looked through yet; has room for every object */
+    uint64_t n_pending;
+} tm_heap;
+
+tm_heap *tm_heap_new(void);
+void tm_heap_free(tm_heap *heap);
+/* Makes an object of zeros and gives its index, the lowest that is free; -1 when the machine gives no memory. */
+int64_t tm_heap_add(tm_heap *heap, const tm_layout *layout, uint32_t length);
+/* NULL where there is none. */
+tm_object *tm_heap_at(const tm_heap *heap, uint64_t index);
+/* Marks what n words refer to, those that are no references to objects being ignored. */
+void tm_heap_visit(tm_heap *heap, const uint64_t *words, uint64_t n);
+/* Marks what the marked objects lead to and frees all others. */
+void tm_heap_sweep(tm_heap *heap);
+
 /* ---- what the front end knows of a module (walk.c); all arrays belong to the caller and outlive the env ---- */
 typedef struct tm_env {
     const uint8_t *bytes;

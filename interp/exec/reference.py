@@ -28,7 +28,7 @@ from interp.runtime.engine import (
     Trapped,
 )
 from interp.runtime.exception import WasmException
-from interp.runtime.heap import Exn
+from interp.runtime.objects import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import EmbedderError, ResourceError, Trap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from interp.runtime.heap import Exn
+from interp.runtime.objects import Exn
 from interp.syntax.errors import TRAPS, Trap
 from interp.syntax.instructions import Catch
 

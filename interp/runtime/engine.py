@@ -124,6 +124,7 @@ class Engine(Protocol):
     """Runs functions. `features` is what it can run, `capabilities` what its threads can do.
 
     *resumable*: after Paused and OutOfFuel a thread goes on. *steppable*: `store.monitor` sees every instruction.
+    *native objects*: the engine needs the objects of the heap in C memory.
     """
 
     @property

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from interp.syntax.errors import TRAPS, Trap
 from interp.syntax.types import FieldType
 
-from .heap import HEADER_BYTES, I31, Object
 from .layout import Layout
 from .memory import out_of_bounds as memory_bounds
+from .objects import HEADER_BYTES, I31, Object, Objects, stale
 from .table import out_of_bounds as table_bounds
 
 if TYPE_CHECKING:
@@ -103,32 +103,38 @@ def _elems(inst: ModuleInst, elem: int, s: int, n: int) -> Sequence[int]:
 # -- using ----------------------------------------------------------------------------------------------------------
 
 
-def _struct(store: Store, ref: int) -> Object:
+def _structs(store: Store, ref: int) -> Objects:
     if ref == 0:
         raise Trap(TRAPS["null_structure"])
-    return store.heap.object(ref)
+    return store.heap.objects
 
 
-def _array(store: Store, ref: int) -> Object:
+def _arrays(store: Store, ref: int) -> Objects:
     if ref == 0:
         raise Trap(TRAPS["null_array"])
-    return store.heap.object(ref)
+    return store.heap.objects
 
 
-def _range(ref: Object, start: int, n: int) -> None:
-    if start + n > len(ref.cells):
+def _range(objects: Objects, ref: int, start: int, n: int) -> None:
+    if start + n > objects.length(ref):
         raise Trap(TRAPS["array_bounds"])
+
+
+def _array_layout(objects: Objects, ref: int) -> Layout:
+    found = objects.kind(ref)
+    if not isinstance(found, Layout):
+        raise stale(ref)
+    return found
 
 
 def struct_get(store: Store, ref: int, place: int) -> int:
     """struct.get: the raw bits of a field, a packed one unsigned. Raises Trap."""
-    return _struct(store, ref).cells[place]  # type: ignore[no-any-return]
+    return _structs(store, ref).get(ref, place)
 
 
 def struct_set(store: Store, ref: int, place: int, value: int) -> None:
     """struct.set. Raises Trap."""
-    found = _struct(store, ref)
-    found.cells[place] = value & found.layout.masks[place]
+    _structs(store, ref).set(ref, place, value)
 
 
 def extend(field: FieldType, bits: int) -> int:
@@ -139,50 +145,51 @@ def extend(field: FieldType, bits: int) -> int:
 
 def array_get(store: Store, ref: int, index: int) -> int:
     """array.get: the raw bits of an element, a packed one unsigned. Raises Trap."""
-    found = _array(store, ref)
-    _range(found, index, 1)
-    return found.cells[index]  # type: ignore[no-any-return]
+    objects = _arrays(store, ref)
+    _range(objects, ref, index, 1)
+    return objects.get(ref, index)
 
 
 def array_set(store: Store, ref: int, index: int, value: int) -> None:
     """array.set. Raises Trap."""
-    found = _array(store, ref)
-    _range(found, index, 1)
-    found.cells[index] = value & ((1 << 8 * found.layout.width) - 1)
+    objects = _arrays(store, ref)
+    _range(objects, ref, index, 1)
+    objects.set(ref, index, value)
 
 
 def array_len(store: Store, ref: int) -> int:
     """array.len. Raises Trap."""
-    return len(_array(store, ref).cells)
+    return _arrays(store, ref).length(ref)
 
 
 def array_fill(store: Store, ref: int, d: int, value: int, n: int) -> None:
     """array.fill. Raises Trap."""
-    found = _array(store, ref)
-    _range(found, d, n)
-    found.cells[d : d + n] = found.layout.filled(value, n)
+    objects = _arrays(store, ref)
+    _range(objects, ref, d, n)
+    objects.put(ref, d, _array_layout(objects, ref).filled(value, n))
 
 
 def array_copy(store: Store, ref: int, d: int, source: int, s: int, n: int) -> None:
     """array.copy; overlapping ranges copy as if through a buffer. Raises Trap."""
-    to, origin = _array(store, ref), _array(store, source)
-    _range(to, d, n)
-    _range(origin, s, n)
-    to.cells[d : d + n] = origin.cells[s : s + n]
+    objects, _ = _arrays(store, ref), _arrays(store, source)
+    _range(objects, ref, d, n)
+    _range(objects, source, s, n)
+    objects.put(ref, d, objects.part(source, s, n))
 
 
 def array_init_data(inst: ModuleInst, data: int, ref: int, d: int, s: int, n: int) -> None:
     """array.init_data: `n` elements from the bytes at `s` of a data segment. Raises Trap."""
-    found = _array(inst.store, ref)
-    _range(found, d, n)
-    found.cells[d : d + n] = found.layout.from_bytes(_data(inst, data, s, n * found.layout.width))
+    objects = _arrays(inst.store, ref)
+    _range(objects, ref, d, n)
+    found = _array_layout(objects, ref)
+    objects.put(ref, d, found.from_bytes(_data(inst, data, s, n * found.width)))
 
 
 def array_init_elem(inst: ModuleInst, elem: int, ref: int, d: int, s: int, n: int) -> None:
     """array.init_elem: `n` references at `s` of an element segment. Raises Trap."""
-    found = _array(inst.store, ref)
-    _range(found, d, n)
-    found.cells[d : d + n] = found.layout.array(_elems(inst, elem, s, n))
+    objects = _arrays(inst.store, ref)
+    _range(objects, ref, d, n)
+    objects.put(ref, d, _array_layout(objects, ref).array(_elems(inst, elem, s, n)))
 
 
 # -- i31 ------------------------------------------------------------------------------------------------------------

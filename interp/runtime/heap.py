@@ -8,65 +8,38 @@ The collector marks and sweeps, and nothing moves. It runs at allocations only, 
 after the last time, or when `limits.heap_bytes` is reached. Roots are the globals, tables and element segments of the
 store, what the embedder holds by a `HeapRef`, and, conservatively, every value of every activation. Raw bits in the
 hands of the embedder are no root: they are good until guest code runs again.
+
+Where the objects themselves are kept is a storage's business: see objects.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 from weakref import ref as weak
 
-from interp.syntax.errors import TRAPS, EmbedderError, Trap
-from interp.syntax.types import RefType, ValType
+from interp import _native
+from interp.syntax.errors import TRAPS, Trap
 from interp.valid.canon import Definition
-from interp.valid.subtyping import CLOSED
 
-from .layout import Cells, Layout
+from .layout import Layout
+from .native_objects import NativeObjects
+from .objects import HEADER_BYTES, I31, OBJECT, Exn, Object, Objects, PlainObjects, holds_objects, stale
 
 if TYPE_CHECKING:
+    from .engine import Engine
     from .store import Store
     from .table import TagInst
 
-#: The bits that tell objects of the heap and i31 from external objects.
-OBJECT, I31 = 1 << 62, 1 << 63
-_INDEX = OBJECT - 1
-#: What an object costs besides its contents.
-HEADER_BYTES = 16
+__all__ = ["HEADER_BYTES", "I31", "OBJECT", "Exn", "Heap", "HeapRef", "Object", "Roots", "holds_objects"]
+
 #: At the limit, so many collections in a row may each free less than this share of it: then the heap counts as full.
 #: (A guest that lives at the limit would collect at every allocation, and a collection costs no ticks.)
 FRUITLESS, SHARE = 8, 16
 #: No collection before this many bytes were allocated since the last.
 FIRST_COLLECTION = 1 << 20
-
-
-class Object:
-    """A structure or an array: its layout and its contents, one cell per field or element."""
-
-    __slots__ = ("bytes", "cells", "layout")
-
-    def __init__(self, layout: Layout, cells: Cells) -> None:
-        self.layout = layout
-        self.cells = cells
-        self.bytes = HEADER_BYTES + layout.size(len(cells))
-
-    def refs(self) -> Iterable[int]:
-        """Every reference in it."""
-        return self.layout.refs(self.cells)
-
-
-class Exn:
-    """An exception: its tag and the raw bits of its values."""
-
-    __slots__ = ("bytes", "tag", "values")
-
-    def __init__(self, tag: TagInst, values: Sequence[int]) -> None:
-        self.tag = tag
-        self.values = tuple(values)
-        self.bytes = HEADER_BYTES + 8 * sum(type.cells for type in tag.type.params)
-
-    def refs(self) -> Iterable[int]:
-        """Every reference in it."""
-        return [v for type, v in zip(self.tag.type.params, self.values, strict=True) if holds_objects(type)]
 
 
 class HeapRef:
@@ -87,35 +60,46 @@ class Roots(Protocol):
     """Something that holds values, such as the stack of an activation."""
 
     def roots(self) -> Iterable[int] | None:
-        """Raw bits that may be references, what is none is ignored; None once it is over."""
+        """Raw bits that may be references, what is none is ignored; None once it is over.
+
+        A memoryview of 64-bit cells is fastest.
+        """
 
 
-def holds_objects(type: ValType) -> bool:
-    """Whether values of a type may refer to objects of the heap."""
-    return isinstance(type, RefType) and CLOSED.top(type.heap) != "func"
+def storage(engine: Engine) -> Objects:
+    """Where the objects of a store are kept: in C for an engine that looks for them there.
+
+    With TAMIS_HEAP=native for every engine, if there is C.
+    """
+    wanted = "native objects" in engine.capabilities or os.environ.get("TAMIS_HEAP") == "native"
+    return NativeObjects() if wanted and _native.lib is not None else PlainObjects()
 
 
 class Heap:
-    """The objects of a store by index."""
+    """The objects of a store, what holds them, and when they are collected."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.bytes = 0
+        self.objects = storage(store.engine)
         self.collections = 0
         #: Activations, the innermost last; those that are over at the end may be there still.
         self._stacks: list[Roots] = []
         # References without a callback: one in Python would swallow a signal that comes while it runs.
         self._held: list[weak[HeapRef]] = []
         self._next_purge = 64
-        self._objects: list[Object | Exn | None] = []
-        self._free: list[int] = []
         self._layouts: dict[int, Layout] = {}
         self._next_collection = FIRST_COLLECTION
         self._fruitless = 0
+        self.set_limit()
 
     def __len__(self) -> int:
         """How many objects there are."""
-        return len(self._objects) - len(self._free)
+        return len(self.objects)
+
+    @property
+    def bytes(self) -> int:
+        """What the objects take."""
+        return self.objects.bytes
 
     # -- roots ---------------------------------------------------------------------------------------------------
 
@@ -142,24 +126,18 @@ class Heap:
         return known
 
     def find(self, bits: int) -> Object | Exn | None:
-        """The object that raw bits refer to, if they do."""
-        if bits >> 62 != 1:
-            return None
-        index = bits & _INDEX
-        return self._objects[index] if index < len(self._objects) else None
+        """The object that raw bits refer to, if they do, to look at: its contents may be a copy."""
+        return self.objects.find(bits) if bits >> 62 == 1 else None
 
-    def object(self, bits: int) -> Object:
-        """The structure or array of a reference that is not null. Raises EmbedderError for one that is stale."""
-        found = self.find(bits)
-        if not isinstance(found, Object):
-            raise EmbedderError(f"the reference {bits:#x} refers to nothing any more")
-        return found
+    def kind(self, bits: int) -> Layout | TagInst | None:
+        """The layout of the structure or array that raw bits refer to, or the tag of the exception, if they do."""
+        return self.objects.kind(bits) if bits >> 62 == 1 else None
 
     def exception(self, bits: int) -> Exn:
         """The exception of a reference that is not null. Raises EmbedderError for one that is stale."""
         found = self.find(bits)
         if not isinstance(found, Exn):
-            raise EmbedderError(f"the reference {bits:#x} refers to nothing any more")
+            raise stale(bits)
         return found
 
     def fits(self, n: int) -> bool:
@@ -185,49 +163,25 @@ class Heap:
         """Put an object on the heap and give its reference. Never collects. Raises Trap where there is no room."""
         if not self._has(made.bytes):
             raise Trap(TRAPS["heap_exhausted"])
-        self.bytes += made.bytes
-        self.store.bytes += made.bytes
-        if self._free:
-            index = self._free.pop()
-            self._objects[index] = made
-        else:
-            index = len(self._objects)
-            self._objects.append(made)
-        return OBJECT | index
+        return self.objects.add(made)
 
     def _has(self, n: int) -> bool:
         limits = self.store.limits
         return self.bytes + n <= limits.heap_bytes and self.store.bytes + n <= limits.store_bytes
+
+    def set_limit(self) -> None:
+        """Tell the storage up to how many bytes objects can be made without `make_room`."""
+        limits, claimed = self.store.limits, self.store.claimed_bytes
+        self.objects.limit = min(self._next_collection, limits.heap_bytes, limits.store_bytes - claimed)
 
     # -- collecting ----------------------------------------------------------------------------------------------
 
     def collect(self, in_flight: Iterable[int] = ()) -> None:
         """Drop every object that no root leads to."""
         self.collections += 1
-        self._sweep(self._mark(in_flight))
+        self.objects.collect(chain((in_flight,), self._roots()))
         self._next_collection = self.bytes + max(FIRST_COLLECTION, self.bytes)
-
-    def _mark(self, in_flight: Iterable[int]) -> bytearray:
-        objects = self._objects
-        marks = bytearray(len(objects))
-        pending: list[int] = []
-
-        def visit(values: Iterable[int]) -> None:
-            for bits in values:
-                if bits >> 62 == 1:
-                    index = bits & _INDEX
-                    if index < len(objects) and not marks[index]:
-                        marks[index] = 1
-                        pending.append(index)
-
-        visit(in_flight)
-        for values in self._roots():
-            visit(values)
-        while pending:
-            found = objects[pending.pop()]
-            if found is not None:
-                visit(found.refs())
-        return marks
+        self.set_limit()
 
     def _roots(self) -> Iterator[Iterable[int]]:
         store = self.store
@@ -237,16 +191,3 @@ class Heap:
             yield from (elem.refs for elem in inst.elems if holds_objects(elem.type))
         yield [ref.bits for held in self._held if (ref := held()) is not None]
         yield from (stack.roots() or () for stack in self._stacks)
-
-    def _sweep(self, marks: bytearray) -> None:
-        objects = self._objects
-        freed = 0
-        for index, found in enumerate(objects):
-            if found is not None and not marks[index]:
-                freed += found.bytes
-                objects[index] = None
-        while objects and objects[-1] is None:
-            objects.pop()
-        self._free = [index for index in range(len(objects) - 1, -1, -1) if objects[index] is None]
-        self.bytes -= freed
-        self.store.bytes -= freed

@@ -110,7 +110,7 @@ class MemInst(Region):
         try:
             self._resize(new * self.page)
         except ResourceError:
-            self.store.bytes -= delta * self.page
+            self.store.return_bytes(delta * self.page)
             raise
         return old
 

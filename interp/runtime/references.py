@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from interp.syntax.types import HeapType, RefType
 from interp.valid.subtyping import CLOSED
 
-from .heap import I31, Exn, Object
+from .layout import Layout
+from .objects import I31
+from .table import TagInst
 
 if TYPE_CHECKING:
     from .store import Store
@@ -25,12 +27,12 @@ def referent(store: Store, bits: int, top: str) -> HeapType | None:
     """The heap type of what a reference in the hierarchy of `top` refers to; None if there is no such thing."""
     if top == "func":
         return store.funcs[bits - 1].type_id if bits <= len(store.funcs) else None
-    found = store.heap.find(bits)
+    kind = store.heap.kind(bits)
     if top == "exn":
-        return "exn" if isinstance(found, Exn) else None
+        return "exn" if isinstance(kind, TagInst) else None
     heap: HeapType | None = None
-    if isinstance(found, Object):
-        heap = found.layout.definition.number
+    if isinstance(kind, Layout):
+        heap = kind.definition.number
     elif bits >> 31 == I31 >> 31:
         heap = "i31"
     elif bits <= len(store.externs):

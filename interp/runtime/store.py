@@ -148,7 +148,8 @@ class Store(Accounts):
         self.instances: list[ModuleInst] = []
         self.externs: list[object] = []
         self._monitor: Any = None
-        self.bytes = 0
+        #: What memories and tables hold.
+        self.claimed_bytes = 0
         self.heap = Heap(self)
         self._definitions: dict[FuncType, Definition] = {}
         self._extern_refs: dict[int, int] = {}
@@ -169,6 +170,11 @@ class Store(Accounts):
             )
         self._monitor = monitor
 
+    @property
+    def bytes(self) -> int:
+        """What memories, tables and objects take together, of `limits.store_bytes`."""
+        return self.claimed_bytes + self.heap.bytes
+
     # -- accounts ------------------------------------------------------------------------------------------------
 
     def grant(self, needed: int = 1) -> int:
@@ -186,8 +192,14 @@ class Store(Accounts):
         """Take `n` bytes of `limits.store_bytes`; False, and nothing taken, if they are not there."""
         if self.bytes + n > self.limits.store_bytes:
             return False
-        self.bytes += n
+        self.claimed_bytes += n
+        self.heap.set_limit()
         return True
+
+    def return_bytes(self, n: int) -> None:
+        """Give back what was taken for nothing."""
+        self.claimed_bytes -= n
+        self.heap.set_limit()
 
     # -- entering ------------------------------------------------------------------------------------------------
 

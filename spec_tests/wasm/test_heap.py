@@ -7,7 +7,7 @@ import gc
 import pytest
 
 import interp
-from interp import Feature, HeapRef, Trap, VmLimits
+from interp import Feature, HeapRef, Trap, VmLimits, _native
 from interp.exec.engines import choose
 
 EVERY = frozenset(Feature)
@@ -59,10 +59,15 @@ GUEST = """(module
       (i32.add (call $many (i32.sub (local.get $n) (i32.const 1))) (struct.get $list $value (local.get $mine)))))"""
 
 
-@pytest.fixture
-def load(engine):
+@pytest.fixture(params=("plain", "native"))
+def load(engine, request, monkeypatch):
     if Feature.GC not in choose(engine).features:
         pytest.skip(f"the {engine} engine runs no garbage collection")
+    if request.param == "native" and _native.lib is None:
+        pytest.skip("this installation has no C part")
+    if request.param == "plain" and "native objects" in choose(engine).capabilities:
+        pytest.skip(f"the {engine} engine has its objects in C")
+    monkeypatch.setenv("TAMIS_HEAP", request.param)
     return lambda limits=None: interp.load(GUEST, engine=engine, limits=limits, features=EVERY)
 
 

@@ -1,0 +1,24 @@
+/* Objects of garbage collection: what the handlers and heap.c share. */
+#ifndef TAMIS_HEAP_H
+#define TAMIS_HEAP_H
+#include "engine.h"
+
+#define TM_OBJECT (1ull << 62)
+#define TM_I31 (1ull << 63)
+
+/* A free place holds the number of the next one in the chain, with the lowest bit set, which no address has. */
+static inline int tm_is_free(const tm_object *place) { return (uintptr_t)place & 1; }
+
+/* The bytes of an object's contents. */
+static inline uint64_t tm_contents_bytes(const tm_layout *layout, uint64_t length) {
+    return length * (layout->shape < TM_SHAPE_STRUCTURE ? layout->shape : 8);
+}
+
+/* The object behind raw bits; NULL for null, for an i31, for an object of the embedder, and for a reference that is stale. */
+static inline tm_object *tm_object_of(const tm_heap *heap, uint64_t bits) {
+    uint64_t index = bits ^ TM_OBJECT;
+    if (unlikely(index >= heap->capacity)) return NULL;
+    tm_object *found = heap->objects[index];
+    return unlikely(tm_is_free(found)) ? NULL : found;
+}
+#endif
