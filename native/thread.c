@@ -108,6 +108,7 @@ int tm_thread_enter(tm_thread *t, uint64_t addr) {
     if (n >= MAX_ACTIVATIONS) return -1;
     memcpy(t->saved[n].r, t->r, sizeof t->r); /* of whatever is suspended here, as its ip and sp */
     memcpy(t->saved[n].f, t->f, sizeof t->f);
+    t->saved[n].tail = t->tail;
     word *top = tm_thread_top(t);
     fp->ip = t->ip;
     fp->sp = t->sp;
@@ -139,6 +140,7 @@ static void leave(tm_thread *t) {
     uint64_t n = activations(t);
     memcpy(t->r, t->saved[n].r, sizeof t->r);
     memcpy(t->f, t->saved[n].f, sizeof t->f);
+    t->tail = t->saved[n].tail;
     t->ip = t->fp->ip;
     t->sp = t->fp->sp;
     t->instance = t->fp->instance;
