@@ -17,7 +17,7 @@ from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.runtime.table import GlobalInst, TableInst, TagInst
 from interp.runtime.values import from_bits, to_bits
 from interp.syntax.errors import EmbedderError, LinkError
-from interp.syntax.features import Feature
+from interp.syntax.features import Features
 from interp.syntax.limits import VmLimits
 from interp.syntax.module import Import
 from interp.syntax.types import FuncType, GlobalType, ValType
@@ -275,7 +275,7 @@ def load(
     imports: Imports | None = None,
     *,
     engine: str | None = None,
-    features: frozenset[Feature] | None = None,
+    features: Features = None,
     limits: VmLimits | None = None,
 ) -> Instance:
     """Read, validate and instantiate a module, and run its start function.
@@ -283,7 +283,7 @@ def load(
     `source` is a path, the bytes of a module, or its text (a string that begins with a parenthesis or a comment).
     `imports` maps module names to maps of names; a callable gets Python numbers by the import's type and gives what the
     results need, and an object of another instance makes both share its store. `features` are those that a module may
-    use, by default those of version 2.0.
+    use, by default those of version 3.0 (see `feature_set`).
     Raises OSError, MalformedError, InvalidError, UnsupportedError, LimitError, LinkError, TypeError and OverflowError
     for imports of another form and numbers that do not fit, and what starting raises.
     """

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from interp.syntax.errors import LimitError, MalformedError, WasmError, Where, body_error
-from interp.syntax.features import DEFAULT_FEATURES, Feature
+from interp.syntax.features import Feature, Features, feature_set
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Custom, Elem, Export, Global, Import, ImportDesc, Module, Table
 from interp.syntax.types import FuncType, MemType, RecType, TagType
@@ -46,14 +46,15 @@ _RANK = {id: rank for rank, id in enumerate(SECTIONS)}
 KINDS = ("func", "table", "memory", "global", "tag")
 
 
-def decode(data: bytes, *, features: frozenset[Feature] | None = None, limits: VmLimits | None = None) -> Module:
+def decode(data: bytes, *, features: Features = None, limits: VmLimits | None = None) -> Module:
     """The module in `data`, a bytes-like object; function bodies stay bytes until asked for.
 
-    Raises MalformedError, UnsupportedError for what needs a feature that is off, LimitError for a count over a limit.
+    `features` are those that are on, as `feature_set` reads them. Raises MalformedError, UnsupportedError for what
+    needs a feature that is off, LimitError for a count over a limit.
     """
     return _Decoder(
         bytes(data),
-        DEFAULT_FEATURES if features is None else features,
+        feature_set(features),
         DEFAULT_LIMITS if limits is None else limits,
     ).module()
 

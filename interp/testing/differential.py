@@ -14,7 +14,7 @@ from typing import Any, Literal
 from interp.binary.decode import decode
 from interp.binary.encode import encode
 from interp.syntax.errors import InvalidError, LimitError, MalformedError, UnsupportedError, WasmError
-from interp.syntax.features import Feature
+from interp.syntax.features import EVERY_FEATURE, Features
 from interp.syntax.limits import VmLimits
 from interp.text import commands
 from interp.text.script import parse_script
@@ -28,7 +28,7 @@ def verdict(
     data: bytes,
     bodies: Literal["python", "native"],
     *,
-    features: frozenset[Feature] | None = None,
+    features: Features = None,
     limits: VmLimits | None = None,
 ) -> Verdict:
     """What decoding and validating say: "valid", frame_cells and features, or the error with its place and words."""
@@ -42,9 +42,7 @@ def verdict(
     return ("valid", tuple(valid.frame_cells), tuple(sorted(feature.value for feature in valid.features)))
 
 
-def disagreement(
-    data: bytes, *, features: frozenset[Feature] | None = None, limits: VmLimits | None = None
-) -> str:
+def disagreement(data: bytes, *, features: Features = None, limits: VmLimits | None = None) -> str:
     """In words, what the two validators say differently of a module; empty if nothing."""
     python = verdict(data, "python", features=features, limits=limits)
     native = verdict(data, "native", features=features, limits=limits)
@@ -71,7 +69,7 @@ def script_modules(path: Path) -> Iterator[tuple[str, bytes]]:
 def code_range(data: bytes) -> tuple[int, int]:
     """Where the code section's contents begin and end; the whole module if there is none."""
     try:
-        sections = decode(data, features=frozenset(Feature)).sections
+        sections = decode(data, features=EVERY_FEATURE).sections
     except WasmError:
         sections = ()
     return next(((start, start + size) for id, start, size in sections if id == 10 and size), (0, len(data)))

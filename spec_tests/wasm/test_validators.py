@@ -16,7 +16,7 @@ from interp import _native
 from interp.binary.decode import decode
 from interp.binary.types import Gate
 from interp.syntax.errors import WasmError
-from interp.syntax.features import DEFAULT_FEATURES, Feature
+from interp.syntax.features import DEFAULT_FEATURES, WASM_2, Feature
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.testing.differential import disagreement, mutate, script_modules, verdict
 from interp.testing.generator import program
@@ -163,7 +163,7 @@ def test_many_functions_of_filters() -> None:
 
 def check_wasmtime(data: bytes, name: str, says: Callable[[bytes], str]) -> None:
     """The verdict, but for what only we limit or leave off: extended constants have no switch in wasmtime."""
-    ours = verdict(data, "native")
+    ours = verdict(data, "native", features=WASM_2)
     theirs = says(data)
     if ours[0] in ("LimitError", "UnsupportedError"):
         return
