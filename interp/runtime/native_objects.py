@@ -22,7 +22,7 @@ from .table import TagInst
 _LOW = (1 << 64) - 1
 #: More than any index, which has 32 bits in C.
 _INDICES = (1 << 32) - 1
-#: A page of small objects goes only when nothing on it lives. All may hold so many times what objects may, and some more.
+#: A page of small objects goes only when nothing on it lives. All may hold so many times what objects may, and more.
 SPREAD, SPREAD_BYTES = 4, 8 << 20
 
 
