@@ -82,6 +82,31 @@
         LEAVE(TM_EXIT_HOST_CALL);                                                                                             \
     } while (0)
 
+/* The function of a reference that is not null; an embedder's raw bits may be anything. */
+#define REFERRED(fi_, ref_)                                                                                                   \
+    if (unlikely((ref_) > cx->n_funcs || !cx->funcs[(ref_) - 1])) LEAVE(TM_EXIT_BAD_REFERENCE);                               \
+    tm_funcinst *fi_ = cx->funcs[(ref_) - 1]
+/* Whether a function is of the type that a `line_word` tells, or of a subtype. */
+#define LINE_FITS(line_, w_) ((line_)[0] >= ((w_) >> 32 & 0xFFFF) && (line_)[1 + ((w_) >> 32 & 0xFFFF)] == (uint32_t)(w_))
+#define FUNC_FITS(fi_, w_) (likely((fi_)->type_id == (uint32_t)(w_)) || LINE_FITS((fi_)->line, w_))
+
+/* Whether a reference is of a type, told by a word of MATCH_ flags. */
+#define MATCH(yes_, ref_, w_)                                                                                                 \
+    uint64_t m_w = (w_);                                                                                                      \
+    uint64_t m_r = (ref_);                                                                                                    \
+    int yes_;                                                                                                                 \
+    if (m_r == 0) yes_ = (m_w & MATCH_NULL) != 0;                                                                             \
+    else if (m_w & MATCH_FUNC) { REFERRED(m_f, m_r); yes_ = FUNC_FITS(m_f, m_w); }                                            \
+    else if (m_r >> 63) yes_ = (m_w & MATCH_I31) != 0;                                                                        \
+    else if (!(m_r >> 62)) yes_ = (m_w & MATCH_HOST) != 0;                                                                    \
+    else if (m_w & MATCH_OBJECT) yes_ = 1;                                                                                    \
+    else {                                                                                                                    \
+        const tm_object *m_o = tm_object_of(cx->heap, m_r);                                                                   \
+        yes_ = m_o && (m_w & MATCH_LINE                    ? LINE_FITS(m_o->layout->line, m_w)                                \
+                       : m_o->shape < TM_SHAPE_STRUCTURE   ? (m_w & MATCH_ARRAY) != 0                                         \
+                       : m_o->shape == TM_SHAPE_STRUCTURE && m_w & MATCH_STRUCT);                                             \
+    }
+
 /* The same for a tail call: the frame on top becomes the callee's. */
 #define TAIL_ENTER(f_, i_)                                                                                                    \
     do {                                                                                                                      \
@@ -212,6 +237,10 @@ typedef CONVENTION void (*handler)(ARGS);
     COLD(trap_undefined_element, cx->trap = TRAP_undefined_element; LEAVE(TM_EXIT_TRAPPED);)                                  \
     COLD(trap_uninitialized_element, cx->trap = TRAP_uninitialized_element; LEAVE(TM_EXIT_TRAPPED);)                          \
     COLD(trap_call_type_mismatch, cx->trap = TRAP_call_type_mismatch; LEAVE(TM_EXIT_TRAPPED);)                                \
+    COLD(trap_null_reference, cx->trap = TRAP_null_reference; LEAVE(TM_EXIT_TRAPPED);)                                        \
+    COLD(trap_null_function, cx->trap = TRAP_null_function; LEAVE(TM_EXIT_TRAPPED);)                                          \
+    COLD(trap_null_i31, cx->trap = TRAP_null_i31; LEAVE(TM_EXIT_TRAPPED);)                                                    \
+    COLD(trap_cast_failure, cx->trap = TRAP_cast_failure; LEAVE(TM_EXIT_TRAPPED);)\
     COLD(trap_null_structure, cx->trap = TRAP_null_structure; LEAVE(TM_EXIT_TRAPPED);)                                        \
     COLD(trap_null_array, cx->trap = TRAP_null_array; LEAVE(TM_EXIT_TRAPPED);)                                                \
     COLD(trap_array_bounds, cx->trap = TRAP_array_bounds; LEAVE(TM_EXIT_TRAPPED);)                                            \

@@ -27,12 +27,13 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
+from interp.runtime.native_objects import NativeObjects
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
-from interp.valid.native import NativeCode
+from interp.valid.native import NativeCode, type_line
 
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
@@ -116,16 +117,31 @@ class _State:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        objects = store.heap.objects
+        if not isinstance(objects, NativeObjects):
+            raise Crash("a store of the native engine with objects in Python")
+        self.objects = objects
+        self.thread.heap = objects.handle
+        store.heap.watch(self)
         self.instances: list[_Instance] = []
         self.hosts = 0
+        self._lines: list[Any] = []  # of the host functions' types
         self.vector_hosts: set[int] = set()  # addresses of host functions that take or give a vector
         self.active: list[NativeThread] = []
+
+    def roots(self) -> memoryview:
+        """Every word of the stack and the registers: any may be a reference."""
+        n = _native.ffi.new("uint64_t *")
+        words = _native.lib.tm_thread_roots(self.thread, n)
+        return memoryview(_native.ffi.buffer(words, 8 * n[0])).cast("Q")
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
         hosts = store.funcs.hosts
         for func in hosts[self.hosts :]:
-            if _native.lib.tm_thread_add_host(self.thread, func.addr, func.type_id):
+            line = _native.ffi.new("uint32_t[]", type_line(func.definition))
+            self._lines.append(line)
+            if _native.lib.tm_thread_add_host(self.thread, func.addr, line):
                 raise ResourceError("the machine has no memory for a host function")
             if _has_vectors(func.type):
                 self.vector_hosts.add(func.addr)
@@ -155,7 +171,7 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
-        handle.type_ids = self._array("uint32_t[]", [max(id, 0) for id in inst.type_ids])
+        handle.layouts = self._layouts(inst)
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
@@ -164,6 +180,20 @@ class _Instance:
         if lib.tm_thread_link(state.thread, handle):
             raise ResourceError("the machine has no memory for an instance")
         state.instances.append(self)
+
+    def _layouts(self, inst: ModuleInst) -> Any:
+        """Per type index how its objects are laid out; NULL where there are none."""
+        definitions = inst.valid.definitions
+        if all(isinstance(definition.comp, FuncType) for definition in definitions):
+            return _native.ffi.NULL
+        heap, objects, null = inst.store.heap, self._state.objects, _native.ffi.NULL
+        return self._array(
+            "tm_layout *[]",
+            [
+                null if isinstance(definition.comp, FuncType) else objects.native_layout(heap.layout(definition))
+                for definition in definitions
+            ],
+        )
 
     def _kept(self, memory: MemInst) -> Any:
         self._keep.append(memory)
@@ -344,7 +374,7 @@ class NativeThread:
                 return Exhausted(which, backtrace)
             elif code == lib.TM_EXIT_BAD_REFERENCE:
                 self._leave()
-                return Failed(EmbedderError("a table holds a reference that is none of this store's"))
+                return Failed(EmbedderError("the guest met a reference that is not of this store or of its type"))
             else:
                 self._leave()
                 return Failed(ResourceError("the machine has no memory to lower a function"))
@@ -399,8 +429,9 @@ class NativeEngine:
         Feature.TAIL_CALL,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
+        Feature.FUNCTION_REFERENCES,
     }
-    capabilities = frozenset({"resumable"})
+    capabilities = frozenset({"resumable", "native objects"})
 
     def __init__(self) -> None:
         self._states: WeakKeyDictionary[Store, _State] = WeakKeyDictionary()
