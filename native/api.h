@@ -194,6 +194,10 @@ uint64_t tm_scan_datas(const uint8_t *bytes, uint64_t pos, uint64_t end, uint64_
 uint64_t tm_write_datas(tm_memory *memory, const uint8_t *bytes, const uint32_t *heads, const uint32_t *starts,
                         const uint32_t *addresses, uint64_t count);
 
+/* ---- the way in and out of Python (boundary.c) ---- */
+/* Puts the module `interp.boundary` beside the imported ones. 1, or 0 where Python has no such objects. */
+int tm_boundary(void);
+
 /* ---- facts and checks ---- */
 const char *tm_dispatch(void);  /* "tail calls (global registers)", ... and why */
 const char *tm_compiler(void);
