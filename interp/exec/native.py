@@ -32,7 +32,7 @@ from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
-from interp.valid.native import NativeCode
+from interp.valid.native import NativeCode, type_line
 
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
@@ -131,6 +131,7 @@ class NativeState:
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
         self.instances: list[_Instance] = []
         self.hosts = 0
+        self._lines: list[Any] = []  # of the host functions' types
         self.vector_hosts: set[int] = set()  # addresses of host functions that take or give a vector
         self.active: list[Any] = []  # the threads of the activations, or what the driver in C has in their place
         #: The driver in C, where there is one.
@@ -140,7 +141,9 @@ class NativeState:
         """Tell C of host functions made since."""
         hosts = store.funcs.hosts
         for func in hosts[self.hosts :]:
-            if _native.lib.tm_thread_add_host(self.thread, func.addr, func.type_id):
+            line = _native.ffi.new("uint32_t[]", type_line(func.definition))
+            self._lines.append(line)
+            if _native.lib.tm_thread_add_host(self.thread, func.addr, line):
                 raise ResourceError("the machine has no memory for a host function")
             if _has_vectors(func.type):
                 self.vector_hosts.add(func.addr)
@@ -173,7 +176,6 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
-        handle.type_ids = self._array("uint32_t[]", [max(id, 0) for id in inst.type_ids])
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
@@ -440,6 +442,7 @@ class NativeEngine:
         Feature.TAIL_CALL,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
+        Feature.FUNCTION_REFERENCES,
     }
     capabilities = frozenset({"resumable"})
 
