@@ -341,7 +341,7 @@ class Shared:
         try:
             if inner is not None:
                 RECURSION.set(Wish(inner.frame, self.base + self.store.depth + SPARE))
-            return call_host(self.store, func, values)
+            return call_host(func, values)
         except WasmException as exception:
             check_thrown(self.store, exception)
             raise

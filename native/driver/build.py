@@ -93,7 +93,7 @@ def main(folder: Path, *kinds: str) -> None:
         return str(out)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compile, ["run.c", *(s for s in made.SOURCES if s != "run.c"), *ours]))
+        objects = list(pool.map(compile, ["run.c", *(s for s in made.CORE if s != "run.c"), *ours]))
     link = ["-fsanitize=address,undefined", *(["-fsanitize=fuzzer"] if fuzz else [])]
     target = folder / ("fuzz" if fuzz else "driver")
     subprocess.run([*compiler, *link, *objects, "-o", str(target), "-lm"], check=True)

@@ -1,6 +1,6 @@
 /* Reads descriptions; runs a function in a world of its own: exact memories, tables of functions, hosts that answer bits. */
 #include "world.h"
-#include "../reader.h"
+#include "../types.h"
 
 _Noreturn void broken(const char *what) {
     fprintf(stderr, "broken: %s\n", what);
@@ -68,14 +68,13 @@ typedef struct tm_world {
     uint32_t *imported;
 } tm_world;
 
-static uint32_t type_of(uint32_t code) { return code & 0xFF; }
-static int is_number(uint32_t type) { return type >= T_V128 && type <= T_I32; }
+static uint32_t type_of(uint32_t code) { return code & T_CODE; }
 static int is_function(uint32_t type) { return type == T_FUNCREF; }
 
 /* Whether all types of a signature's list have a value that bits alone can be: numbers, and null for references. */
 static int has_values(const uint32_t *types, uint32_t n) {
     for (uint32_t k = 0; k < n; k++)
-        if (!is_number(types[k]) && types[k] != T_FUNCREF && types[k] != T_EXTERNREF) return 0;
+        if (!is_defaultable(types[k])) return 0;
     return 1;
 }
 
@@ -128,16 +127,16 @@ static int world_open(tm_world *w, tm_code *code, uint64_t *seed) {
             for (uint32_t i = 1; i < TABLE && i < env->n_funcs; i++) w->tables[k].cells[i] = i; /* cell 0 stays null */
     }
     for (uint32_t k = 0; k < env->n_globals; k++) {
-        uint32_t type = env->global_types[k] & 0xFF;
+        uint32_t type = type_of(env->global_types[k]);
         w->globals[k] = w->cells + 2 * k;
         write_values(w->globals[k], &type, 1, seed);
     }
     for (uint32_t k = 0; k < env->n_imported; k++) {
         w->imported[k] = k;
-        if (tm_thread_add_host(w->thread, k, env->type_ids[env->func_types[k]])) return -1;
+        if (tm_thread_add_host(w->thread, k, line_of(env, env->func_types[k]))) return -1;
     }
     w->instance = (tm_instance){.memory = env->n_mems ? w->memories[0] : NULL, .memories = w->memories, .globals = w->globals,
-                                .tables = w->table_list, .type_ids = (uint32_t *)(uintptr_t)env->type_ids, .imported = w->imported,
+                                .tables = w->table_list, .imported = w->imported,
                                 .n_imported = env->n_imported, .first_addr = env->n_imported, .code = code};
     return tm_thread_link(w->thread, &w->instance);
 }
