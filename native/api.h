@@ -175,6 +175,8 @@ tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);
 void tm_thread_free(tm_thread *thread);
 /* Where the arguments of the next activation go: the first free cell. */
 uint64_t *tm_thread_top(tm_thread *thread);
+/* How many cells of the stack belong to frames. */
+uint64_t tm_thread_cells(tm_thread *thread);
 /* Gives store addresses to the own functions of an instance. 0, or -1 when the machine gives no memory. */
 int tm_thread_link(tm_thread *thread, tm_instance *instance);
 /* The line of the function's type belongs to the caller and outlives the thread. */

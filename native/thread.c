@@ -97,6 +97,8 @@ uint64_t *tm_thread_top(tm_thread *t) {
     return fp->func ? t->sp + fp->func->cells : t->sp;
 }
 
+uint64_t tm_thread_cells(tm_thread *t) { return (uint64_t)(tm_thread_top(t) - t->stack); }
+
 /* How many activations there are: each has moved the limit by the frame that marks its entry. */
 static uint64_t activations(const tm_thread *t) { return (uint64_t)(t->fp_limit - t->frames) - (t->frame_count - 1); }
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from interp import _native
-from interp.runtime import bulk
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -27,6 +26,7 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
+from interp.runtime.layout import Layout
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
@@ -34,52 +34,14 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode, type_line
 
+from .native_services import SERVICES
+
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
 
 _TRAPS = tuple(TRAPS.values())
 #: Traps whose message ends in the table index that was asked for.
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
-
-#: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
-Service = tuple[int, Callable[..., int], Callable[..., int | None]]
-
-
-def _last_bytes(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(operands[-1])
-
-
-def _last_refs(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(8 * operands[-1])
-
-
-def _nothing(inst: ModuleInst, x: int, y: int) -> int:
-    return 0
-
-
-def _services() -> dict[int, Service]:
-    lib = _native.lib
-    return {
-        lib.SERVICE_memory_grow: (
-            1,
-            lambda inst, x, y, n: bulk.memory_grow_ticks(inst, x, n),
-            lambda inst, x, y, n: bulk.memory_grow(inst, x, n),
-        ),
-        lib.SERVICE_table_grow: (
-            2,
-            lambda inst, x, y, ref, n: bulk.table_grow_ticks(inst, x, n),
-            lambda inst, x, y, ref, n: bulk.table_grow(inst, x, ref, n),
-        ),
-        lib.SERVICE_memory_init: (3, _last_bytes, bulk.memory_init),
-        lib.SERVICE_memory_copy: (3, _last_bytes, bulk.memory_copy),
-        lib.SERVICE_memory_fill: (3, _last_bytes, lambda inst, x, y, d, v, n: bulk.memory_fill(inst, x, d, v, n)),
-        lib.SERVICE_data_drop: (0, _nothing, lambda inst, x, y: bulk.data_drop(inst, x)),
-        lib.SERVICE_table_init: (3, _last_refs, bulk.table_init),
-        lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
-        lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
-        lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
-    }
-
 
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
@@ -120,6 +82,18 @@ class Shortcut(Protocol):
         """Give an `Entry` of Python's numbers its way."""
 
 
+class Words:
+    """A stretch of C memory, as long as it is when asked, whose words are roots for as long as the store lives."""
+
+    def __init__(self, stretch: Callable[[], tuple[Any, int]]) -> None:
+        self._stretch = stretch
+
+    def roots(self) -> memoryview:
+        """The words."""
+        start, count = self._stretch()
+        return memoryview(_native.ffi.buffer(start, 8 * count)).cast("Q")
+
+
 class NativeState:
     """A store's stacks in C, and what the C side has been told of the store so far."""
 
@@ -136,6 +110,19 @@ class NativeState:
         self.active: list[Any] = []  # the threads of the activations, or what the driver in C has in their place
         #: The driver in C, where there is one.
         self.shortcut: Shortcut | None = None
+        for words in (self._stack, self._registers, self._saved):
+            store.heap.watch(Words(words))
+
+    # What the collector looks for references in, whatever else it holds.
+
+    def _stack(self) -> tuple[Any, int]:
+        return self.thread.stack, _native.lib.tm_thread_cells(self.thread)
+
+    def _registers(self) -> tuple[Any, int]:
+        return self.thread.r, len(self.thread.r)
+
+    def _saved(self) -> tuple[Any, int]:
+        return self.thread.saved, len(self.active) * _native.ffi.sizeof("tm_registers") // 8
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
@@ -405,26 +392,38 @@ class NativeThread:
     def _serve(self) -> Exit | None:
         """Do what the loop left for. None: go on; otherwise the exit."""
         store, thread = self._store, self._state.thread
-        count, ticks, effect = _SERVICES[thread.service]
-        args = thread.args
-        operands = [args[i] & 0xFFFFFFFFFFFFFFFF for i in range(count)]
         inst = self._state.instances[thread.instance.number].inst
         x, y = thread.imm1, thread.imm2
-        need = ticks(inst, x, y, *operands)
+        if thread.service == _native.lib.SERVICE_ref_matches:
+            thread.answer = 1 + self._matches(x, y)
+            return None
+        count, ticks, effect = SERVICES[thread.service]
+        args = thread.args
+        operands = _native.ffi.unpack(args, count(inst, x, y))
+        need = ticks(inst, x, y, operands)
         if need > store.grant(need):
             return self._paused(need)
         store.settle(need)
         try:
-            result = effect(inst, x, y, *operands)
+            results = effect(inst, x, y, operands)
         except Trap as trap:
             return self._trapped(trap)
         except ResourceError as error:
             self._leave()
             return Failed(error)
-        if result is not None:
-            args[0] = result
+        for index, value in enumerate(results):
+            args[index] = value
         thread.ip = thread.ip + _SERVICE_WORDS
         return None
+
+    def _matches(self, wanted: int, bits: int) -> bool:
+        """Whether an object of the heap is what a word of the loop tells (MATCH_ in native/engine.h)."""
+        layout = self._store.heap.kind(bits)
+        if not isinstance(layout, Layout):
+            return False
+        if wanted & 1 << 54:
+            return wanted & 0xFFFFFFFF in layout.definition.ancestors
+        return bool(wanted & (1 << 53 if layout.field is not None else 1 << 52))
 
     def _trapped(self, trap: Trap) -> Exit:
         trap.backtrace += self.backtrace()
@@ -433,7 +432,7 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs everything of version 2.0 in C, and relaxed vectors by the deterministic choice."""
+    """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
 
     name = "native"
     features: frozenset[Feature] = WASM_2 | {
@@ -443,6 +442,7 @@ class NativeEngine:
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
         Feature.FUNCTION_REFERENCES,
+        Feature.GC,
     }
     capabilities = frozenset({"resumable"})
 
@@ -490,6 +490,3 @@ def build_info() -> dict[str, str]:
         "handlers": str(lib.tm_handler_count()),
         "self-test": "passed" if not failed else f"handler {failed - 1} lost its tail call",
     }
-
-
-_SERVICES: dict[int, Service] = _services() if _native.lib is not None else {}
