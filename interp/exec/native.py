@@ -26,7 +26,7 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
-from interp.runtime.layout import Layout
+from interp.runtime.native_objects import NativeObjects
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
@@ -82,18 +82,6 @@ class Shortcut(Protocol):
         """Give an `Entry` of Python's numbers its way."""
 
 
-class Words:
-    """A stretch of C memory, as long as it is when asked, whose words are roots for as long as the store lives."""
-
-    def __init__(self, stretch: Callable[[], tuple[Any, int]]) -> None:
-        self._stretch = stretch
-
-    def roots(self) -> memoryview:
-        """The words."""
-        start, count = self._stretch()
-        return memoryview(_native.ffi.buffer(start, 8 * count)).cast("Q")
-
-
 class NativeState:
     """A store's stacks in C, and what the C side has been told of the store so far."""
 
@@ -103,6 +91,12 @@ class NativeState:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        objects = store.heap.objects
+        if not isinstance(objects, NativeObjects):
+            raise Crash("a store of the native engine with objects in Python")
+        self.objects = objects
+        self.thread.heap = objects.handle
+        store.heap.watch(self)
         self.instances: list[_Instance] = []
         self.hosts = 0
         self._lines: list[Any] = []  # of the host functions' types
@@ -110,19 +104,12 @@ class NativeState:
         self.active: list[Any] = []  # the threads of the activations, or what the driver in C has in their place
         #: The driver in C, where there is one.
         self.shortcut: Shortcut | None = None
-        for words in (self._stack, self._registers, self._saved):
-            store.heap.watch(Words(words))
 
-    # What the collector looks for references in, whatever else it holds.
-
-    def _stack(self) -> tuple[Any, int]:
-        return self.thread.stack, _native.lib.tm_thread_cells(self.thread)
-
-    def _registers(self) -> tuple[Any, int]:
-        return self.thread.r, len(self.thread.r)
-
-    def _saved(self) -> tuple[Any, int]:
-        return self.thread.saved, len(self.active) * _native.ffi.sizeof("tm_registers") // 8
+    def roots(self) -> memoryview:
+        """Every word of the stack and the registers: any may be a reference."""
+        n = _native.ffi.new("uint64_t *")
+        words = _native.lib.tm_thread_roots(self.thread, n)
+        return memoryview(_native.ffi.buffer(words, 8 * n[0])).cast("Q")
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
@@ -163,6 +150,7 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
+        handle.layouts = self._layouts(inst)
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
@@ -171,6 +159,20 @@ class _Instance:
         if lib.tm_thread_link(state.thread, handle):
             raise ResourceError("the machine has no memory for an instance")
         state.instances.append(self)
+
+    def _layouts(self, inst: ModuleInst) -> Any:
+        """Per type index how its objects are laid out; NULL where there are none."""
+        definitions = inst.valid.definitions
+        if all(isinstance(definition.comp, FuncType) for definition in definitions):
+            return _native.ffi.NULL
+        heap, objects, null = inst.store.heap, self._state.objects, _native.ffi.NULL
+        return self._array(
+            "tm_layout *[]",
+            [
+                null if isinstance(definition.comp, FuncType) else objects.native_layout(heap.layout(definition))
+                for definition in definitions
+            ],
+        )
 
     def _kept(self, memory: MemInst) -> Any:
         self._keep.append(memory)
@@ -376,7 +378,7 @@ class NativeThread:
             return Exhausted(which, backtrace)
         self._leave()
         if code == lib.TM_EXIT_BAD_REFERENCE:
-            return Failed(EmbedderError("a table holds a reference that is none of this store's"))
+            return Failed(EmbedderError("the guest met a reference that is none of this store's, or is mistyped"))
         return Failed(ResourceError("the machine has no memory to lower a function"))
 
     def _paused(self, need: int) -> Exit:
@@ -394,9 +396,6 @@ class NativeThread:
         store, thread = self._store, self._state.thread
         inst = self._state.instances[thread.instance.number].inst
         x, y = thread.imm1, thread.imm2
-        if thread.service == _native.lib.SERVICE_ref_matches:
-            thread.answer = 1 + self._matches(x, y)
-            return None
         count, ticks, effect = SERVICES[thread.service]
         args = thread.args
         operands = _native.ffi.unpack(args, count(inst, x, y))
@@ -415,15 +414,6 @@ class NativeThread:
             args[index] = value
         thread.ip = thread.ip + _SERVICE_WORDS
         return None
-
-    def _matches(self, wanted: int, bits: int) -> bool:
-        """Whether an object of the heap is what a word of the loop tells (MATCH_ in native/engine.h)."""
-        layout = self._store.heap.kind(bits)
-        if not isinstance(layout, Layout):
-            return False
-        if wanted & 1 << 54:
-            return wanted & 0xFFFFFFFF in layout.definition.ancestors
-        return bool(wanted & (1 << 53 if layout.field is not None else 1 << 52))
 
     def _trapped(self, trap: Trap) -> Exit:
         trap.backtrace += self.backtrace()
@@ -444,7 +434,7 @@ class NativeEngine:
         Feature.FUNCTION_REFERENCES,
         Feature.GC,
     }
-    capabilities = frozenset({"resumable"})
+    capabilities = frozenset({"resumable", "native objects"})
 
     def __init__(self, shortcut: Callable[[NativeState, Store], Shortcut] | None = None) -> None:
         self._states: WeakKeyDictionary[Store, NativeState] = WeakKeyDictionary()
