@@ -209,13 +209,33 @@ class Host:
             raise EmbedderError(f"{type(event).__name__} must be given to a chain or a plugin")
         for chain in self.chains:
             if any(plugin.key == event.plugin for plugin in chain.plugins):
-                return chain.handle(event)
+                return self.feed(chain, event)
         plugin = self.plugins.get(event.plugin)
         if plugin is None and event.plugin in self._known:
             return []
         if plugin is None:
             raise EmbedderError(f"there is no plugin {event.plugin!r}")
         return plugin.handle(event)
+
+    def feed(self, chain: Chain, event: Event) -> list[Command]:
+        """Deal with an event of a chain, and with what it brings about on streams of others.
+
+        That happens where chains share a plugin or a VM: an old configuration's and a new one's. Without other chains
+        `chain.handle` does the same.
+        """
+        commands = chain.handle(event)
+        waiting = [(chain, command) for command in chain.take_elsewhere()]
+        while waiting:
+            source, command = waiting.pop(0)
+            owner = next((one for one in self.chains if one is not source and one.has(command.stream)), None)
+            if owner is not None:
+                commands += owner.carry([command], event.now)
+                waiting += [(owner, more) for more in owner.take_elsewhere()]
+        return commands
+
+    def drop(self, chain: Chain) -> None:
+        """Forget a chain that has no streams any more; its plugins stay."""
+        self.chains.remove(chain)
 
 
 def vm_key(vm_id: str, vm_configuration: bytes, digest: str) -> str:

@@ -96,10 +96,10 @@ def unexpected(seen: Observation, accounted: Accounted) -> Iterator[Difference]:
     """
     for log in seen.logs:
         if id(log) not in accounted.logs:
-            yield Difference(("strict",), None, _log_data(log), "a log line that nothing expects")
+            yield Difference(("strict",), None, log_data(log), "a log line that nothing expects")
     for call in seen.calls:
         if id(call) not in accounted.calls:
-            yield Difference(("strict",), None, _call_data(call), "an HTTP call that nothing expects")
+            yield Difference(("strict",), None, call_data(call), "an HTTP call that nothing expects")
     for made in seen.host_calls:
         logged = made.function in ("proxy_log", "proxy_http_call")
         if made.is_status and not logged and id(made) not in accounted.host_calls:
@@ -231,7 +231,8 @@ def _in_order(wanted: Sequence[Any], there: Sequence[Any], fits: Any) -> tuple[l
 # --- logs ------------------------------------------------------------------------------------------------------------
 
 
-def _log_data(log: Log) -> dict[str, object]:
+def log_data(log: Log) -> dict[str, object]:
+    """A log line as it is written in a file."""
     return {"level": log.level.name.lower(), "message": as_text(log.message)}
 
 
@@ -246,7 +247,7 @@ def _log_fits(wanted: LogExpect | str, log: Log, seen: Observation) -> bool:
 
 
 def _logs(expect: list[LogExpect | str] | LogsExpect, seen: Observation, accounted: Accounted) -> Iterator[Difference]:
-    whole = [_log_data(log) for log in seen.logs]
+    whole = [log_data(log) for log in seen.logs]
     lines = expect if isinstance(expect, list) else expect.lines
     loc: Loc = ("logs",) if isinstance(expect, list) else ("logs", "lines")
     if lines is not None:
@@ -262,11 +263,11 @@ def _logs(expect: list[LogExpect | str] | LogsExpect, seen: Observation, account
 
 def _log_limits(expect: LogsExpect, seen: Observation) -> Iterator[Difference]:
     if expect.none_above is not None:
-        over = [_log_data(log) for log in seen.logs if log.level > LEVELS[expect.none_above]]
+        over = [log_data(log) for log in seen.logs if log.level > LEVELS[expect.none_above]]
         if over:
             yield Difference(("logs", "none_above"), expect.none_above, over)
     for i, wanted in enumerate(expect.none or []):
-        hits = [_log_data(log) for log in seen.logs if matches(wanted, log.message)]
+        hits = [log_data(log) for log in seen.logs if matches(wanted, log.message)]
         if hits:
             yield Difference(("logs", "none", i), wanted_data(wanted), hits)
 
@@ -274,7 +275,8 @@ def _log_limits(expect: LogsExpect, seen: Observation) -> Iterator[Difference]:
 # --- calls -----------------------------------------------------------------------------------------------------------
 
 
-def _call_data(call: StartCall) -> dict[str, object]:
+def call_data(call: StartCall) -> dict[str, object]:
+    """An HTTP call as it is written in a file."""
     data: dict[str, object] = {"upstream": call.upstream, "headers": pairs_data(call.headers)}
     if call.body:
         data["body"] = data_value(call.body)
@@ -303,7 +305,7 @@ def _calls(expect: list[CallExpect | str], seen: Observation, accounted: Account
         yield from call_differences(("calls", i), wanted, call, seen.name_of(call.plugin))
     if len(expect) != len(seen.calls):
         note = f"{len(expect)} expected, {len(seen.calls)} made"
-        yield Difference(("calls",), wanted_data(expect), [_call_data(call) for call in seen.calls], note)
+        yield Difference(("calls",), wanted_data(expect), [call_data(call) for call in seen.calls], note)
 
 
 # --- host calls ------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ class Failure:
     """The path in the file of what was not met."""
     message: str
     difference: Difference | None = None
+    fill: bool = False
+    """The expectation is empty, and waits for what was observed."""
 
 
 @dataclass(slots=True)
@@ -129,7 +131,8 @@ class _Play:
 
     def _hold(self, moment: Moment, expect: Expect, seen: Observation, loc: Loc) -> None:
         if not expect.model_fields_set:
-            moment.failures.append(Failure(loc, "nothing is expected here; --update writes down what there is"))
+            text = "nothing is expected here; --update writes down what there is"
+            moment.failures.append(Failure(loc, text, fill=True))
         differences, accounted = check(expect, seen)
         self.accounted.add(accounted)
         moment.failures += [Failure((*loc, *one.loc), "", one) for one in differences]

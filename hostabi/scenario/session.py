@@ -3,7 +3,7 @@
 The world stands still between actions: calls of the filters wait until something says what comes of them, and timers
 until time is let pass. It does no I/O. `Session` is what scenario files run on, and the same from Python:
 
-    session = Session(host, [plugin])
+    session = Session(host, host.chain([plugin]))
     session.start()
     session.request(headers={"x-user": "eve"})
     session.callout("auth", Answer(403))
@@ -162,11 +162,10 @@ class Session:
     """
 
     def __init__(
-        self, host: Host, plugins: Sequence[Plugin], *, now: int = 0, attributes: Mapping[str, object] | None = None
+        self, host: Host, chain: Chain, *, now: int = 0, attributes: Mapping[str, object] | None = None
     ) -> None:
         self.host = host
-        self.plugins = list(plugins)
-        self.chain = host.chain(self.plugins)
+        self.chain = chain
         self.now = now
         self.attributes = dict(attributes or {})
         self.streams: dict[str, Stream] = {}
@@ -192,22 +191,22 @@ class Session:
 
         When the new one does not start, the old one stays.
         """
-        position = self._position(which)
-        old = self.plugins[position]
+        position = self.position(which)
+        old = self.chain.plugins[position]
         new = make(old)
         self._carry_out(new.handle(Start(now=self.now)))
         if new.working:
-            old_chain = self.chain
-            self.plugins[position] = new
-            self.chain = self.host.chain(self.plugins)
-            self._leaving.append((old, old_chain))
-            self._timers.pop(old.key, None)
+            plugins = [*self.chain.plugins]
+            plugins[position] = new
+            self._leaving.append((old, self.chain))
+            self.chain = self.host.chain(plugins)
         else:
             self._carry_out(new.handle(Shutdown(new.key, True, now=self.now)))
         self._settle()
 
-    def _position(self, which: int | str) -> int:
-        for position, plugin in enumerate(self.plugins):
+    def position(self, which: int | str) -> int:
+        """Where the filter of this name stands in the chain; SessionError when there is none."""
+        for position, plugin in enumerate(self.chain.plugins):
             if which in (position, plugin.root.name, plugin.key):
                 return position
         raise SessionError(f"there is no filter {which!r}")
@@ -437,7 +436,7 @@ class Session:
         self._pump()
 
     def _feed(self, chain: Chain, event: Event) -> None:
-        self._carry_out(chain.handle(event))
+        self._carry_out(self.host.feed(chain, event))
 
     def _pump(self) -> None:
         for _ in range(_MOST_EVENTS):
@@ -456,6 +455,8 @@ class Session:
         for plugin, chain in list(self._leaving):
             if all(stream.chain is not chain for stream in self._open.values()):
                 self._leaving.remove((plugin, chain))
+                self._timers.pop(plugin.key, None)
+                self.host.drop(chain)
                 self._carry_out(self.host.handle(Shutdown(plugin.key, now=self.now)))
                 self._pump()
 

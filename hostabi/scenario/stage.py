@@ -204,7 +204,7 @@ class LocalStage:
         filters = self.test.scenario.filters
         plugins = [self._plugin(one, i) for i, one in enumerate(filters)]
         attributes = {**(self.test.scenario.properties or {}), **(self.test.case.properties or {})}
-        self._session = Session(self.host, plugins, now=self.now, attributes=attributes)
+        self._session = Session(self.host, self.host.chain(plugins), now=self.now, attributes=attributes)
         self._session.start()
         return self._observe(MAIN)
 
@@ -317,7 +317,7 @@ class LocalStage:
         return lambda call: not list(call_differences((), step.match, call, names.get(call.plugin, call.plugin)))
 
     def _reconfigure(self, which: int | str, config: object) -> None:
-        position = self.session._position(which)
+        position = self.session.position(which)
         filter = self.test.scenario.filters[position]
         self.session.reconfigure(position, lambda old: self._plugin(filter, position, config))
 

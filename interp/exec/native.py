@@ -27,6 +27,7 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
+from interp.runtime.native_objects import NativeObjects
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
@@ -129,6 +130,12 @@ class NativeState:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        objects = store.heap.objects
+        if not isinstance(objects, NativeObjects):
+            raise Crash("a store of the native engine with objects in Python")
+        self.objects = objects
+        self.thread.heap = objects.handle
+        store.heap.watch(self)
         self.instances: list[_Instance] = []
         self.hosts = 0
         self._lines: list[Any] = []  # of the host functions' types
@@ -136,6 +143,12 @@ class NativeState:
         self.active: list[Any] = []  # the threads of the activations, or what the driver in C has in their place
         #: The driver in C, where there is one.
         self.shortcut: Shortcut | None = None
+
+    def roots(self) -> memoryview:
+        """Every word of the stack and the registers: any may be a reference."""
+        n = _native.ffi.new("uint64_t *")
+        words = _native.lib.tm_thread_roots(self.thread, n)
+        return memoryview(_native.ffi.buffer(words, 8 * n[0])).cast("Q")
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
@@ -176,6 +189,7 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
+        handle.layouts = self._layouts(inst)
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
@@ -184,6 +198,20 @@ class _Instance:
         if lib.tm_thread_link(state.thread, handle):
             raise ResourceError("the machine has no memory for an instance")
         state.instances.append(self)
+
+    def _layouts(self, inst: ModuleInst) -> Any:
+        """Per type index how its objects are laid out; NULL where there are none."""
+        definitions = inst.valid.definitions
+        if all(isinstance(definition.comp, FuncType) for definition in definitions):
+            return _native.ffi.NULL
+        heap, objects, null = inst.store.heap, self._state.objects, _native.ffi.NULL
+        return self._array(
+            "tm_layout *[]",
+            [
+                null if isinstance(definition.comp, FuncType) else objects.native_layout(heap.layout(definition))
+                for definition in definitions
+            ],
+        )
 
     def _kept(self, memory: MemInst) -> Any:
         self._keep.append(memory)
@@ -389,7 +417,7 @@ class NativeThread:
             return Exhausted(which, backtrace)
         self._leave()
         if code == lib.TM_EXIT_BAD_REFERENCE:
-            return Failed(EmbedderError("a table holds a reference that is none of this store's"))
+            return Failed(EmbedderError("the guest met a reference that is none of this store's, or is mistyped"))
         return Failed(ResourceError("the machine has no memory to lower a function"))
 
     def _paused(self, need: int) -> Exit:
@@ -444,7 +472,7 @@ class NativeEngine:
         Feature.MEMORY64,
         Feature.FUNCTION_REFERENCES,
     }
-    capabilities = frozenset({"resumable"})
+    capabilities = frozenset({"resumable", "native objects"})
 
     def __init__(self, shortcut: Callable[[NativeState, Store], Shortcut] | None = None) -> None:
         self._states: WeakKeyDictionary[Store, NativeState] = WeakKeyDictionary()

@@ -51,6 +51,7 @@ FLOORS = {
     "hostabi.core.plugin": 6,
     "hostabi": 6,
     "hostabi.__main__": 7,
+    "hostabi.pytest_plugin": 7,
     "hostabi.cli": 7,
     "hostabi.adapters": 7,
     "hostabi.scenario": 7,
