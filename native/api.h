@@ -16,13 +16,11 @@ enum { TM_SHAPE_STRUCTURE = 0x80, TM_SHAPE_EXCEPTION = 0x81 }; /* an array's sha
 
 typedef struct tm_layout {
     uint32_t number;        /* for the caller to know it by */
-    uint32_t type_id;       /* the store's number of the type */
     uint32_t shape;
     uint32_t cells;         /* of a structure or an exception */
     uint32_t n_refs;
     const uint32_t *refs;   /* the cells that hold references; of an array n_refs says whether its elements do */
-    uint32_t n_supers;
-    const uint32_t *supers; /* numbers of the type and of all its supertypes */
+    const uint32_t *line;   /* how many supertypes the type has, their numbers, the root's first, and its own */
 } tm_layout;
 
 typedef struct tm_object {
@@ -39,6 +37,8 @@ typedef struct tm_heap {
     uint64_t count;
     uint64_t bytes;         /* of all objects, 16 for each besides its contents */
     uint64_t limit;         /* up to so many bytes the loop makes objects without asking */
+    uint64_t page_limit;    /* of the bytes of pages (blocks.h), which are more where blocks between others are free */
+    struct tm_blocks *blocks;
     uint8_t *marks;
     uint32_t *pending;      /* marked, and not looked through yet; has room for every object */
     uint64_t n_pending;
@@ -46,8 +46,11 @@ typedef struct tm_heap {
 
 tm_heap *tm_heap_new(void);
 void tm_heap_free(tm_heap *heap);
-/* Makes an object of zeros and gives its index, the lowest that is free; -1 when the machine gives no memory. */
+/* Makes an object of zeros and gives its index, the lowest that is free; -1 when the machine gives no memory, -2 past the
+   limit of pages. */
 int64_t tm_heap_add(tm_heap *heap, const tm_layout *layout, uint32_t length);
+/* Bytes of the pages that small objects stand on. */
+uint64_t tm_heap_pages(const tm_heap *heap);
 /* NULL where there is none. */
 tm_object *tm_heap_at(const tm_heap *heap, uint64_t index);
 /* Marks what n words refer to, those that are no references to objects being ignored. */
@@ -120,6 +123,7 @@ typedef struct tm_instance {
     tm_memory **memories;
     uint64_t **globals;       /* per global: its cell */
     tm_table **tables;
+    const tm_layout **layouts; /* per type index: of a structure or array; NULL for an instance without such types */
     uint32_t *imported;       /* per imported function: its address */
     uint32_t n_imported;
     uint32_t first_addr;      /* own functions have consecutive addresses from here */
@@ -146,6 +150,7 @@ typedef struct tm_thread {
     tm_frame *fp_limit;
     uint64_t cells_limit;
     tm_instance *instance;
+    tm_heap *heap;            /* the store's */
     tm_funcinst **funcs;      /* the store's functions by address */
     uint64_t n_funcs;
     tm_funcinst **owned;      /* blocks of function records, freed with the thread */
@@ -168,7 +173,6 @@ typedef struct tm_thread {
     uint64_t addr;            /* host function */
     uint64_t *args;           /* its arguments, and where results go; operands of a service */
     uint64_t imm1, imm2;
-    uint64_t answer;          /* to a question of the loop, which asks again: 1 no, 2 yes, 0 none yet */
 } tm_thread;
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);
@@ -185,6 +189,8 @@ int tm_thread_enter(tm_thread *thread, uint64_t addr);
 int tm_thread_run(tm_thread *thread);
 /* Ends activations, whatever they are doing, until there are n. Done twice it is done once: a signal may come between. */
 void tm_thread_leave_to(tm_thread *thread, uint64_t n);
+/* All words that may be references: the stack, and behind it the registers. n gets how many. */
+uint64_t *tm_thread_roots(tm_thread *thread, uint64_t *n);
 /* How many frames the innermost activation has. */
 uint64_t tm_thread_depth(tm_thread *thread);
 /* Frame n (0 = innermost, below tm_thread_depth) of it: instance number, own index, word of its code.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from interp import _native
-from interp.runtime import bulk
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -27,6 +26,7 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
+from interp.runtime.native_objects import NativeObjects
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
@@ -34,52 +34,14 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode, type_line
 
+from .native_services import SERVICES
+
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
 
 _TRAPS = tuple(TRAPS.values())
 #: Traps whose message ends in the table index that was asked for.
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
-
-#: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
-Service = tuple[int, Callable[..., int], Callable[..., int | None]]
-
-
-def _last_bytes(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(operands[-1])
-
-
-def _last_refs(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(8 * operands[-1])
-
-
-def _nothing(inst: ModuleInst, x: int, y: int) -> int:
-    return 0
-
-
-def _services() -> dict[int, Service]:
-    lib = _native.lib
-    return {
-        lib.SERVICE_memory_grow: (
-            1,
-            lambda inst, x, y, n: bulk.memory_grow_ticks(inst, x, n),
-            lambda inst, x, y, n: bulk.memory_grow(inst, x, n),
-        ),
-        lib.SERVICE_table_grow: (
-            2,
-            lambda inst, x, y, ref, n: bulk.table_grow_ticks(inst, x, n),
-            lambda inst, x, y, ref, n: bulk.table_grow(inst, x, ref, n),
-        ),
-        lib.SERVICE_memory_init: (3, _last_bytes, bulk.memory_init),
-        lib.SERVICE_memory_copy: (3, _last_bytes, bulk.memory_copy),
-        lib.SERVICE_memory_fill: (3, _last_bytes, lambda inst, x, y, d, v, n: bulk.memory_fill(inst, x, d, v, n)),
-        lib.SERVICE_data_drop: (0, _nothing, lambda inst, x, y: bulk.data_drop(inst, x)),
-        lib.SERVICE_table_init: (3, _last_refs, bulk.table_init),
-        lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
-        lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
-        lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
-    }
-
 
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
@@ -129,6 +91,12 @@ class NativeState:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        objects = store.heap.objects
+        if not isinstance(objects, NativeObjects):
+            raise Crash("a store of the native engine with objects in Python")
+        self.objects = objects
+        self.thread.heap = objects.handle
+        store.heap.watch(self)
         self.instances: list[_Instance] = []
         self.hosts = 0
         self._lines: list[Any] = []  # of the host functions' types
@@ -136,6 +104,12 @@ class NativeState:
         self.active: list[Any] = []  # the threads of the activations, or what the driver in C has in their place
         #: The driver in C, where there is one.
         self.shortcut: Shortcut | None = None
+
+    def roots(self) -> memoryview:
+        """Every word of the stack and the registers: any may be a reference."""
+        n = _native.ffi.new("uint64_t *")
+        words = _native.lib.tm_thread_roots(self.thread, n)
+        return memoryview(_native.ffi.buffer(words, 8 * n[0])).cast("Q")
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
@@ -176,6 +150,7 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
+        handle.layouts = self._layouts(inst)
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
@@ -184,6 +159,20 @@ class _Instance:
         if lib.tm_thread_link(state.thread, handle):
             raise ResourceError("the machine has no memory for an instance")
         state.instances.append(self)
+
+    def _layouts(self, inst: ModuleInst) -> Any:
+        """Per type index how its objects are laid out; NULL where there are none."""
+        definitions = inst.valid.definitions
+        if all(isinstance(definition.comp, FuncType) for definition in definitions):
+            return _native.ffi.NULL
+        heap, objects, null = inst.store.heap, self._state.objects, _native.ffi.NULL
+        return self._array(
+            "tm_layout *[]",
+            [
+                null if isinstance(definition.comp, FuncType) else objects.native_layout(heap.layout(definition))
+                for definition in definitions
+            ],
+        )
 
     def _kept(self, memory: MemInst) -> Any:
         self._keep.append(memory)
@@ -389,7 +378,7 @@ class NativeThread:
             return Exhausted(which, backtrace)
         self._leave()
         if code == lib.TM_EXIT_BAD_REFERENCE:
-            return Failed(EmbedderError("a table holds a reference that is none of this store's"))
+            return Failed(EmbedderError("the guest met a reference that is none of this store's, or is mistyped"))
         return Failed(ResourceError("the machine has no memory to lower a function"))
 
     def _paused(self, need: int) -> Exit:
@@ -405,24 +394,24 @@ class NativeThread:
     def _serve(self) -> Exit | None:
         """Do what the loop left for. None: go on; otherwise the exit."""
         store, thread = self._store, self._state.thread
-        count, ticks, effect = _SERVICES[thread.service]
-        args = thread.args
-        operands = [args[i] & 0xFFFFFFFFFFFFFFFF for i in range(count)]
         inst = self._state.instances[thread.instance.number].inst
         x, y = thread.imm1, thread.imm2
-        need = ticks(inst, x, y, *operands)
+        count, ticks, effect = SERVICES[thread.service]
+        args = thread.args
+        operands = _native.ffi.unpack(args, count(inst, x, y))
+        need = ticks(inst, x, y, operands)
         if need > store.grant(need):
             return self._paused(need)
         store.settle(need)
         try:
-            result = effect(inst, x, y, *operands)
+            results = effect(inst, x, y, operands)
         except Trap as trap:
             return self._trapped(trap)
         except ResourceError as error:
             self._leave()
             return Failed(error)
-        if result is not None:
-            args[0] = result
+        for index, value in enumerate(results):
+            args[index] = value
         thread.ip = thread.ip + _SERVICE_WORDS
         return None
 
@@ -433,7 +422,7 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs everything of version 2.0 in C, and relaxed vectors by the deterministic choice."""
+    """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
 
     name = "native"
     features: frozenset[Feature] = WASM_2 | {
@@ -443,8 +432,9 @@ class NativeEngine:
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
         Feature.FUNCTION_REFERENCES,
+        Feature.GC,
     }
-    capabilities = frozenset({"resumable"})
+    capabilities = frozenset({"resumable", "native objects"})
 
     def __init__(self, shortcut: Callable[[NativeState, Store], Shortcut] | None = None) -> None:
         self._states: WeakKeyDictionary[Store, NativeState] = WeakKeyDictionary()
@@ -490,6 +480,3 @@ def build_info() -> dict[str, str]:
         "handlers": str(lib.tm_handler_count()),
         "self-test": "passed" if not failed else f"handler {failed - 1} lost its tail call",
     }
-
-
-_SERVICES: dict[int, Service] = _services() if _native.lib is not None else {}

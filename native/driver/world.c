@@ -61,6 +61,7 @@ enum { FUEL = 3000, STACK_CELLS = 4096, DEPTH = 50, PAGE = 65536, MOST_PAGES = 3
 typedef struct tm_world {
     tm_code *code;
     tm_thread *thread;
+    tm_heap *heap;
     tm_instance instance;
     tm_memory **memories;
     tm_table *tables, **table_list;
@@ -110,13 +111,15 @@ static int world_open(tm_world *w, tm_code *code, uint64_t *seed) {
     memset(w, 0, sizeof *w);
     w->code = code;
     w->thread = tm_thread_new(STACK_CELLS, DEPTH);
+    w->heap = tm_heap_new();
     w->memories = calloc(env->n_mems + 1, sizeof *w->memories);
     w->tables = calloc(env->n_tables + 1, sizeof *w->tables);
     w->table_list = calloc(env->n_tables + 1, sizeof *w->table_list);
     w->cells = calloc(env->n_globals + 1, 2 * sizeof *w->cells);
     w->globals = calloc(env->n_globals + 1, sizeof *w->globals);
     w->imported = calloc(env->n_imported + 1, sizeof *w->imported);
-    if (!w->thread || !w->memories || !w->tables || !w->table_list || !w->cells || !w->globals || !w->imported) return -1;
+    if (!w->thread || !w->heap || !w->memories || !w->tables || !w->table_list || !w->cells || !w->globals || !w->imported) return -1;
+    w->thread->heap = w->heap;
     for (uint32_t k = 0; k < env->n_mems; k++)
         if (!(w->memories[k] = tm_memory_new(PAGE, 0))) return -1;
     for (uint32_t k = 0; k < env->n_tables; k++) {
@@ -148,6 +151,7 @@ static void world_close(tm_world *w) {
     free(w->memories); free(w->tables); free(w->table_list);
     free(w->cells); free(w->globals); free(w->imported);
     tm_thread_free(w->thread);
+    tm_heap_free(w->heap);
 }
 
 /* ---- services: those that touch what a world has are done, the others do nothing or end the run ---- */
