@@ -58,7 +58,8 @@ if "clang" not in output([*COMPILER, "--version"]):
     FLAGS.append("-fno-tree-loop-distribute-patterns")  # gcc's name for it, which not every clang lets pass
 if "ziglang" in COMPILER or Path(COMPILER[0]).stem == "zig":
     FLAGS += ["-mcpu=baseline", "-fno-sanitize=undefined"]  # zig's defaults: this very processor, and traps
-if platform.machine() not in ("x86_64", "AMD64"):
+# The compiler may be for another machine than this one (scripts/cross.py).
+if not (output([*COMPILER, "-dumpmachine"]) or platform.machine()).startswith(("x86_64", "AMD64")):
     FLAGS.remove("-fcf-protection=none")
 if os.environ.get("TAMIS_SWITCH"):
     FLAGS.append("-DTAMIS_SWITCH=1")

@@ -3,7 +3,7 @@
     python native/driver/describe.py WORLDS SEEDS [SOURCE...]     sources: .wast, .wat, .wasm; default: the tests' own
     python native/driver/describe.py --module WORLDS INPUT OUT    the module that an input of the fuzz target stands for
 
-WORLDS begins with the number of descriptions. A description has the fields of `tm_env` in order: a number as 8 bytes,
+WORLDS begins with the names of the fields and the number of descriptions. A description has the fields of `tm_env` in order: a number as 8 bytes,
 an array as its length in bytes and its bytes, padded to 8. SEEDS becomes a folder with an input for each function body.
 """
 
@@ -72,6 +72,11 @@ def padded(data: bytes) -> bytes:
     return len(data).to_bytes(8, "little") + data + bytes(-len(data) % 8)
 
 
+def heading() -> bytes:
+    """The fields that follow for each module: what reads them must know the same."""
+    return padded("".join(f"{'A' if is_array else 'N'} {name}\n" for name, is_array, _ in fields()).encode())
+
+
 def describe(valid: ValidModule) -> bytes:
     """One description."""
     ffi, native = _native.ffi, valid.native
@@ -113,15 +118,18 @@ def write(worlds: Path, seeds: Path, paths: list[Path]) -> None:
             found.append(describe(valid))
     if not found:
         raise SystemExit("nothing to describe: these sources have no valid module, or this tamis has no C part")
-    worlds.write_bytes(len(found).to_bytes(8, "little") + b"".join(found))
+    worlds.write_bytes(heading() + len(found).to_bytes(8, "little") + b"".join(found))
     sys.stdout.write(f"{len(found)} modules described\n")
 
 
 def module_of(worlds: bytes, data: bytes) -> bytes:
     """The module of an input: its world's, with the one body changed."""
-    count = int.from_bytes(worlds[:8], "little")
+    start = len(heading())
+    if worlds[:start] != heading():
+        raise SystemExit("the descriptions are of another tm_env")
+    count = int.from_bytes(worlds[start : start + 8], "little")
     world = int.from_bytes(data[:2], "little") % count
-    pos, env = 8, {}
+    pos, env = start + 8, {}
     for number in range(world + 1):
         for name, is_array, _ in fields():
             value = int.from_bytes(worlds[pos : pos + 8], "little")

@@ -23,6 +23,15 @@ static const void *array(const uint8_t **pp) {
     return data;
 }
 
+/* fields.inc has the fields of tm_env in order: build.py reads them from api.h. */
+#define NUMBER(name) "N " #name "\n"
+#define ARRAY(name) "A " #name "\n"
+static const char names[] =
+#include "fields.inc"
+    ;
+#undef NUMBER
+#undef ARRAY
+
 int worlds_open(tm_worlds *w, const char *path) {
     memset(w, 0, sizeof *w);
     FILE *file = fopen(path, "rb");
@@ -35,17 +44,20 @@ int worlds_open(tm_worlds *w, const char *path) {
     fclose(file);
     if (got != (size_t)size || size < 8) return -1;
     const uint8_t *p = w->file;
+    uint64_t length = number(&p);
+    if (length != sizeof names - 1 || size < (long)length + 16 || memcmp(p, names, length)) broken("the descriptions are of another tm_env");
+    p += (length + 7) / 8 * 8;
     w->count = number(&p);
     w->envs = calloc(w->count ? w->count : 1, sizeof *w->envs);
     for (uint64_t k = 0; k < w->count; k++) {
         tm_env *env = &w->envs[k];
 #define NUMBER(name) env->name = number(&p);
 #define ARRAY(name) env->name = array(&p);
-#include "fields.inc" /* the fields of tm_env in order: build.py reads them from api.h */
+#include "fields.inc"
 #undef NUMBER
 #undef ARRAY
     }
-    if (p != w->file + size) broken("the descriptions are of another tm_env");
+    if (p != w->file + size) broken("the descriptions end in the middle");
     return 0;
 }
 
