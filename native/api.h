@@ -161,8 +161,7 @@ typedef struct tm_thread {
     tm_frame *frames;
     tm_registers *saved;      /* per suspended activation */
     uint64_t stack_cells, frame_count;
-
-
+    uint64_t stretch;         /* bytes that are moved or filled here; more of them are a service */
     uint64_t r[4];            /* the registers of the loop, while it is left */
     double f[4];
     /* what an exit tells */
@@ -173,6 +172,8 @@ typedef struct tm_thread {
     uint64_t addr;            /* host function */
     uint64_t *args;           /* its arguments, and where results go; operands of a service */
     uint64_t imm1, imm2;
+    uint32_t words;           /* of the instruction of a service */
+    uint64_t operands[3];     /* where args points if they stand apart */
 } tm_thread;
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);

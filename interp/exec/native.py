@@ -43,7 +43,7 @@ _TRAPS = tuple(TRAPS.values())
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
 
 #: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
-Service = tuple[int, Callable[..., int], Callable[..., int | None]]
+Service = tuple[int, Callable[..., int], Callable[..., int | bulk.Rest | None]]
 
 
 def _last_bytes(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
@@ -80,10 +80,6 @@ def _services() -> dict[int, Service]:
         lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
         lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
     }
-
-
-#: Words of a service instruction, which the loop stands at while its service is done.
-_SERVICE_WORDS = 5
 
 
 def _has_vectors(type: FuncType) -> bool:
@@ -130,6 +126,7 @@ class NativeState:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        thread.stretch = bulk.STRETCH
         objects = store.heap.objects
         if not isinstance(objects, NativeObjects):
             raise Crash("a store of the native engine with objects in Python")
@@ -227,8 +224,8 @@ class NativeThread:
     """One activation on the C loop."""
 
     __slots__ = (
-        "_args", "_host", "_level", "_mode", "_need", "_pace", "_results", "_state", "_store", "_values", "_vectors",
-        "entry",
+        "_args", "_host", "_level", "_mode", "_need", "_pace", "_rest", "_results", "_state", "_store", "_values",
+        "_vectors", "_words", "entry",
     )  # fmt: skip
 
     def __init__(self, state: NativeState, store: Store, func: FuncInst, values: Sequence[int]) -> None:
@@ -237,6 +234,8 @@ class NativeThread:
         self._store = store
         self._values = values
         self._mode = "new"  # new, paused, host, running, done
+        self._rest: bulk.Rest | None = None  # of a service in the middle of which the loop was left
+        self._words = 0  # how many words its instruction has
         self._level = -1  # how many activations there are below, once it was entered
         self._need = 1
         self._pace = Pace()
@@ -351,6 +350,10 @@ class NativeThread:
     def _go(self) -> Exit:
         store, lib, thread = self._store, _native.lib, self._state.thread
         self._mode = "running"
+        if self._rest is not None:
+            exit = self._work(self._rest)
+            if exit is not None:
+                return exit
         while True:
             granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
             self._need = 1
@@ -449,9 +452,18 @@ class NativeThread:
         except ResourceError as error:
             self._leave()
             return Failed(error)
-        if result is not None:
+        if isinstance(result, int):
             args[0] = result
-        thread.ip = thread.ip + _SERVICE_WORDS
+        self._words = thread.words
+        return self._work(iter(()) if result is None or isinstance(result, int) else result)
+
+    def _work(self, rest: bulk.Rest) -> Exit | None:
+        """Do a stretch of a service, and leave between two of them. None: it is done, go on."""
+        for _ in rest:
+            self._rest, self._mode = rest, "paused"
+            return Paused()
+        self._rest = None
+        self._state.thread.ip = self._state.thread.ip + self._words
         return None
 
     def _trapped(self, trap: Trap) -> Exit:
