@@ -28,6 +28,9 @@ EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "N
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
     "table_grow", "table_fill",
+    "struct_new", "struct_new_default", "struct_get", "struct_get_s", "struct_set", "array_new", "array_new_default",
+    "array_new_fixed", "array_new_data", "array_new_elem", "array_get", "array_get_s", "array_set", "array_len",
+    "array_fill", "array_copy", "array_init_data", "array_init_elem",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where

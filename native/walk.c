@@ -384,6 +384,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         switch (op) {
 #include "walk_control.inc"
 #include "walk_refs.inc"
+#include "walk_gc.inc"
 #include "walk_tables.inc"
 #include "walk_variables.inc"
         default: /* rows of later versions: no rule here yet */

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from interp import _native
-from interp.runtime import bulk
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -35,52 +34,14 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode, type_line
 
+from .native_services import SERVICES
+
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
 
 _TRAPS = tuple(TRAPS.values())
 #: Traps whose message ends in the table index that was asked for.
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
-
-#: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
-Service = tuple[int, Callable[..., int], Callable[..., int | None]]
-
-
-def _last_bytes(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(operands[-1])
-
-
-def _last_refs(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(8 * operands[-1])
-
-
-def _nothing(inst: ModuleInst, x: int, y: int) -> int:
-    return 0
-
-
-def _services() -> dict[int, Service]:
-    lib = _native.lib
-    return {
-        lib.SERVICE_memory_grow: (
-            1,
-            lambda inst, x, y, n: bulk.memory_grow_ticks(inst, x, n),
-            lambda inst, x, y, n: bulk.memory_grow(inst, x, n),
-        ),
-        lib.SERVICE_table_grow: (
-            2,
-            lambda inst, x, y, ref, n: bulk.table_grow_ticks(inst, x, n),
-            lambda inst, x, y, ref, n: bulk.table_grow(inst, x, ref, n),
-        ),
-        lib.SERVICE_memory_init: (3, _last_bytes, bulk.memory_init),
-        lib.SERVICE_memory_copy: (3, _last_bytes, bulk.memory_copy),
-        lib.SERVICE_memory_fill: (3, _last_bytes, lambda inst, x, y, d, v, n: bulk.memory_fill(inst, x, d, v, n)),
-        lib.SERVICE_data_drop: (0, _nothing, lambda inst, x, y: bulk.data_drop(inst, x)),
-        lib.SERVICE_table_init: (3, _last_refs, bulk.table_init),
-        lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
-        lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
-        lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
-    }
-
 
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
@@ -433,24 +394,24 @@ class NativeThread:
     def _serve(self) -> Exit | None:
         """Do what the loop left for. None: go on; otherwise the exit."""
         store, thread = self._store, self._state.thread
-        count, ticks, effect = _SERVICES[thread.service]
-        args = thread.args
-        operands = [args[i] & 0xFFFFFFFFFFFFFFFF for i in range(count)]
         inst = self._state.instances[thread.instance.number].inst
         x, y = thread.imm1, thread.imm2
-        need = ticks(inst, x, y, *operands)
+        count, ticks, effect = SERVICES[thread.service]
+        args = thread.args
+        operands = _native.ffi.unpack(args, count(inst, x, y))
+        need = ticks(inst, x, y, operands)
         if need > store.grant(need):
             return self._paused(need)
         store.settle(need)
         try:
-            result = effect(inst, x, y, *operands)
+            results = effect(inst, x, y, operands)
         except Trap as trap:
             return self._trapped(trap)
         except ResourceError as error:
             self._leave()
             return Failed(error)
-        if result is not None:
-            args[0] = result
+        for index, value in enumerate(results):
+            args[index] = value
         thread.ip = thread.ip + _SERVICE_WORDS
         return None
 
@@ -461,7 +422,7 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs everything of version 2.0 in C, and relaxed vectors by the deterministic choice."""
+    """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
 
     name = "native"
     features: frozenset[Feature] = WASM_2 | {
@@ -471,6 +432,7 @@ class NativeEngine:
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
         Feature.FUNCTION_REFERENCES,
+        Feature.GC,
     }
     capabilities = frozenset({"resumable", "native objects"})
 
@@ -518,6 +480,3 @@ def build_info() -> dict[str, str]:
         "handlers": str(lib.tm_handler_count()),
         "self-test": "passed" if not failed else f"handler {failed - 1} lost its tail call",
     }
-
-
-_SERVICES: dict[int, Service] = _services() if _native.lib is not None else {}
