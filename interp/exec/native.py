@@ -6,13 +6,14 @@ engine (growing, tables, segments) leaves the loop as a *service* and is done he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from interp import _native
 from interp.runtime import bulk
+from interp.runtime.bulk import Rest
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -28,6 +29,7 @@ from interp.runtime.engine import (
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
 from interp.runtime.native_objects import NativeObjects
+from interp.runtime.objects import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
@@ -35,52 +37,14 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode, type_line
 
+from .native_services import SERVICES
+
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
 
 _TRAPS = tuple(TRAPS.values())
 #: Traps whose message ends in the table index that was asked for.
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
-
-#: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
-Service = tuple[int, Callable[..., int], Callable[..., int | bulk.Rest | None]]
-
-
-def _last_bytes(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(operands[-1])
-
-
-def _last_refs(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(8 * operands[-1])
-
-
-def _nothing(inst: ModuleInst, x: int, y: int) -> int:
-    return 0
-
-
-def _services() -> dict[int, Service]:
-    lib = _native.lib
-    return {
-        lib.SERVICE_memory_grow: (
-            1,
-            lambda inst, x, y, n: bulk.memory_grow_ticks(inst, x, n),
-            lambda inst, x, y, n: bulk.memory_grow(inst, x, n),
-        ),
-        lib.SERVICE_table_grow: (
-            2,
-            lambda inst, x, y, ref, n: bulk.table_grow_ticks(inst, x, n),
-            lambda inst, x, y, ref, n: bulk.table_grow(inst, x, ref, n),
-        ),
-        lib.SERVICE_memory_init: (3, _last_bytes, bulk.memory_init),
-        lib.SERVICE_memory_copy: (3, _last_bytes, bulk.memory_copy),
-        lib.SERVICE_memory_fill: (3, _last_bytes, lambda inst, x, y, d, v, n: bulk.memory_fill(inst, x, d, v, n)),
-        lib.SERVICE_data_drop: (0, _nothing, lambda inst, x, y: bulk.data_drop(inst, x)),
-        lib.SERVICE_table_init: (3, _last_refs, bulk.table_init),
-        lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
-        lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
-        lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
-    }
-
 
 def _has_vectors(type: FuncType) -> bool:
     return V128 in type.params or V128 in type.results
@@ -188,6 +152,7 @@ class _Instance:
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
         handle.layouts = self._layouts(inst)
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
+        handle.tags = self._array("uint32_t[]", [tag.addr for tag in inst.tags])
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
         handle.code = code.code
@@ -224,8 +189,8 @@ class NativeThread:
     """One activation on the C loop."""
 
     __slots__ = (
-        "_args", "_host", "_level", "_mode", "_need", "_pace", "_rest", "_results", "_state", "_store", "_values",
-        "_vectors", "_words", "entry",
+        "_args", "_cells", "_host", "_level", "_mode", "_need", "_origin", "_pace", "_rest", "_results", "_state",
+        "_store", "_thrown", "_values", "_vectors", "_words", "entry",
     )  # fmt: skip
 
     def __init__(self, state: NativeState, store: Store, func: FuncInst, values: Sequence[int]) -> None:
@@ -234,8 +199,6 @@ class NativeThread:
         self._store = store
         self._values = values
         self._mode = "new"  # new, paused, host, running, done
-        self._rest: bulk.Rest | None = None  # of a service in the middle of which the loop was left
-        self._words = 0  # how many words its instruction has
         self._level = -1  # how many activations there are below, once it was entered
         self._need = 1
         self._pace = Pace()
@@ -243,6 +206,13 @@ class NativeThread:
         self._args: Any = None
         self._host: HostFunc | None = None  # the one that was called, when it has to do with vectors
         self._vectors = func.module.native.vectors and _has_vectors(func.type)
+        # An exception that is set off from here until it has arrived, and what a host function raised as that.
+        self._thrown: Exn | None = None
+        self._origin: WasmException | None = None
+        self._cells: Any = None  # the cells of its values
+        # A service in the middle of which the thread left, and how many words its instruction has.
+        self._rest: Rest | None = None
+        self._words = 0
 
     # -- the protocol --------------------------------------------------------------------------------------------
 
@@ -267,11 +237,12 @@ class NativeThread:
         return self._go()
 
     def throw(self, exception: WasmException) -> Exit:
-        """Answer a HostCall with an exception: no guest code of this engine can catch one."""
+        """Answer a HostCall with an exception."""
         self._expect_host()
-        exception.backtrace += self.backtrace()
-        self._leave()
-        return Threw(exception)
+        self._sync()
+        self._thrown = Exn(exception.tag, exception.values)
+        self._origin = exception
+        return self._go()
 
     def throw_trap(self, trap: Trap) -> Exit:
         """Answer a HostCall with a trap."""
@@ -293,9 +264,9 @@ class NativeThread:
             return ()
         ffi, lib, thread = _native.ffi, _native.lib, self._state.thread
         number, own, word = ffi.new("uint32_t *"), ffi.new("uint32_t *"), ffi.new("uint64_t *")
-        after = int(self._mode == "host")
+        after = self._after
         places: list[tuple[int, int, int]] = []
-        for n in range(lib.tm_thread_depth(thread)):
+        for n in range(after and thread.tail, lib.tm_thread_depth(thread)):
             lib.tm_thread_where(thread, n, after, number, own, word)
             places.append((number[0], own[0], word[0]))
         known = self._infos(set(places))
@@ -315,6 +286,11 @@ class NativeThread:
             for word, offset in zip(wanted, offsets, strict=True):
                 known[number, own, word] = FrameInfo(native.inst, index, offset)
         return known
+
+    @property
+    def _after(self) -> int:
+        """1 where C stands behind its instruction, a call of a host function, else 0."""
+        return int(self._mode == "host" or self._origin is not None)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -358,7 +334,7 @@ class NativeThread:
             granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
             self._need = 1
             began = perf_counter()
-            code = lib.tm_thread_run(thread)
+            code = lib.tm_thread_run(thread) if self._thrown is None else self._throw(self._thrown)
             store.settle(granted - thread.left)
             if code == lib.TM_EXIT_SLICE:
                 self._pace.took(perf_counter() - began)
@@ -379,7 +355,8 @@ class NativeThread:
     def serve(self, level: int) -> Exit | None:
         """Do a service for the driver in C. None: the loop goes on; otherwise the exit."""
         self._take(level, "running")
-        return self._serve()
+        exit = self._serve()
+        return self._go() if exit is None and self._thrown is not None else exit
 
     def _take(self, level: int, mode: str) -> None:
         self._level, self._mode = level, mode
@@ -387,7 +364,7 @@ class NativeThread:
         self._state.active[level:] = [self]
 
     def _exit(self, code: int) -> Exit | None:
-        """What the loop left with as an exit; None when it was a service, which is done."""
+        """What the loop left with as an exit; None when it was something that is done, and the loop goes on."""
         state, lib, thread = self._state, _native.lib, self._state.thread
         if code == lib.TM_EXIT_HOST_CALL:
             func = self._store.funcs[thread.addr]
@@ -410,6 +387,11 @@ class NativeThread:
             return self._paused(thread.need)
         if code == lib.TM_EXIT_SERVICE:
             return self._serve()
+        if code == lib.TM_EXIT_LANDED:  # what was thrown from here has arrived
+            self._thrown = self._origin = None
+            return None
+        if code in (lib.TM_EXIT_CAUGHT, lib.TM_EXIT_UNCAUGHT):
+            return self._arrive(code == lib.TM_EXIT_CAUGHT)
         if code == lib.TM_EXIT_TRAPPED:
             message = _TRAPS[thread.trap]
             return self._trapped(Trap(f"{message} {thread.need}" if message in _INDEXED else message))
@@ -436,34 +418,74 @@ class NativeThread:
     def _serve(self) -> Exit | None:
         """Do what the loop left for. None: go on; otherwise the exit."""
         store, thread = self._store, self._state.thread
-        count, ticks, effect = _SERVICES[thread.service]
-        args = thread.args
-        operands = [args[i] & 0xFFFFFFFFFFFFFFFF for i in range(count)]
+        if thread.service == _native.lib.SERVICE_throw_ref:
+            if not thread.args[0]:
+                return self._trapped(Trap(TRAPS["null_exception"]))
+            self._thrown = store.heap.exception(thread.args[0])
+            return None
         inst = self._state.instances[thread.instance.number].inst
         x, y = thread.imm1, thread.imm2
-        need = ticks(inst, x, y, *operands)
+        count, ticks, effect = SERVICES[thread.service]
+        args = thread.args
+        operands = _native.ffi.unpack(args, count(inst, x, y))
+        need = ticks(inst, x, y, operands)
         if need > store.grant(need):
             return self._paused(need)
         store.settle(need)
         try:
-            result = effect(inst, x, y, *operands)
+            results = effect(inst, x, y, operands)
         except Trap as trap:
             return self._trapped(trap)
         except ResourceError as error:
             self._leave()
             return Failed(error)
-        if isinstance(result, int):
-            args[0] = result
         self._words = thread.words
-        return self._work(iter(()) if result is None or isinstance(result, int) else result)
+        if isinstance(results, Iterator):
+            return self._work(results)
+        for index, value in enumerate(results):
+            args[index] = value
+        thread.ip = thread.ip + self._words
+        return None
 
-    def _work(self, rest: bulk.Rest) -> Exit | None:
+    def _work(self, rest: Rest) -> Exit | None:
         """Do a stretch of a service, and leave between two of them. None: it is done, go on."""
         for _ in rest:
             self._rest, self._mode = rest, "paused"
             return Paused()
         self._rest = None
         self._state.thread.ip = self._state.thread.ip + self._words
+        return None
+
+    # -- exceptions ----------------------------------------------------------------------------------------------
+
+    def _throw(self, exn: Exn) -> int:
+        """Set off an exception where the thread stands; gives what C says of it."""
+        thread = self._state.thread
+        cells = _to_cells(exn.tag.type.params, exn.values)
+        thread.args = self._cells = _native.ffi.new("uint64_t[]", cells if cells else 1)
+        thread.thrown, thread.thrown_cells = exn.tag.addr, len(cells)
+        return int(_native.lib.tm_thread_throw(thread, self._after))
+
+    def _arrive(self, caught: bool) -> Exit | None:
+        """Go on at a clause that wants a reference to the exception on its way, or leave with it. None: go on."""
+        store, thread = self._store, self._state.thread
+        exn = self._thrown
+        if exn is None:
+            tag = store.tags[thread.thrown]
+            exn = Exn(tag, _from_cells(tag.type.params, thread.args))
+        if not caught:
+            exception = self._origin or WasmException(exn.tag, exn.values)
+            exception.backtrace += self.backtrace()
+            self._leave()
+            return Threw(exception)
+        try:
+            store.heap.make_room(exn.bytes, exn.values)
+        except Trap as trap:
+            return self._trapped(trap)
+        left = thread.left
+        _native.lib.tm_thread_land(thread, store.heap.add(exn))
+        store.settle(left - thread.left)
+        self._thrown = self._origin = None
         return None
 
     def _trapped(self, trap: Trap) -> Exit:
@@ -473,7 +495,7 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs everything of version 2.0 in C, and relaxed vectors by the deterministic choice."""
+    """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
 
     name = "native"
     features: frozenset[Feature] = WASM_2 | {
@@ -482,7 +504,9 @@ class NativeEngine:
         Feature.TAIL_CALL,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
+        Feature.EXCEPTIONS,
         Feature.FUNCTION_REFERENCES,
+        Feature.GC,
     }
     capabilities = frozenset({"resumable", "native objects"})
 
@@ -530,6 +554,3 @@ def build_info() -> dict[str, str]:
         "handlers": str(lib.tm_handler_count()),
         "self-test": "passed" if not failed else f"handler {failed - 1} lost its tail call",
     }
-
-
-_SERVICES: dict[int, Service] = _services() if _native.lib is not None else {}
