@@ -41,7 +41,7 @@ def output(command: list[str]) -> str:
         return ""
 
 
-SOURCES = ["memory.c", "walk.c", "code.c", "heap.c", "thread.c", "numeric.c", "run.c", "facts.c", "sections.c"]
+SOURCES = ["memory.c", "walk.c", "code.c", "fuse.c", "count.c", "heap.c", "thread.c", "numeric.c", "run.c", "facts.c", "sections.c"]
 FLAGS = [
     "-std=gnu11", "-O2", "-g0", "-fomit-frame-pointer", "-foptimize-sibling-calls", "-fcf-protection=none", "-fno-lto",
     "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fno-stack-protector", "-fno-plt",
@@ -57,6 +57,10 @@ if platform.machine() not in ("x86_64", "AMD64"):
     FLAGS.remove("-fcf-protection=none")
 if os.environ.get("TAMIS_SWITCH"):
     FLAGS.append("-DTAMIS_SWITCH=1")
+if os.environ.get("TAMIS_COUNT"):
+    FLAGS.append("-DTAMIS_COUNT=1")
+if os.environ.get("TAMIS_NO_TICKS"):
+    FLAGS.append("-DTAMIS_NO_TICKS=1")
 LINK: list[str] = []
 if os.environ.get("TAMIS_SANITIZE"):
     FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-DTAMIS_SWITCH=1", "-g", "-O1"]
@@ -69,7 +73,7 @@ def is_switch() -> bool:
     return "#define SWITCH 1" in macros
 
 
-generate.write(HERE / "generated", switch=is_switch())
+generate.write(HERE / "generated", switch=is_switch(), fused=not os.environ.get("TAMIS_COUNT"))
 
 api = re.sub(r"/\*.*?\*/", "", (HERE / "api.h").read_text(), flags=re.S)
 numbers = (HERE / "generated" / "tables.h").read_text()

@@ -68,6 +68,7 @@ static int keep(tm_code *code, tm_func *f, const tm_walk *walk) {
     word *exact = malloc((n ? n : 1) * sizeof(word));
     if (!exact) return -1;
     memcpy(exact, lowered, n * sizeof(word));
+    if (tm_fuse(exact, n)) { free(exact); return -1; }
     f->words = n;
     code->bytes += (uint64_t)n * sizeof(word);
     __atomic_store_n(&f->code, (const word *)exact, __ATOMIC_RELEASE);

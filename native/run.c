@@ -6,10 +6,15 @@
 #include "numerics.h"
 #include "vectors.h"
 
-#define A (((const uint16_t *)(ip + 1))[0])
-#define B (((const uint16_t *)(ip + 1))[1])
-#define C (((const uint16_t *)(ip + 1))[2])
-#define D (((const uint16_t *)(ip + 1))[3])
+/* Where the words of the instruction begin, seen from ip: the later parts of a handler for several have others (fuse.py). */
+enum { here = 0 };
+#define WORD(n) (ip[here + (n)])
+#define A (((const uint16_t *)(ip + here + 1))[0])
+#define B (((const uint16_t *)(ip + here + 1))[1])
+#define C (((const uint16_t *)(ip + here + 1))[2])
+#define D (((const uint16_t *)(ip + here + 1))[3])
+/* Both values of a choice are at hand, so that it becomes no branch: one that nobody could foresee costs more than either. */
+#define IN_REGISTER(x) __asm__("" : "+r"(x))
 #define R_i32(x) ((uint32_t)sp[x])
 #define R_i64(x) (sp[x])
 #define R_f32(x) tm_float((uint32_t)sp[x])
@@ -27,10 +32,15 @@
 #define TRAP(name) GO_COLD(trap_##name)
 #define BOUNDS(ea, n) do { if (unlikely((ea) + (n) > ml)) TRAP(memory_bounds); } while (0)
 /* A tick before a branch to a loop. Nothing has changed yet, so leaving and coming back runs the same instruction again. */
+#ifdef TAMIS_NO_TICKS /* for measuring what they cost, and nothing else: such a build cannot be interrupted */
+#define TICK (void)0
+#define CHARGE(n) (void)(n)
+#else
 #define TICK do { if (unlikely(--cx->left < 0)) GO_COLD(slice_one); } while (0)
 #define CHARGE(n) do { int64_t n_ = (int64_t)(n); if (unlikely((cx->left -= n_) < 0)) { cx->left += n_; cx->need = (uint64_t)n_; LEAVE(TM_EXIT_SLICE); } } while (0)
-#define JUMP do { ip = ip + 2 + (int64_t)ip[2]; DISPATCH; } while (0)
-#define NEXT(n) do { ip += (n); DISPATCH; } while (0)
+#endif
+#define JUMP do { ip = (const word *)(uintptr_t)WORD(2); DISPATCH; } while (0)
+#define NEXT(n) do { ip += here + (n); DISPATCH; } while (0)
 #define LOAD_MEMORY do { mem = cx->instance->memory->base; ml = cx->instance->memory->length; } while (0)
 #define LEAVE(code) do { cx->exit = (code); GO_COLD(leave); } while (0)
 #define STATE_OUT                                                                                                             \
@@ -147,8 +157,12 @@ _Static_assert(REGISTERS_i <= 1 && REGISTERS_f <= 1, "thousands of cases in one 
 #else
 typedef CONVENTION void (*handler)(ARGS);
 #define OP(name, ...) static CONVENTION void h_##name(ARGS) { __VA_ARGS__ }
+#ifdef TAMIS_COUNT
+#define DISPATCH do { tm_count(ip); TAIL ((handler)ip[0])(PASS); } while (0)
+#else
 #define DISPATCH TAIL ((handler)ip[0])(PASS)
-#define GO_COLD(name) TAIL name(PASS)
+#endif
+#define GO_COLD(name) do { ip += here; TAIL name(PASS); } while (0)
 #define COLD(name, ...) static CONVENTION __attribute__((noinline, cold)) void name(ARGS) { __VA_ARGS__ }
 #define OUT return
 #endif
