@@ -55,18 +55,18 @@ def shares(runs: Counter[Run]) -> tuple[Counter[tuple[str, ...]], Counter[tuple[
     return pairs, triples
 
 
-def choose(programs: Iterable[Counter[Run]], known: Any, fuse: Any, room: int) -> list[tuple[float, tuple[str, ...]]]:
+def choose(programs: Iterable[tuple[float, Counter[Run]]], known: Any, fuse: Any, room: int) -> list[tuple[float, tuple[str, ...]]]:
     """The worthiest runs of two and three handlers that together cost no more than `room` handlers."""
     worth: Counter[tuple[str, ...]] = Counter()
     canonical: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for runs in programs:
-        for found, weight in zip(shares(runs), (1.0, 0.5), strict=True):  # of a triple, the pair may be fused already
+    for weight, runs in programs:
+        for found, saved in zip(shares(runs), (1.0, 0.5), strict=True):  # of a triple, the pair may be fused already
             for parts, share in found.items():
                 if parts not in canonical:
                     canonical[parts] = fuse.canonical(parts, known)
-                worth[canonical[parts]] += share * weight
+                worth[canonical[parts]] += share * saved * weight
     costs = {parts: len(list(fuse.variants(parts, known))) for parts, _ in worth.most_common(20000)}
-    fits = fuse.parts_fit(known)
+    fits = fuse.Parts(known).fit
     ranked = sorted(((worth[parts] / cost, parts) for parts, cost in costs.items() if fits(parts)), reverse=True)
     chosen: dict[tuple[str, ...], float] = {}
     for value, parts in ranked:

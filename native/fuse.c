@@ -29,7 +29,7 @@ static void target(const word *code, word *at) { *at = (word)(uintptr_t)(at + (i
 int tm_fuse(word *code, uint32_t n) {
     uint32_t room = n / 2 + 2, count = 0;
     uint32_t *start = malloc(room * sizeof *start), *cost = malloc(room * sizeof *cost);
-    uint16_t *handler = malloc(room * sizeof *handler);
+    uint16_t *handler = calloc(room, sizeof *handler);
     int failed = !start || !cost || !handler;
     for (uint32_t at = 0; !failed && at < n; count++) {
         start[count] = at;

@@ -25,6 +25,8 @@ LENGTHS = {
 }  # fmt: skip
 #: Handlers written by hand that may be parts: all they know of where they stand is by WORD, A to D and `here`.
 BY_HAND = {"br", "br_loop", "call", "ret0", "retk", "moven", "zero"}
+#: Stands behind the last part.
+NO_PART = 0xFFFF
 #: Registers of pinned locals, by class; the last register of a class is for temporaries and none of them.
 PINNED = "012"
 
@@ -33,7 +35,8 @@ def written_by_hand(folder: Path = HERE) -> dict[str, str]:
     """The bodies of the handlers in the .inc files, by name."""
     found = {}
     for path in sorted(folder.glob("*.inc")):
-        for part in re.split(r"^OP\(", path.read_text(), flags=re.M)[1:]:
+        text = re.sub(r"/\*.*?\*/|^#.*$", "", path.read_text(), flags=re.S | re.M)
+        for part in re.split(r"^OP\(", text, flags=re.M)[1:]:
             name, _, body = part.partition(",")
             found[name] = body[: body.rindex(")")]
     return found
@@ -63,7 +66,8 @@ def canonical(names: Iterable[str], handlers: Handlers) -> tuple[str, ...]:
         stem, places = (name[: -len(classes)], name[-len(classes) :]) if classes else (name, "")
         for letter, place in zip(classes, places, strict=True):
             if place in PINNED:
-                place = seen[letter].setdefault(place, PINNED[len(seen[letter])])
+                named = seen[letter]
+                place = named[place] if place in named else named.setdefault(place, PINNED[len(named)])
             stem += place
         found.append(stem)
     return tuple(found)
@@ -88,35 +92,49 @@ def variants(names: tuple[str, ...], handlers: Handlers) -> Iterator[tuple[str, 
                 yield key
 
 
-def add(handlers: Handlers, pairs: Path = PAIRS) -> None:
-    """Adds the fused handlers, and to `handlers.fused` which numbers each stands for."""
-    by_hand = written_by_hand()
-    number = {name: n for n, (name, _, _) in enumerate(handlers.rows)}
-    body = {name: text or (by_hand[name] if name in BY_HAND else "") for name, _, text in handlers.rows}
-    size = {name: shape & 63 for (name, _, _), shape in zip(handlers.rows, shapes(handlers), strict=True)}
+class Parts:
+    """What may be a part of a fused handler, and the text of one."""
 
-    def goes_on(name: str) -> bool:
-        return body[name].rstrip().endswith(f" NEXT({size[name]});") and "ip" not in body[name]
+    def __init__(self, handlers: Handlers) -> None:
+        by_hand = written_by_hand()
+        self.body = {name: text or (by_hand[name] if name in BY_HAND else "") for name, _, text in handlers.rows}
+        rows = zip(handlers.rows, shapes(handlers), strict=False)
+        self.size = {name: shape & 63 for (name, _, _), shape in rows}
 
-    def fuse(parts: tuple[str, ...]) -> None:
-        name = "__".join(parts)
-        if name in number or not all(map(goes_on, parts[:-1])) or not body[parts[-1]]:
-            return
+    def _goes_on(self, name: str) -> bool:
+        body = self.body.get(name, "")
+        return body.rstrip().endswith(f" NEXT({self.size[name]});" if body else "?") and "ip" not in body
+
+    def fit(self, names: tuple[str, ...]) -> bool:
+        """Whether all but the last go on to the next word, and the last one is made for being a part."""
+        return all(map(self._goes_on, names[:-1])) and bool(self.body.get(names[-1])) and "ip[" not in self.body[names[-1]]
+
+    def text(self, names: tuple[str, ...]) -> str:
+        """The bodies in a row."""
         text, at = "", 0
-        for part in parts[:-1]:
-            text += f"{{ enum {{ here = {at} }}; {body[part].rstrip().removesuffix(f'NEXT({size[part]});')}}} "
-            at += size[part]
-        text += f"{{ enum {{ here = {at} }}; {body[parts[-1]]} }}"
-        number[name] = len(handlers.rows)
-        handlers.fused[name] = (number["__".join(parts[:-1])], *(number[part] for part in parts))
-        handlers.add(name, 0, text)
+        for name in names[:-1]:
+            body = self.body[name].rstrip().removesuffix(f"NEXT({self.size[name]});")
+            text += f"{{ enum {{ here = {at} }}; {body}}} "
+            at += self.size[name]
+        return f"{text}{{ enum {{ here = {at} }}; {self.body[names[-1]]} }}"
 
+
+def add(handlers: Handlers, pairs: Path = PAIRS) -> None:
+    """Adds the fused handlers, and to `handlers.fused` the numbers of the one for all but its last part, and of its parts."""
+    parts = Parts(handlers)
+    number = {name: n for n, (name, _, _) in enumerate(handlers.rows)}
     for line in pairs.read_text().splitlines():
-        names = tuple(line.partition("#")[0].split())
-        for parts in variants(names, handlers):
-            if all(part in number for part in parts):
-                for length in range(2, len(parts) + 1):
-                    fuse(parts[:length])
+        for names in variants(tuple(line.partition("#")[0].split()), handlers):
+            if not all(name in number for name in names):
+                continue
+            for length in range(2, len(names) + 1):
+                some = names[:length]
+                name = "__".join(some)
+                if name in number or not parts.fit(some):
+                    continue
+                number[name] = len(handlers.rows)
+                handlers.fused[name] = (number["__".join(some[:-1])], *(number[part] for part in some))
+                handlers.add(name, 0, parts.text(some))
 
 
 def fuse_inc(handlers: Handlers) -> str:
@@ -134,15 +152,15 @@ def fuse_inc(handlers: Handlers) -> str:
             at = (at + 1) % room
         keys[at], values[at] = key, k
     most = max((len(parts) - 1 for parts in handlers.fused.values()), default=2)
-    parts = (", ".join(map(str, (numbers[1:] + (0,) * most)[:most])) for numbers in handlers.fused.values())
+    rows = (", ".join(map(str, (numbers[1:] + (NO_PART,) * most)[:most])) for numbers in handlers.fused.values())
     return "\n".join(
         (
             "/* Written by native/fuse.py. */",
-            f"enum {{ FUSED_ROOM = {room}, FUSED_FROM = {plain}, FUSED_MOST = {most} }};",
+            f"enum {{ FUSED_ROOM = {room}, FUSED_FROM = {plain}, FUSED_MOST = {most}, NO_PART = {NO_PART} }};",
             "#define FUSED_HASH(key) ((uint32_t)(key) * 0x9E3779B1u >> 12)",
             f"static const uint8_t lengths[] = {{{', '.join(map(str, shapes(handlers)[:plain]))}}};",
             f"static const uint32_t fused_keys[] = {{{', '.join(map(str, keys))}}};",
             f"static const uint16_t fused_handlers[] = {{{', '.join(map(str, values))}}};",
-            f"static const uint16_t fused_parts[][FUSED_MOST] = {{{', '.join(f'{{{p}}}' for p in parts) or '{0}'}}};",
+            f"static const uint16_t fused_parts[][FUSED_MOST] = {{{', '.join(f'{{{p}}}' for p in rows) or '{0}'}}};",
         )
     ) + "\n"
