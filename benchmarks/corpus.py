@@ -1,4 +1,4 @@
-"""What is counted by pairs.py: the kernels and programs at small sizes, and exchanges with filters of others and our own."""
+"""What pairs.py counts: the kernels and programs at small sizes, exchanges with filters of others and our own."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ MASK = 0xFFFFFFFF
 #: A host function: gets the guest and its arguments, gives the result or None.
 Stub = Callable[..., Any]
 Stubs = Mapping[str, Stub]
+#: What wasm3 calls the types.
+LETTERS = {"i32": "i", "i64": "I", "f32": "f", "f64": "F"}
 
 
 def imported(data: bytes) -> list[tuple[str, str, Any]]:
@@ -92,8 +94,6 @@ class TamisGuest(Guest):
 class Wasm3Guest(Guest):
     """On wasm3. Its host functions must not call the guest: that would use the same stack from its beginning."""
 
-    LETTERS = {"i32": "i", "i64": "I", "f32": "f", "f64": "F"}
-
     def __init__(self, data: bytes, stubs: Stubs, wasm3: Any) -> None:
         super().__init__(stubs)
         self._environment = wasm3.Environment()
@@ -101,8 +101,8 @@ class Wasm3Guest(Guest):
         module = self._environment.parse_module(data)
         self._runtime.load(module)
         for space, name, type in imported(data):
-            letters = "".join(self.LETTERS[str(param)] for param in type.params)
-            result = "".join(self.LETTERS[str(result)] for result in type.results) or "v"
+            letters = "".join(LETTERS[str(param)] for param in type.params)
+            result = "".join(LETTERS[str(result)] for result in type.results) or "v"
             try:
                 module.link_function(space, name, f"{result}({letters})", self.stub(name, len(type.results)))
             except RuntimeError:  # imported and never called, so wasm3 has dropped it

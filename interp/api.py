@@ -9,7 +9,7 @@ from interp.runtime import store as runtime
 from interp.runtime.engine import Engine
 from interp.runtime.instance import ModuleInst
 from interp.runtime.linker import Names
-from interp.syntax.features import Feature
+from interp.syntax.features import Features
 from interp.syntax.limits import VmLimits
 from interp.syntax.module import Module
 from interp.text.parser import parse
@@ -34,9 +34,7 @@ class Linker(Names):
         return driver.instantiate(self.store, valid, self.resolve(valid))
 
 
-def read_module(
-    source: bytes | str, *, features: frozenset[Feature] | None = None, limits: VmLimits | None = None
-) -> Module:
+def read_module(source: bytes | str, *, features: Features = None, limits: VmLimits | None = None) -> Module:
     """A module of bytes in the binary format or of text, with its bytes in both cases: a text is encoded first.
 
     Raises MalformedError, UnsupportedError, LimitError.

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import Any
 
+from interp import _native
 from interp.exec import driver
 from interp.runtime import store as runtime
-from interp.runtime.buffer import has_buffer
+from interp.runtime.boundary import Entry, Slices, direct
 from interp.runtime.instance import ModuleInst
 from interp.runtime.matching import import_type
 from interp.runtime.memory import Bytes, MemInst
 from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.runtime.table import GlobalInst, TableInst, TagInst
-from interp.runtime.values import from_bits, to_bits
+from interp.runtime.values import from_bits, result_bits, to_bits
 from interp.syntax.errors import EmbedderError, LinkError
-from interp.syntax.features import Feature
+from interp.syntax.features import Features
 from interp.syntax.limits import VmLimits
 from interp.syntax.module import Import
 from interp.syntax.types import FuncType, GlobalType, ValType
@@ -27,7 +29,8 @@ from interp.valid.module import ValidModule, validate
 from .api import Store, is_text, read_module
 
 
-class Function:
+@direct
+class Function(Entry):
     """An exported function: call it with Python numbers; it gives one value, a tuple for several, None for none.
 
     i32 and i64 results are signed, f32 results the exact double, a v128 an unsigned integer of 128 bits, lane 0 lowest,
@@ -40,19 +43,36 @@ class Function:
     def __init__(self, raw: FuncInst | HostFunc, name: str = "") -> None:
         self.raw = raw
         self.name = name
+        if isinstance(raw, FuncInst):
+            raw.store.engine.bind(raw, self)
 
     @property
     def type(self) -> FuncType:
         """Parameters and results."""
         return self.raw.type
 
-    def __call__(self, *args: Any) -> Any:
+    def long_way(self, *args: Any) -> Any:
+        """A call by the driver in Python: what calling this object does, where there is no shortcut."""
+        return self._given(driver.invoke_bits(self.raw.store, self.raw, self._taken(args)))
+
+    async def call_async(self, *args: Any) -> Any:
+        """The same, where host functions may be coroutine functions: the guest waits while other tasks run.
+
+        While it does, its store is closed to other tasks' calls (those by `call_async` wait). Raises EmbedderError on
+        the python engine, whose threads are not resumed.
+        """
+        awaiting = importlib.import_module("interp.exec.awaiting")  # asyncio is slow to import
+        return self._given(await awaiting.invoke_async(self.raw.store, self.raw, self._taken(args)))
+
+    def _taken(self, args: tuple[Any, ...]) -> list[int]:
         params = self.raw.type.params
         if len(args) != len(params):
             raise TypeError(f"{self.name or 'function'} takes {len(params)} arguments, {len(args)} given")
         store = self.raw.store
-        bits = [to_bits(store, type, unwrap(arg)) for type, arg in zip(params, args, strict=True)]
-        results = driver.invoke_bits(store, self.raw, bits)
+        return [to_bits(store, type, unwrap(arg)) for type, arg in zip(params, args, strict=True)]
+
+    def _given(self, results: Sequence[int]) -> Any:
+        store = self.raw.store
         values = [wrap_value(store, type, r) for type, r in zip(self.raw.type.results, results, strict=True)]
         return tuple(values) if len(values) > 1 else values[0] if values else None
 
@@ -60,18 +80,23 @@ class Function:
         return f"<Function {self.name} {self.raw.type}>"
 
 
-@has_buffer
-class Memory:
+class Memory(Slices):
     """A memory. `memory[a:b]` reads and writes bytes, `memory[a]` one, and it has the buffer protocol.
 
     `array`, `view` and a buffer share the bytes without a copy and are valid until the next call of the guest: ask
-    again. Raises IndexError outside of the memory.
+    again. Raises IndexError outside of the memory, ValueError for another number of bytes than a slice has.
     """
 
     __slots__ = ("raw",)
 
     def __init__(self, raw: MemInst) -> None:
         self.raw = raw
+        if _native.boundary is not None:
+            self.attach(raw.address, raw)
+
+    def out_of_bounds(self) -> Exception:
+        """The error of `read` and `write` outside of it."""
+        return IndexError(f"out of the {self.raw.length} bytes of a memory")
 
     @property
     def array(self) -> Bytes:
@@ -79,39 +104,14 @@ class Memory:
         return self.raw.array
 
     @property
-    def view(self) -> memoryview:
+    def view(self) -> memoryview:  # type: ignore[override]
         """The bytes as a writable memoryview."""
         return self.raw.view
-
-    def __buffer__(self, flags: int, /) -> memoryview:
-        return memoryview(self.raw.view)
-
-    def __release_buffer__(self, view: memoryview, /) -> None:
-        view.release()
 
     @property
     def pages(self) -> int:
         """Size in pages."""
         return self.raw.pages
-
-    def __len__(self) -> int:
-        return self.raw.length
-
-    @overload
-    def __getitem__(self, key: SupportsIndex) -> int: ...
-    @overload
-    def __getitem__(self, key: slice) -> bytes: ...
-    def __getitem__(self, key: SupportsIndex | slice) -> int | bytes:
-        if isinstance(key, slice):
-            return bytes(self.raw.view[key])
-        return self.raw.view[key]
-
-    def __setitem__(self, key: SupportsIndex | slice, value: Any) -> None:
-        """`memory[a] = byte`, or `memory[a:b] = bytes` of the very same length (ValueError otherwise)."""
-        if isinstance(key, slice):
-            self.raw.view[key] = memoryview(value).cast("B")
-        else:
-            self.raw.view[key] = value
 
     def grow(self, pages: int) -> int:
         """Add pages and give the old size in pages, or -1 where a limit forbids it."""
@@ -275,7 +275,7 @@ def load(
     imports: Imports | None = None,
     *,
     engine: str | None = None,
-    features: frozenset[Feature] | None = None,
+    features: Features = None,
     limits: VmLimits | None = None,
 ) -> Instance:
     """Read, validate and instantiate a module, and run its start function.
@@ -283,7 +283,7 @@ def load(
     `source` is a path, the bytes of a module, or its text (a string that begins with a parenthesis or a comment).
     `imports` maps module names to maps of names; a callable gets Python numbers by the import's type and gives what the
     results need, and an object of another instance makes both share its store. `features` are those that a module may
-    use, by default those of version 2.0.
+    use, by default those of version 3.0 (see `feature_set`).
     Raises OSError, MalformedError, InvalidError, UnsupportedError, LimitError, LinkError, TypeError and OverflowError
     for imports of another form and numbers that do not fit, and what starting raises.
     """
@@ -334,10 +334,28 @@ def _extern(store: runtime.Store, valid: ValidModule, want: Import, given: Mappi
         return value
     type = import_type(valid, want)
     if isinstance(type, Definition) and isinstance(type.comp, FuncType) and want.kind == "func" and callable(value):
-        return store.typed_host_func(type, host_code(store, type.comp, value), name=f"{want.module}.{want.name}")
+        func = store.typed_host_func(type, host_code(store, type.comp, value), name=f"{want.module}.{want.name}")
+        func.numbers = value
+        return func
     if isinstance(type, GlobalType) and not callable(value):
         return store.global_(type, to_bits(store, type.type, value))
     raise LinkError(f"incompatible import type for {want.module}.{want.name}: a {want.kind} is needed, not {value!r}")
+
+
+class Awaited:
+    """What a host function gave to be awaited, as an awaitable of raw bits."""
+
+    def __init__(self, value: Awaitable[Any], convert: Callable[[Any], Sequence[int]]) -> None:
+        self._value = value
+        self._convert = convert
+
+    def __await__(self) -> Generator[Any, Any, Sequence[int]]:
+        return self._convert((yield from self._value.__await__()))
+
+    def close(self) -> None:
+        """It will not be awaited."""
+        if isinstance(self._value, Coroutine):
+            self._value.close()
 
 
 def host_code(store: runtime.Store, type: FuncType, function: Callable[..., Any]) -> runtime.HostCode:
@@ -345,17 +363,13 @@ def host_code(store: runtime.Store, type: FuncType, function: Callable[..., Any]
 
     Raises TypeError where the function gives another number of results than the type has.
     """
-    params, results = type.params, type.results
+    params = type.params
 
-    def code(*bits: int) -> Sequence[int]:
+    def code(*bits: int) -> Any:
         value = function(*(wrap_value(store, t, b) for t, b in zip(params, bits, strict=True)))
-        if not results:
-            if value is not None:
-                raise TypeError(f"a host function of type {type} gives None, not {value!r}")
-            return ()
-        values = (value,) if len(results) == 1 else tuple(value)
-        if len(values) != len(results):
-            raise TypeError(f"a host function of type {type} gives {len(results)} values, not {len(values)}")
-        return [to_bits(store, t, unwrap(v)) for t, v in zip(results, values, strict=True)]
+        return Awaited(value, given) if isinstance(value, Awaitable) else given(value)
+
+    def given(value: Any) -> Sequence[int]:
+        return result_bits(store, type, value, unwrap)
 
     return code

@@ -16,13 +16,11 @@ enum { TM_SHAPE_STRUCTURE = 0x80, TM_SHAPE_EXCEPTION = 0x81 }; /* an array's sha
 
 typedef struct tm_layout {
     uint32_t number;        /* for the caller to know it by */
-    uint32_t type_id;       /* the store's number of the type */
     uint32_t shape;
     uint32_t cells;         /* of a structure or an exception */
     uint32_t n_refs;
     const uint32_t *refs;   /* the cells that hold references; of an array n_refs says whether its elements do */
-    uint32_t n_supers;
-    const uint32_t *supers; /* numbers of the type and of all its supertypes */
+    const uint32_t *line;   /* how many supertypes the type has, their numbers, the root's first, and its own */
 } tm_layout;
 
 typedef struct tm_object {
@@ -39,6 +37,8 @@ typedef struct tm_heap {
     uint64_t count;
     uint64_t bytes;         /* of all objects, 16 for each besides its contents */
     uint64_t limit;         /* up to so many bytes the loop makes objects without asking */
+    uint64_t page_limit;    /* of the bytes of pages (blocks.h), which are more where blocks between others are free */
+    struct tm_blocks *blocks;
     uint8_t *marks;
     uint32_t *pending;      /* marked, and not looked through yet; has room for every object */
     uint64_t n_pending;
@@ -46,8 +46,11 @@ typedef struct tm_heap {
 
 tm_heap *tm_heap_new(void);
 void tm_heap_free(tm_heap *heap);
-/* Makes an object of zeros and gives its index, the lowest that is free; -1 when the machine gives no memory. */
+/* Makes an object of zeros and gives its index, the lowest that is free; -1 when the machine gives no memory, -2 past the
+   limit of pages. */
 int64_t tm_heap_add(tm_heap *heap, const tm_layout *layout, uint32_t length);
+/* Bytes of the pages that small objects stand on. */
+uint64_t tm_heap_pages(const tm_heap *heap);
 /* NULL where there is none. */
 tm_object *tm_heap_at(const tm_heap *heap, uint64_t index);
 /* Marks what n words refer to, those that are no references to objects being ignored. */
@@ -63,11 +66,15 @@ typedef struct tm_env {
     int64_t n_datas;              /* -1: no data count section */
     const uint32_t *sigs;         /* per function type: parameter count, result count, types */
     const uint32_t *type_sig;     /* per type index: place in sigs, or 0xFFFFFFFF for a type that is no function type */
-    const uint32_t *type_ids;     /* per type index: canonical id */
+    const uint8_t *type_kinds;    /* per type index: 0 function, 1 structure, 2 array */
+    const uint32_t *type_fields;  /* per type index: place in fields of a structure or array */
+    const uint32_t *fields;       /* per structure or array: how many fields, their type codes; bit 31 for mutable ones */
+    const uint32_t *type_line;    /* per type index: place in lines */
+    const uint32_t *lines;        /* per type: how many supertypes it has, their canonical numbers, the root's first, its own */
     const uint32_t *func_types;   /* per function, imports first: type index */
     const uint32_t *code_offset;  /* per own function */
     const uint32_t *code_length;
-    const uint32_t *table_types;  /* element type code, bit 31 for i64 indices */
+    const uint32_t *table_types;  /* element type code (engine.h), bit 31 for i64 indices */
     const uint32_t *mem_types;    /* bit 0 for i64 addresses */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
@@ -106,7 +113,8 @@ typedef struct tm_table {
 typedef struct tm_funcinst {
     tm_func *func;            /* NULL for a host function */
     struct tm_instance *instance;
-    uint32_t type_id;         /* the store's number of its type */
+    const uint32_t *line;     /* its type's line of supertypes, as in tm_env.lines */
+    uint32_t type_id;         /* its type's canonical number */
     uint32_t addr;
 } tm_funcinst;
 
@@ -115,7 +123,7 @@ typedef struct tm_instance {
     tm_memory **memories;
     uint64_t **globals;       /* per global: its cell */
     tm_table **tables;
-    uint32_t *type_ids;       /* per type index: the store's number */
+    const tm_layout **layouts; /* per type index: of a structure or array; NULL for an instance without such types */
     uint32_t *imported;       /* per imported function: its address */
     uint32_t n_imported;
     uint32_t first_addr;      /* own functions have consecutive addresses from here */
@@ -142,6 +150,7 @@ typedef struct tm_thread {
     tm_frame *fp_limit;
     uint64_t cells_limit;
     tm_instance *instance;
+    tm_heap *heap;            /* the store's */
     tm_funcinst **funcs;      /* the store's functions by address */
     uint64_t n_funcs;
     tm_funcinst **owned;      /* blocks of function records, freed with the thread */
@@ -172,13 +181,16 @@ void tm_thread_free(tm_thread *thread);
 uint64_t *tm_thread_top(tm_thread *thread);
 /* Gives store addresses to the own functions of an instance. 0, or -1 when the machine gives no memory. */
 int tm_thread_link(tm_thread *thread, tm_instance *instance);
-int tm_thread_add_host(tm_thread *thread, uint64_t addr, uint32_t type_id);
+/* The line of the function's type belongs to the caller and outlives the thread. */
+int tm_thread_add_host(tm_thread *thread, uint64_t addr, const uint32_t *line);
 /* Begins an activation above whatever is suspended; arguments are at tm_thread_top. */
 int tm_thread_enter(tm_thread *thread, uint64_t addr);
 /* Runs until it must leave; returns a TM_EXIT_ number. */
 int tm_thread_run(tm_thread *thread);
 /* Ends activations, whatever they are doing, until there are n. Done twice it is done once: a signal may come between. */
 void tm_thread_leave_to(tm_thread *thread, uint64_t n);
+/* All words that may be references: the stack, and behind it the registers. n gets how many. */
+uint64_t *tm_thread_roots(tm_thread *thread, uint64_t *n);
 /* How many frames the innermost activation has. */
 uint64_t tm_thread_depth(tm_thread *thread);
 /* Frame n (0 = innermost, below tm_thread_depth) of it: instance number, own index, word of its code.
@@ -193,6 +205,10 @@ uint64_t tm_scan_datas(const uint8_t *bytes, uint64_t pos, uint64_t end, uint64_
 /* Writes simple segments into a memory, in order, up to the first that does not fit; gives how many were written. */
 uint64_t tm_write_datas(tm_memory *memory, const uint8_t *bytes, const uint32_t *heads, const uint32_t *starts,
                         const uint32_t *addresses, uint64_t count);
+
+/* ---- the way in and out of Python (boundary.c) ---- */
+/* Puts the module `interp.boundary` beside the imported ones. 1, or 0 where Python has no such objects. */
+int tm_boundary(void);
 
 /* ---- facts and checks ---- */
 const char *tm_dispatch(void);  /* "tail calls (global registers)", ... and why */

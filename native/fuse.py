@@ -1,8 +1,8 @@
 """Handlers that run two or three instructions one after the other, chosen from counted runs (pairs.txt).
 
-A fused handler is the bodies of its parts in a row, each with `here` as the place of its words. A line of pairs.txt names
-the parts; the registers of pinned locals in it are examples, since which local got which register is chance: every line
-stands for all the ways to name them.
+A fused handler is the bodies of its parts in a row, each with `here` as the place of its words. A line of pairs.txt
+names the parts; the registers of pinned locals in it are examples, since which local got which register is chance:
+every line stands for all ways to name them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ PAIRS = HERE / "pairs.txt"
 #: The words of handlers whose following word is not where they go on; what is written by the lowering, all the same.
 LENGTHS = {
     "call": 3, "call_import": 3, "call_indirect": 4, "ret0": 2, "retk": 3, "retn": 2, "unreachable": 2, "service": 5,
-    "halt": 2, "tail_call": 3, "tail_call_import": 3, "tail_call_indirect": 4, "enter": 2, "lower": 2,
+    "halt": 2, "tail_call": 3, "tail_call_import": 3, "tail_call_indirect": 4, "call_ref": 3,
+    "tail_call_ref": 3, "enter": 2, "lower": 2,
 }  # fmt: skip
 #: Handlers written by hand that may be parts: all they know of where they stand is by WORD, A to D and `here`.
 BY_HAND = {"br", "br_loop", "call", "ret0", "retk", "moven", "zero"}
@@ -107,7 +108,9 @@ class Parts:
 
     def fit(self, names: tuple[str, ...]) -> bool:
         """Whether all but the last go on to the next word, and the last one is made for being a part."""
-        return all(map(self._goes_on, names[:-1])) and bool(self.body.get(names[-1])) and "ip[" not in self.body[names[-1]]
+        return (
+            all(map(self._goes_on, names[:-1])) and bool(self.body.get(names[-1])) and "ip[" not in self.body[names[-1]]
+        )
 
     def text(self, names: tuple[str, ...]) -> str:
         """The bodies in a row."""
@@ -120,7 +123,7 @@ class Parts:
 
 
 def add(handlers: Handlers, pairs: Path = PAIRS) -> None:
-    """Adds the fused handlers, and to `handlers.fused` the numbers of the one for all but its last part, and of its parts."""
+    """Adds the fused handlers; `handlers.fused` tells the number of what runs all but the last part, and of each part."""
     parts = Parts(handlers)
     number = {name: n for n, (name, _, _) in enumerate(handlers.rows)}
     for line in pairs.read_text().splitlines():
@@ -152,15 +155,19 @@ def fuse_inc(handlers: Handlers) -> str:
             at = (at + 1) % room
         keys[at], values[at] = key, k
     most = max((len(parts) - 1 for parts in handlers.fused.values()), default=2)
-    rows = (", ".join(map(str, (numbers[1:] + (NO_PART,) * most)[:most])) for numbers in handlers.fused.values())
-    return "\n".join(
-        (
-            "/* Written by native/fuse.py. */",
-            f"enum {{ FUSED_ROOM = {room}, FUSED_FROM = {plain}, FUSED_MOST = {most}, NO_PART = {NO_PART} }};",
-            "#define FUSED_HASH(key) ((uint32_t)(key) * 0x9E3779B1u >> 12)",
-            f"static const uint8_t lengths[] = {{{', '.join(map(str, shapes(handlers)[:plain]))}}};",
-            f"static const uint32_t fused_keys[] = {{{', '.join(map(str, keys))}}};",
-            f"static const uint16_t fused_handlers[] = {{{', '.join(map(str, values))}}};",
-            f"static const uint16_t fused_parts[][FUSED_MOST] = {{{', '.join(f'{{{p}}}' for p in rows) or '{0}'}}};",
+    padded = ((numbers[1:] + (NO_PART,) * most)[:most] for numbers in handlers.fused.values())
+    rows = ", ".join(f"{{{', '.join(map(str, numbers))}}}" for numbers in padded)
+    return (
+        "\n".join(
+            (
+                "/* Written by native/fuse.py. */",
+                f"enum {{ FUSED_ROOM = {room}, FUSED_FROM = {plain}, FUSED_MOST = {most}, NO_PART = {NO_PART} }};",
+                "#define FUSED_HASH(key) ((uint32_t)(key) * 0x9E3779B1u >> 12)",
+                f"static const uint8_t lengths[] = {{{', '.join(map(str, shapes(handlers)[:plain]))}}};",
+                f"static const uint32_t fused_keys[] = {{{', '.join(map(str, keys))}}};",
+                f"static const uint16_t fused_handlers[] = {{{', '.join(map(str, values))}}};",
+                f"static const uint16_t fused_parts[][FUSED_MOST] = {{{rows or '{0}'}}};",
+            )
         )
-    ) + "\n"
+        + "\n"
+    )

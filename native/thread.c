@@ -1,5 +1,6 @@
 /* Threads: one value stack and one stack of frames for a store, and the activations nested on them. */
 #include "engine.h"
+#include "types.h"
 
 static const word *entry_code(void) {
     static word code[2];
@@ -10,19 +11,18 @@ static const word *entry_code(void) {
 
 static tm_memory no_memory;
 
-enum { MAX_ACTIVATIONS = 256 }; /* the store's own limit, nested_activations, is lower */
+enum { MAX_ACTIVATIONS = 256, SLACK = 4096 }; /* the store's own limit, nested_activations, is lower */
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     tm_thread *t = calloc(1, sizeof *t);
     if (!t) return NULL;
-    /* A host function's results and the arguments of an entry may stand above the last frame. */
-    uint64_t slack = 4096;
-    t->stack = calloc(stack_cells + slack, sizeof(word));
+    /* A host function's results and the arguments of an entry may stand above the last frame, and registers for the collector. */
+    t->stack = calloc(stack_cells + SLACK, sizeof(word));
     t->frame_count = depth + 2;
     t->frames = calloc(t->frame_count + MAX_ACTIVATIONS, sizeof(tm_frame));
     t->saved = calloc(MAX_ACTIVATIONS, sizeof *t->saved);
     if (!t->stack || !t->frames || !t->saved) { tm_thread_free(t); return NULL; }
-    t->stack_cells = stack_cells + slack;
+    t->stack_cells = stack_cells + SLACK;
     t->cells_limit = stack_cells;
     t->fp = t->frames; /* a frame of nobody: where the first activation stands */
     t->sp = t->stack;
@@ -71,7 +71,8 @@ int tm_thread_link(tm_thread *t, tm_instance *instance) {
         tm_funcinst *f = &own[k];
         f->func = &code->funcs[k];
         f->instance = instance;
-        f->type_id = instance->type_ids[code->env.func_types[code->env.n_imported + k]];
+        f->line = line_of(&code->env, code->env.func_types[code->env.n_imported + k]);
+        f->type_id = f->line[1 + f->line[0]];
         f->addr = instance->first_addr + k;
         t->funcs[f->addr] = f;
     }
@@ -79,11 +80,12 @@ int tm_thread_link(tm_thread *t, tm_instance *instance) {
     return 0;
 }
 
-int tm_thread_add_host(tm_thread *t, uint64_t addr, uint32_t type_id) {
+int tm_thread_add_host(tm_thread *t, uint64_t addr, const uint32_t *line) {
     if (room_for(t, addr + 1)) return -1;
     tm_funcinst *f = records(t, 1);
     if (!f) return -1;
-    f->type_id = type_id;
+    f->line = line;
+    f->type_id = line[1 + line[0]];
     f->addr = (uint32_t)addr;
     t->funcs[addr] = f;
     return 0;
@@ -141,6 +143,15 @@ static void leave(tm_thread *t) {
 }
 
 void tm_thread_leave_to(tm_thread *t, uint64_t n) { while (activations(t) > n) leave(t); }
+
+uint64_t *tm_thread_roots(tm_thread *t, uint64_t *n) {
+    word *end = tm_thread_top(t); /* nothing stands above while guest code is left for its heap */
+    memcpy(end, t->r, sizeof t->r);
+    end += 4;
+    for (uint64_t k = activations(t); k-- > 0; end += 4) memcpy(end, t->saved[k].r, sizeof t->saved[k].r);
+    *n = (uint64_t)(end - t->stack);
+    return t->stack;
+}
 
 uint64_t tm_thread_depth(tm_thread *t) { return (uint64_t)(t->fp - entry_frame(t)); }
 

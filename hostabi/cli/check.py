@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hostabi.cli.errors import FAILURE, CommandError, complain, printable
+from hostabi.cli.run_options import FEATURES
 
 if TYPE_CHECKING:
     import interp
@@ -49,15 +50,19 @@ class Report:
 @click.command
 @click.argument("module")
 @click.option("--profile", default="default", show_default=True, metavar="NAME", help="The host to load it for.")
+@FEATURES
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def check(ctx: click.Context, module: str, profile: str, as_json: bool) -> None:
-    """Say what MODULE is and what it needs; exit code 1, with reasons, if it would not load."""
+def check(ctx: click.Context, module: str, profile: str, features: interp.Features, as_json: bool) -> None:
+    """Say what MODULE is and what it needs; exit code 1, with reasons, if it would not load.
+
+    The features that it needs are named even where they are off, and are then a reason.
+    """
     from hostabi.core.policy import PROFILES
 
     if profile not in PROFILES:
         raise click.UsageError(f"there is no profile {profile!r}; known are {', '.join(PROFILES)}")
-    report = examine(module, PROFILES[profile])
+    report = examine(module, PROFILES[profile], features)
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))
     else:
@@ -78,7 +83,7 @@ def _width() -> int:
 # --- finding out
 
 
-def examine(path: str, profile: Profile) -> Report:
+def examine(path: str, profile: Profile, features: interp.Features = None) -> Report:
     """Read, decode and validate a module and judge what a host would do with it. Raises CommandError if unreadable."""
     import interp
     from hostabi.cli.sources import describe, load_binary
@@ -87,13 +92,15 @@ def examine(path: str, profile: Profile) -> Report:
     data = load_binary(path)
     report = Report(path, len(data))
     try:
-        module = interp.decode(data)
+        module = interp.decode(data, features=interp.EVERY_FEATURE)
     except interp.WasmError as error:
         raise CommandError(describe(path, error)) from error
     _describe(report, module)
     try:
-        valid = interp.validate(module)
+        valid = interp.validate(module, features=interp.EVERY_FEATURE)
         report.features = sorted(feature.value for feature in valid.features)
+        off = [name for name in report.features if interp.Feature(name) not in interp.feature_set(features)]
+        report.reasons += [f"needs the feature {name}, which is off (--features +{name})" for name in off]
         _lacking(report, valid)
     except interp.WasmError as error:
         report.reasons.append(describe("", error).removeprefix(": "))

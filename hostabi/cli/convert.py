@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hostabi.cli.errors import CommandError, standard_output
+from hostabi.cli.run_options import FEATURES
+
+if TYPE_CHECKING:
+    import interp
 
 
 def write_lines(lines: Iterable[str], output: str | None) -> None:
@@ -27,7 +32,7 @@ def write_lines(lines: Iterable[str], output: str | None) -> None:
 @click.option("--fold", is_flag=True, help="Write operands inside the instructions that take them.")
 @click.option("--no-names", is_flag=True, help="Write numbers in place of names.")
 def wat(module: str, output: str | None, fold: bool, no_names: bool) -> None:
-    """Turn a binary module into text."""
+    """Turn a binary module into text, whatever features it uses."""
     from hostabi.cli.sources import load_text, named
     from interp.tools.wat import to_wat
 
@@ -40,14 +45,15 @@ def wat(module: str, output: str | None, fold: bool, no_names: bool) -> None:
 @click.command
 @click.argument("module")
 @click.option("-o", "--output", metavar="FILE", help='Where to write: MODULE with .wasm for its end; "-" is stdout.')
+@FEATURES
 @click.option("--no-check", is_flag=True, help="Write the module even if it is not valid.")
-def wasm(module: str, output: str | None, no_check: bool) -> None:
+def wasm(module: str, output: str | None, features: interp.Features, no_check: bool) -> None:
     """Turn a text module into binary."""
     import interp
     from hostabi.cli.sources import load, load_valid, named
 
     with named(module):
-        data = interp.encode(load(module) if no_check else load_valid(module).module)
+        data = interp.encode(load(module, interp.EVERY_FEATURE) if no_check else load_valid(module, features).module)
     if output is None:
         if module == "-":
             raise CommandError("standard input has no name to write to: use -o")

@@ -17,7 +17,7 @@ SECTIONS = {
     "The upstream's answer": ("status", "response_header", "response_body", "call_response"),
     "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
     "An export or a program": ("invoke", "folders", "environ"),
-    "The machine": ("engine", "fuel", "clock", "seed"),
+    "The machine": ("engine", "features", "fuel", "clock", "seed"),
 }
 """Headings of the help, and the options under them."""
 
@@ -95,6 +95,7 @@ FILTER = [
 MACHINE = [
     click.option("--json", is_flag=True, help="Print one JSON object instead of the transcript."),
     shared.ENGINE,
+    shared.FEATURES,
     click.option("--invoke", metavar="NAME", help="Call this export with ARGS and print its results."),
     *shared.PROGRAM_OPTIONS,
 ]
@@ -119,7 +120,7 @@ def run(ctx: click.Context, /, module: str, invoke: str | None, args: tuple[str,
     from hostabi.cli import program
     from hostabi.cli.sources import load_valid
 
-    valid = load_valid(module)
+    valid = load_valid(module, options["features"])
     exported = [export.name for export in valid.module.exports if export.kind == "func"]
     is_filter = any(name.startswith("proxy_abi_version_") for name in exported)
     if invoke is not None:

@@ -95,6 +95,29 @@ class Property(Pair):
         return path, typed if isinstance(typed, bool | int | float | str) else text
 
 
+class FeatureList(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A line such as 2.0,+threads,-simd as a set of features."""
+
+    name = "features"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As `interp.feature_set` reads it."""
+        import interp
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return interp.feature_set(value)
+        except interp.EmbedderError as error:
+            self.fail(str(error), param, ctx)
+
+
+FEATURES = click.option(
+    "--features",
+    type=FeatureList(),
+    metavar="LIST",
+    help="Which features modules may use, as in 2.0,+threads,-simd; without it those of version 3.0.",
+)
 ENGINE = click.option("--engine", metavar="NAME", help="native, or reference (slow and plain).")
 FUEL = click.option(
     "--fuel",

@@ -64,31 +64,34 @@ def named(path: str) -> Iterator[None]:
         raise CommandError(f"{path}: nested too deeply") from error
 
 
-def load(path: str) -> interp.Module:
+def load(path: str, features: interp.Features = None) -> interp.Module:
     """The module in a file with its bytes, not validated. Raises CommandError."""
     data = read(path)
     with named(path):
-        return interp.decode(interp.encode(interp.parse(data)) if is_text(path, data) else data)
+        return interp.decode(interp.encode(interp.parse(data)) if is_text(path, data) else data, features=features)
 
 
 def load_text(path: str) -> interp.Module:
-    """The same without encoding a text first, so that it can be printed as it was written. Raises CommandError."""
+    """The same without encoding a text first, so that it can be printed as it was written, whatever features it uses.
+
+    Raises CommandError.
+    """
     data = read(path)
     with named(path):
-        return interp.parse(data) if is_text(path, data) else interp.decode(data)
+        return interp.parse(data) if is_text(path, data) else interp.decode(data, features=interp.EVERY_FEATURE)
 
 
-def load_valid(path: str) -> interp.ValidModule:
-    """The validated module in a file. Raises CommandError."""
+def load_valid(path: str, features: interp.Features = None) -> interp.ValidModule:
+    """The validated module in a file, which may use the features given. Raises CommandError."""
     data = read(path)
     if not is_text(path, data):
         with named(path):
-            return interp.validate(interp.decode(data))
+            return interp.validate(interp.decode(data, features=features), features=features)
     with named(path):
         parsed = interp.parse(data)
-        module = interp.decode(interp.encode(parsed))
+        module = interp.decode(interp.encode(parsed), features=interp.EVERY_FEATURE)
         try:
-            return interp.validate(module)
+            return interp.validate(module, features=features)
         except interp.WasmError as error:
             offset = error.where.offset if error.where is not None else None
             place = None if offset is None else place_in_text(data.decode(), parsed, module, offset)

@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING
 import click
 
 from hostabi.cli.errors import FAILURE, CommandError, printable
-from hostabi.cli.run_options import ENGINE
+from hostabi.cli.run_options import ENGINE, FEATURES
 
 if TYPE_CHECKING:
+    import interp
     from interp.tools.spec import FileResult
 
-Job = tuple[str, Path, str | None]
-"""Name to show, path, engine."""
+Job = tuple[str, Path, str | None, "interp.Features"]
+"""Name to show, path, engine, features."""
 
 
 @click.command
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @ENGINE
+@FEATURES
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--testsuite",
@@ -42,6 +44,7 @@ def spec(
     /,
     paths: tuple[str, ...],
     engine: str | None,
+    features: interp.Features,
     as_json: bool,
     testsuite: str | None,
     jobs: int,
@@ -49,13 +52,14 @@ def spec(
 ) -> None:
     """Run scripts of the specification's test suite; a folder stands for all .wast files below it.
 
-    A command that needs a feature which is off is said to wait for it: neither passed nor failed. The exit code is 1
-    if a command failed.
+    What is on is version 3.0 and the proposal that the script's folder is named after, or what --features says. A
+    command that needs a feature which is off is said to wait for it: neither passed nor failed. The exit code is 1 if a
+    command failed.
     """
     from hostabi.cli.sources import make_store
 
     name = make_store(engine).engine.name
-    found: list[Job] = [(shown, path, name) for shown, path in scripts(paths, testsuite)]
+    found: list[Job] = [(shown, path, name, features) for shown, path in scripts(paths, testsuite)]
     results: list[FileResult] = []
     with _progress(len(found), show=not as_json) as step:
         for result in _run(found, jobs):
@@ -99,10 +103,10 @@ def scripts(paths: Sequence[str], testsuite: str | None) -> Iterator[tuple[str, 
 
 
 def _run_one(job: Job) -> FileResult:
-    from interp.tools.spec import run_script
+    from interp.tools.spec import folder_features, run_script
 
-    shown, path, engine = job
-    return run_script(path.read_bytes(), shown, engine)
+    shown, path, engine, features = job
+    return run_script(path.read_bytes(), shown, engine, folder_features(path) if features is None else features)
 
 
 def _run(found: Sequence[Job], jobs: int) -> Iterator[FileResult]:

@@ -25,6 +25,7 @@ class TraceCommand(shared.GuestCommand):
 @click.argument("module")
 @click.option("--invoke", metavar="NAME", help="Call this export with ARGS.")
 @click.option("--limit", type=click.IntRange(0), default=10_000, show_default=True, help="Stop after N instructions.")
+@shared.FEATURES
 @shared.add_options(shared.PROGRAM_OPTIONS)
 @shared.add_options(REQUEST)
 @shared.add_options(ANSWER)
@@ -39,7 +40,7 @@ def trace(module: str, invoke: str | None, limit: int, args: tuple[str, ...], **
     from hostabi.cli.sources import load_valid
     from interp.tools.trace import LimitReached, Tracer
 
-    valid = load_valid(module)
+    valid = load_valid(module, options["features"])
     tracer = Tracer(_write, limit)
     is_filter = any(export.name.startswith("proxy_abi_version_") for export in valid.module.exports)
     try:

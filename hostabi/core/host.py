@@ -14,7 +14,8 @@ from hostabi.core.clock import Clock, Entropy, seed_bytes
 from hostabi.core.commands import Command
 from hostabi.core.context import ForeignFunction, RootContext, VmState
 from hostabi.core.events import Event, PluginEvent, Start
-from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, Source, WasmGuest, load_filter
+from hostabi.core.faults import Faults
+from hostabi.core.plugin import Features, LoadedFilter, LoadError, Plugin, Source, WasmGuest, load_filter
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter, PythonGuest
 from hostabi.core.shared import Shared
@@ -38,11 +39,14 @@ class PluginConfig:
     environ: tuple[tuple[bytes, bytes], ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
     log_level: LogLevel = LogLevel.INFO
+    limits: Limits | None = None
+    """Limits of its VM; None takes the host's."""
 
 
 class Host:
     """Everything that plugins share. `seed` makes entropy repeatable; engine None takes the fastest there is.
 
+    `features` are those that filters may use, as `interp.feature_set` reads them: None is version 3.0.
     `upstreams` are the names that http_call may address, None for any. `foreign` adds foreign functions by name.
     `record` keeps the whole transcript until someone empties it; without it, the end of it that trap reports show.
     """
@@ -54,6 +58,7 @@ class Host:
         profile: str | Profile = "default",
         limits: Limits | None = None,
         seed: int | bytes = 0,
+        features: Features = None,
         upstreams: frozenset[str] | None = None,
         foreign: Mapping[str, ForeignFunction] | None = None,
         record: bool = False,
@@ -61,12 +66,15 @@ class Host:
         if isinstance(profile, str) and profile not in PROFILES:
             raise ValueError(f"there is no profile {profile!r}; known are {', '.join(PROFILES)}")
         self.engine = engine
+        self.features = features
         self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self.limits = limits or Limits()
         self.seed = seed if isinstance(seed, bytes) else seed_bytes(seed)
         self.upstreams = upstreams
         self.foreign = {name.encode(): function for name, function in (foreign or {}).items()}
         self.shared = Shared(self.limits)
+        self.faults = Faults()
+        """Host calls that are to fail; empty unless a test orders some."""
         self.transcript: MutableSequence[Record] = [] if record else deque(maxlen=_RECORDS_KEPT)
         """Every crossing of every VM, in order; whoever reads it may empty it."""
         self.vms: dict[str, Vm] = {}
@@ -98,7 +106,9 @@ class Host:
             vm = self._start_vm(f"python-{self._python_filters}", config, source, now, abi)
             self._python_filters += 1
         else:
-            loaded = source if isinstance(source, LoadedFilter) else load_filter(source, self.profile)
+            loaded = source
+            if not isinstance(loaded, LoadedFilter):
+                loaded = load_filter(loaded, self.profile, features=self.features)
             key = vm_key(config.vm_id, config.vm_configuration, loaded.digest)
             running = self.vms.get(key)
             vm = running if running and not running.failure else self._start_vm(key, config, loaded, now, loaded.abi)
@@ -147,7 +157,7 @@ class Host:
             vm_id=config.vm_id.encode(),
             vm_configuration=config.vm_configuration,
             shared=self.shared,
-            limits=self.limits,
+            limits=config.limits or self.limits,
             profile=self.profile,
             entropy=Entropy(self.seed, key, self._generations[key]),
             clock=Clock(now),
@@ -156,6 +166,7 @@ class Host:
             foreign=self.foreign,
             log_level=config.log_level,
             records=self.transcript,
+            faults=self.faults,
         )
         self._generations[key] += 1
         state.abi = abi
@@ -198,13 +209,33 @@ class Host:
             raise EmbedderError(f"{type(event).__name__} must be given to a chain or a plugin")
         for chain in self.chains:
             if any(plugin.key == event.plugin for plugin in chain.plugins):
-                return chain.handle(event)
+                return self.feed(chain, event)
         plugin = self.plugins.get(event.plugin)
         if plugin is None and event.plugin in self._known:
             return []
         if plugin is None:
             raise EmbedderError(f"there is no plugin {event.plugin!r}")
         return plugin.handle(event)
+
+    def feed(self, chain: Chain, event: Event) -> list[Command]:
+        """Deal with an event of a chain, and with what it brings about on streams of others.
+
+        That happens where chains share a plugin or a VM: an old configuration's and a new one's. Without other chains
+        `chain.handle` does the same.
+        """
+        commands = chain.handle(event)
+        waiting = [(chain, command) for command in chain.take_elsewhere()]
+        while waiting:
+            source, command = waiting.pop(0)
+            owner = next((one for one in self.chains if one is not source and one.has(command.stream)), None)
+            if owner is not None:
+                commands += owner.carry([command], event.now)
+                waiting += [(owner, more) for more in owner.take_elsewhere()]
+        return commands
+
+    def drop(self, chain: Chain) -> None:
+        """Forget a chain that has no streams any more; its plugins stay."""
+        self.chains.remove(chain)
 
 
 def vm_key(vm_id: str, vm_configuration: bytes, digest: str) -> str:

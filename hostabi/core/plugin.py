@@ -49,6 +49,8 @@ from hostabi.hostcalls.timers import arm_tick
 from hostabi.hostcalls.wasi import WasiLimits
 
 Source = bytes | str | Path
+#: Which features filters may use, as `interp.feature_set` reads them; None is version 3.0.
+Features = interp.Features
 
 
 class LoadError(Exception):
@@ -101,11 +103,12 @@ def _signature(module: interp.Module, type_index: int) -> tuple[tuple[str, ...],
     return tuple(map(str, type.params)), tuple(map(str, type.results))
 
 
-def parse_source(source: Source, *, limits: interp.VmLimits | None = None) -> interp.Module:
+def parse_source(source: Source, *, features: Features = None, limits: interp.VmLimits | None = None) -> interp.Module:
     """A module from a path, from bytes (binary or text), or from text that begins with a parenthesis."""
     if isinstance(source, str) and source.lstrip().startswith(("(", ";;")):
-        return interp.read_module(source, limits=limits)
-    return interp.read_module(source if isinstance(source, bytes) else Path(source).read_bytes(), limits=limits)
+        return interp.read_module(source, features=features, limits=limits)
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    return interp.read_module(data, features=features, limits=limits)
 
 
 def find_abi(module: interp.Module, profile: Profile) -> tuple[AbiVersion, list[str]]:
@@ -126,11 +129,16 @@ def find_abi(module: interp.Module, profile: Profile) -> tuple[AbiVersion, list[
     raise LoadError("Missing or unknown Proxy-Wasm ABI version")
 
 
-def load_filter(source: Source, profile: Profile, limits: interp.VmLimits | None = None) -> LoadedFilter:
-    """Read and validate a filter. Raises LoadError, and the errors of `interp` for a bad module."""
-    module = parse_source(source, limits=limits)
+def load_filter(
+    source: Source, profile: Profile, limits: interp.VmLimits | None = None, features: Features = None
+) -> LoadedFilter:
+    """Read and validate a filter that may use the features given, those of version 3.0 for None.
+
+    Raises LoadError, and the errors of `interp` for a bad module.
+    """
+    module = parse_source(source, features=features, limits=limits)
     abi, odd = find_abi(module, profile)
-    valid = interp.validate(module, limits=limits)
+    valid = interp.validate(module, features=features, limits=limits)
     return LoadedFilter(valid, abi, sha256(module.binary).hexdigest(), tuple(odd))
 
 

@@ -17,7 +17,7 @@ from hostabi.adapters.report import exchange_data
 from hostabi.core.context import ForeignFunction
 from hostabi.core.events import StreamInfo
 from hostabi.core.host import Host, PluginConfig
-from hostabi.core.plugin import LoadedFilter
+from hostabi.core.plugin import Features, LoadedFilter
 from hostabi.core.policy import Limits, Profile
 from hostabi.core.python_filter import PythonFilter
 
@@ -29,7 +29,8 @@ class FilterHost:
 
     `filters` are paths, bytes or texts of modules, or filters in Python; they all get the same `config` (text, bytes or
     what is made JSON of). `clock` is in seconds since 1970. `calls` answers the filters' HTTP calls, by upstream
-    name or by a function of the call; calls without an answer fail. `properties` are by dotted path.
+    name or by a function of the call; calls without an answer fail. `features` are those of `Host`. `properties` are
+    by dotted path. With `start` False the filters are not started, for somebody else to drive `host` and `chain`.
     Raises LoadError, and the errors of `interp` for a module that is none.
     """
 
@@ -52,15 +53,18 @@ class FilterHost:
         log_level: LogLevel = LogLevel.INFO,
         fail_open: bool = False,
         literal_stop_iteration: bool = False,
+        features: Features = None,
         upstreams: frozenset[str] | None = None,
         foreign: Mapping[str, ForeignFunction] | None = None,
         abi: AbiVersion = AbiVersion.V0_2_1,
+        start: bool = True,
     ) -> None:
         self.host = Host(
             engine=engine,
             profile=profile,
             limits=limits,
             seed=seed,
+            features=features,
             upstreams=upstreams,
             foreign=foreign,
             record=True,
@@ -80,8 +84,10 @@ class FilterHost:
         )
         self.plugins = [self.host.plugin(source, plugin_config, now=now, abi=abi) for source in filters]
         self.chain = self.host.chain(self.plugins)
+        self.now = now
         self.exchanger = Exchanger(self.host, self.chain, now=now, answers=calls)
-        self.exchanger.start()
+        if start:
+            self.exchanger.start()
 
     def exchange(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import sys
 from collections.abc import Callable
 
 from interp import _native
@@ -19,19 +18,16 @@ from .reference import ReferenceEngine
 def _make_native() -> Engine | None:
     if _native.lib is None or importlib.util.find_spec("interp.exec.native") is None:
         return None
-    engine: Engine = importlib.import_module("interp.exec.native").NativeEngine()
+    # Imported here: without the C part they are of no use.
+    shortcut = importlib.import_module("interp.exec.shortcut").Shortcut if _native.boundary is not None else None
+    engine: Engine = importlib.import_module("interp.exec.native").NativeEngine(shortcut)
     return engine
-
-
-def _make_python() -> Engine | None:
-    # Its typed views of memory read in the machine's own order of bytes, which must be that of WebAssembly.
-    return PythonEngine() if sys.byteorder == "little" else None
 
 
 #: The fastest first. A maker gives None where its engine cannot run here.
 _MAKERS: dict[str, Callable[[], Engine | None]] = {
     "native": _make_native,
-    "python": _make_python,
+    "python": PythonEngine,
     "reference": ReferenceEngine,
 }
 

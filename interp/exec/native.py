@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from interp import _native
-from interp.runtime import bulk
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -27,12 +26,15 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
+from interp.runtime.native_objects import NativeObjects
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
-from interp.valid.native import NativeCode
+from interp.valid.native import NativeCode, type_line
+
+from .native_services import SERVICES
 
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
@@ -40,46 +42,6 @@ if TYPE_CHECKING:
 _TRAPS = tuple(TRAPS.values())
 #: Traps whose message ends in the table index that was asked for.
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
-
-#: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
-Service = tuple[int, Callable[..., int], Callable[..., int | None]]
-
-
-def _last_bytes(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(operands[-1])
-
-
-def _last_refs(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(8 * operands[-1])
-
-
-def _nothing(inst: ModuleInst, x: int, y: int) -> int:
-    return 0
-
-
-def _services() -> dict[int, Service]:
-    lib = _native.lib
-    return {
-        lib.SERVICE_memory_grow: (
-            1,
-            lambda inst, x, y, n: bulk.memory_grow_ticks(inst, x, n),
-            lambda inst, x, y, n: bulk.memory_grow(inst, x, n),
-        ),
-        lib.SERVICE_table_grow: (
-            2,
-            lambda inst, x, y, ref, n: bulk.table_grow_ticks(inst, x, n),
-            lambda inst, x, y, ref, n: bulk.table_grow(inst, x, ref, n),
-        ),
-        lib.SERVICE_memory_init: (3, _last_bytes, bulk.memory_init),
-        lib.SERVICE_memory_copy: (3, _last_bytes, bulk.memory_copy),
-        lib.SERVICE_memory_fill: (3, _last_bytes, lambda inst, x, y, d, v, n: bulk.memory_fill(inst, x, d, v, n)),
-        lib.SERVICE_data_drop: (0, _nothing, lambda inst, x, y: bulk.data_drop(inst, x)),
-        lib.SERVICE_table_init: (3, _last_refs, bulk.table_init),
-        lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
-        lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
-        lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
-    }
-
 
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
@@ -107,7 +69,20 @@ def _from_cells(types: Sequence[ValType], cells: Any) -> list[int]:
     return values
 
 
-class _State:
+class Shortcut(Protocol):
+    """What the driver in C needs to know of a store (exec/shortcut.py)."""
+
+    def add_host(self, func: HostFunc) -> None:
+        """Tell it of a host function; in the order of their addresses."""
+
+    def entry(self, func: FuncInst) -> Any:
+        """A function as a callable of raw bits, or None."""
+
+    def bind(self, func: FuncInst, function: Any) -> None:
+        """Give an `Entry` of Python's numbers its way."""
+
+
+class NativeState:
     """A store's stacks in C, and what the C side has been told of the store so far."""
 
     def __init__(self, store: Store) -> None:
@@ -116,26 +91,46 @@ class _State:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        objects = store.heap.objects
+        if not isinstance(objects, NativeObjects):
+            raise Crash("a store of the native engine with objects in Python")
+        self.objects = objects
+        self.thread.heap = objects.handle
+        store.heap.watch(self)
         self.instances: list[_Instance] = []
         self.hosts = 0
+        self._lines: list[Any] = []  # of the host functions' types
         self.vector_hosts: set[int] = set()  # addresses of host functions that take or give a vector
-        self.active: list[NativeThread] = []
+        self.active: list[Any] = []  # the threads of the activations, or what the driver in C has in their place
+        #: The driver in C, where there is one.
+        self.shortcut: Shortcut | None = None
+
+    def roots(self) -> memoryview:
+        """Every word of the stack and the registers: any may be a reference."""
+        n = _native.ffi.new("uint64_t *")
+        words = _native.lib.tm_thread_roots(self.thread, n)
+        return memoryview(_native.ffi.buffer(words, 8 * n[0])).cast("Q")
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
         hosts = store.funcs.hosts
         for func in hosts[self.hosts :]:
-            if _native.lib.tm_thread_add_host(self.thread, func.addr, func.type_id):
+            line = _native.ffi.new("uint32_t[]", type_line(func.definition))
+            self._lines.append(line)
+            if _native.lib.tm_thread_add_host(self.thread, func.addr, line):
                 raise ResourceError("the machine has no memory for a host function")
             if _has_vectors(func.type):
                 self.vector_hosts.add(func.addr)
+            if self.shortcut is not None:
+                self.shortcut.add_host(func)
         self.hosts = len(hosts)
+        store.stale = False
 
 
 class _Instance:
     """An instance as C sees it: pointers to what the store owns, which this object keeps alive."""
 
-    def __init__(self, state: _State, inst: ModuleInst) -> None:
+    def __init__(self, state: NativeState, inst: ModuleInst) -> None:
         ffi, lib = _native.ffi, _native.lib
         code = inst.valid.native
         if not isinstance(code, NativeCode):
@@ -155,7 +150,7 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
-        handle.type_ids = self._array("uint32_t[]", [max(id, 0) for id in inst.type_ids])
+        handle.layouts = self._layouts(inst)
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
@@ -164,6 +159,20 @@ class _Instance:
         if lib.tm_thread_link(state.thread, handle):
             raise ResourceError("the machine has no memory for an instance")
         state.instances.append(self)
+
+    def _layouts(self, inst: ModuleInst) -> Any:
+        """Per type index how its objects are laid out; NULL where there are none."""
+        definitions = inst.valid.definitions
+        if all(isinstance(definition.comp, FuncType) for definition in definitions):
+            return _native.ffi.NULL
+        heap, objects, null = inst.store.heap, self._state.objects, _native.ffi.NULL
+        return self._array(
+            "tm_layout *[]",
+            [
+                null if isinstance(definition.comp, FuncType) else objects.native_layout(heap.layout(definition))
+                for definition in definitions
+            ],
+        )
 
     def _kept(self, memory: MemInst) -> Any:
         self._keep.append(memory)
@@ -183,7 +192,7 @@ class NativeThread:
         "entry",
     )  # fmt: skip
 
-    def __init__(self, state: _State, store: Store, func: FuncInst, values: Sequence[int]) -> None:
+    def __init__(self, state: NativeState, store: Store, func: FuncInst, values: Sequence[int]) -> None:
         self.entry = func
         self._state = state
         self._store = store
@@ -301,8 +310,7 @@ class NativeThread:
         _native.lib.tm_thread_leave_to(self._state.thread, self._level)
 
     def _go(self) -> Exit:
-        store, state, lib = self._store, self._state, _native.lib
-        thread = state.thread
+        store, lib, thread = self._store, _native.lib, self._state.thread
         self._mode = "running"
         while True:
             granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
@@ -310,44 +318,68 @@ class NativeThread:
             began = perf_counter()
             code = lib.tm_thread_run(thread)
             store.settle(granted - thread.left)
-            if code == lib.TM_EXIT_HOST_CALL:
-                func = store.funcs[thread.addr]
-                if not isinstance(func, HostFunc):
-                    raise Crash("the loop left for a function that is no host function")
-                args = self._args = thread.args
-                self._mode = "host"
-                if func.addr in state.vector_hosts:
-                    self._host = func
-                    return HostCall(func, _from_cells(func.type.params, args))
-                return HostCall(func, [args[i] for i in range(len(func.type.params))])
-            if code == lib.TM_EXIT_RETURNED:
-                sp = thread.sp
-                results = (
-                    _from_cells(self.entry.type.results, sp) if self._vectors else [sp[i] for i in range(self._results)]
-                )
-                self._leave()
-                return Returned(results)
             if code == lib.TM_EXIT_SLICE:
                 self._pace.took(perf_counter() - began)
-                return self._paused(thread.need)
-            if code == lib.TM_EXIT_SERVICE:
-                exit = self._serve()
-                if exit is not None:
-                    return exit
-            elif code == lib.TM_EXIT_TRAPPED:
-                message = _TRAPS[thread.trap]
-                return self._trapped(Trap(f"{message} {thread.need}" if message in _INDEXED else message))
-            elif code == lib.TM_EXIT_EXHAUSTED:
-                which = "depth" if thread.fp + 1 >= thread.fp_limit else "cells"
-                backtrace = self.backtrace()
-                self._leave()
-                return Exhausted(which, backtrace)
-            elif code == lib.TM_EXIT_BAD_REFERENCE:
-                self._leave()
-                return Failed(EmbedderError("a table holds a reference that is none of this store's"))
-            else:
-                self._leave()
-                return Failed(ResourceError("the machine has no memory to lower a function"))
+            exit = self._exit(code)
+            if exit is not None:
+                return exit
+
+    def left(self, level: int, code: int) -> Exit:
+        """Take an activation over from the driver in C, which stands at `level` and left the loop with this code."""
+        self._take(level, "running")
+        return self._exit(code) or self._go()
+
+    def asked(self, level: int, at: int) -> None:
+        """The same in the middle of a host call whose arguments stand at this address; 0 for between two slices."""
+        self._take(level, "host" if at else "paused")
+        self._args = _native.ffi.cast("uint64_t *", at)
+
+    def serve(self, level: int) -> Exit | None:
+        """Do a service for the driver in C. None: the loop goes on; otherwise the exit."""
+        self._take(level, "running")
+        return self._serve()
+
+    def _take(self, level: int, mode: str) -> None:
+        self._level, self._mode = level, mode
+        self._results = len(self.entry.type.results)
+        self._state.active[level:] = [self]
+
+    def _exit(self, code: int) -> Exit | None:
+        """What the loop left with as an exit; None when it was a service, which is done."""
+        state, lib, thread = self._state, _native.lib, self._state.thread
+        if code == lib.TM_EXIT_HOST_CALL:
+            func = self._store.funcs[thread.addr]
+            if not isinstance(func, HostFunc):
+                raise Crash("the loop left for a function that is no host function")
+            args = self._args = thread.args
+            self._mode = "host"
+            if func.addr in state.vector_hosts:
+                self._host = func
+                return HostCall(func, _from_cells(func.type.params, args))
+            return HostCall(func, [args[i] for i in range(len(func.type.params))])
+        if code == lib.TM_EXIT_RETURNED:
+            sp = thread.sp
+            results = (
+                _from_cells(self.entry.type.results, sp) if self._vectors else [sp[i] for i in range(self._results)]
+            )
+            self._leave()
+            return Returned(results)
+        if code == lib.TM_EXIT_SLICE:
+            return self._paused(thread.need)
+        if code == lib.TM_EXIT_SERVICE:
+            return self._serve()
+        if code == lib.TM_EXIT_TRAPPED:
+            message = _TRAPS[thread.trap]
+            return self._trapped(Trap(f"{message} {thread.need}" if message in _INDEXED else message))
+        if code == lib.TM_EXIT_EXHAUSTED:
+            which = "depth" if thread.fp + 1 >= thread.fp_limit else "cells"
+            backtrace = self.backtrace()
+            self._leave()
+            return Exhausted(which, backtrace)
+        self._leave()
+        if code == lib.TM_EXIT_BAD_REFERENCE:
+            return Failed(EmbedderError("the guest met a reference that is none of this store's, or is mistyped"))
+        return Failed(ResourceError("the machine has no memory to lower a function"))
 
     def _paused(self, need: int) -> Exit:
         self._mode, self._need = "paused", need
@@ -362,24 +394,24 @@ class NativeThread:
     def _serve(self) -> Exit | None:
         """Do what the loop left for. None: go on; otherwise the exit."""
         store, thread = self._store, self._state.thread
-        count, ticks, effect = _SERVICES[thread.service]
-        args = thread.args
-        operands = [args[i] & 0xFFFFFFFFFFFFFFFF for i in range(count)]
         inst = self._state.instances[thread.instance.number].inst
         x, y = thread.imm1, thread.imm2
-        need = ticks(inst, x, y, *operands)
+        count, ticks, effect = SERVICES[thread.service]
+        args = thread.args
+        operands = _native.ffi.unpack(args, count(inst, x, y))
+        need = ticks(inst, x, y, operands)
         if need > store.grant(need):
             return self._paused(need)
         store.settle(need)
         try:
-            result = effect(inst, x, y, *operands)
+            results = effect(inst, x, y, operands)
         except Trap as trap:
             return self._trapped(trap)
         except ResourceError as error:
             self._leave()
             return Failed(error)
-        if result is not None:
-            args[0] = result
+        for index, value in enumerate(results):
+            args[index] = value
         thread.ip = thread.ip + _SERVICE_WORDS
         return None
 
@@ -390,7 +422,7 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs everything of version 2.0 in C, and relaxed vectors by the deterministic choice."""
+    """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
 
     name = "native"
     features: frozenset[Feature] = WASM_2 | {
@@ -399,16 +431,21 @@ class NativeEngine:
         Feature.TAIL_CALL,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
+        Feature.FUNCTION_REFERENCES,
+        Feature.GC,
     }
-    capabilities = frozenset({"resumable"})
+    capabilities = frozenset({"resumable", "native objects"})
 
-    def __init__(self) -> None:
-        self._states: WeakKeyDictionary[Store, _State] = WeakKeyDictionary()
+    def __init__(self, shortcut: Callable[[NativeState, Store], Shortcut] | None = None) -> None:
+        self._states: WeakKeyDictionary[Store, NativeState] = WeakKeyDictionary()
+        self._shortcut = shortcut
 
-    def _state(self, store: Store) -> _State:
+    def _state(self, store: Store) -> NativeState:
         state = self._states.get(store)
         if state is None:
-            state = self._states[store] = _State(store)
+            state = self._states[store] = NativeState(store)
+            if self._shortcut is not None:
+                state.shortcut = self._shortcut(state, store)
         return state
 
     def link(self, inst: ModuleInst) -> None:
@@ -421,6 +458,17 @@ class NativeEngine:
         """A thread that will call `func`."""
         return NativeThread(self._state(store), store, func, args)
 
+    def entry(self, func: FuncInst) -> Any:
+        """`func` as a callable of raw bits, where the driver in C can call it."""
+        shortcut = self._state(func.store).shortcut
+        return shortcut.entry(func) if shortcut is not None else None
+
+    def bind(self, func: FuncInst, function: Any) -> None:
+        """Give an `Entry` its way to `func`, where the driver in C can call it."""
+        shortcut = self._state(func.store).shortcut
+        if shortcut is not None:
+            shortcut.bind(func, function)
+
 
 def build_info() -> dict[str, str]:
     """How the native engine was built: dispatch variant and why, compiler, number of handlers, self-test."""
@@ -432,6 +480,3 @@ def build_info() -> dict[str, str]:
         "handlers": str(lib.tm_handler_count()),
         "self-test": "passed" if not failed else f"handler {failed - 1} lost its tail call",
     }
-
-
-_SERVICES: dict[int, Service] = _services() if _native.lib is not None else {}

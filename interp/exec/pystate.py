@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import struct
-import sys
 import time
 from array import array
 from collections.abc import Callable, Sequence
@@ -52,7 +51,6 @@ FILE = "<wasm>"
 _F64, _U64 = struct.Struct("<d"), struct.Struct("<Q")
 NAN = math.nan
 _FORMATS = "BbHhIiQqd"
-_LITTLE = sys.byteorder == "little"
 Callee = Callable[..., Any]
 
 
@@ -343,7 +341,7 @@ class Shared:
         try:
             if inner is not None:
                 RECURSION.set(Wish(inner.frame, self.base + self.store.depth + SPARE))
-            return call_host(self.store, func, values)
+            return call_host(func, values)
         except WasmException as exception:
             check_thrown(self.store, exception)
             raise

@@ -23,6 +23,7 @@ from interp.runtime.engine import (
     OutOfFuel,
     Paused,
     Returned,
+    Stepwise,
     Threw,
     Trapped,
 )
@@ -31,7 +32,7 @@ from interp.runtime.objects import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import EmbedderError, ResourceError, Trap
-from interp.syntax.features import WASM_2, Feature
+from interp.syntax.features import WASM_3, Feature
 from interp.syntax.instructions import Ins
 
 from .code import Block, Code, prepare
@@ -407,20 +408,11 @@ class ReferenceThread:
         return Trapped(trap)
 
 
-class ReferenceEngine:
-    """Runs everything of version 2.0, and much of 3.0, slowly and plainly."""
+class ReferenceEngine(Stepwise):
+    """Runs everything of version 3.0, slowly and plainly."""
 
     name = "reference"
-    features: frozenset[Feature] = WASM_2 | {
-        Feature.EXTENDED_CONST,
-        Feature.TAIL_CALL,
-        Feature.FUNCTION_REFERENCES,
-        Feature.GC,
-        Feature.EXCEPTIONS,
-        Feature.RELAXED_SIMD,
-        Feature.MULTI_MEMORY,
-        Feature.MEMORY64,
-    }
+    features: frozenset[Feature] = WASM_3
     capabilities = frozenset({"resumable", "steppable"})
 
     def link(self, inst: ModuleInst) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from interp.syntax.errors import EmbedderError, LimitError
@@ -14,6 +15,7 @@ from interp.syntax.module import Func
 from interp.syntax.types import FuncType, GlobalType, MemType, TableType
 from interp.valid.canon import Definition, function_definition
 
+from .boundary import Accounts
 from .engine import Engine
 from .heap import I31, OBJECT, Heap, HeapRef
 from .memory import MemInst
@@ -29,7 +31,7 @@ HostCode = Callable[..., int | Sequence[int] | None]
 class FuncInst:
     """A function of a module instance. `type_id` is the number of its type: equal types, equal numbers."""
 
-    __slots__ = ("__weakref__", "addr", "code", "definition", "index", "lowered", "module", "type", "type_id")
+    __slots__ = ("__weakref__", "addr", "code", "definition", "entry", "index", "lowered", "module", "type", "type_id")
 
     def __init__(
         self, addr: int, type: FuncType, definition: Definition, module: ModuleInst, index: int, code: Func
@@ -43,6 +45,8 @@ class FuncInst:
         self.code = code
         #: What the engine of this store made of the body, None before the first call.
         self.lowered: Any = None
+        #: Takes raw bits and gives a list of them, faster than a thread does; None where the engine has no such way.
+        self.entry: Any = None
 
     @property
     def store(self) -> Store:
@@ -56,9 +60,13 @@ class FuncInst:
 
 
 class HostFunc:
-    """A function of the embedder; `code(*bits)` takes and gives raw bits."""
+    """A function of the embedder; `code(*bits)` takes and gives raw bits.
 
-    __slots__ = ("__weakref__", "addr", "code", "definition", "name", "store", "type", "type_id")
+    `numbers`, if it is not None, is the same for an engine that can give Python's numbers itself: it takes them, and
+    what it gives becomes raw bits by `to_bits` of each result type. It counts only for types of nothing but numbers.
+    """
+
+    __slots__ = ("__weakref__", "addr", "code", "definition", "name", "numbers", "store", "type", "type_id")
 
     def __init__(
         self, addr: int, type: FuncType, definition: Definition, store: Store, code: HostCode, name: str
@@ -70,6 +78,7 @@ class HostFunc:
         self.store = store
         self.code = code
         self.name = name
+        self.numbers: Callable[..., Any] | None = None
 
     @property
     def extern_type(self) -> Definition:
@@ -121,7 +130,11 @@ class FuncList(Sequence[FuncInst | HostFunc]):
         return first
 
 
-class Store:
+#: The waiting activations (`Store.waiting`) that this context belongs to, the outermost first.
+INSIDE: ContextVar[tuple[object, ...]] = ContextVar("INSIDE", default=())
+
+
+class Store(Accounts):
     """Functions, tables, memories, globals and external objects, with one engine that runs them.
 
     `fuel` is the ticks left (None: no end), `ticks` those used since the store was made, `deadline` a time of
@@ -139,20 +152,14 @@ class Store:
         self.tags: list[TagInst] = []
         self.instances: list[ModuleInst] = []
         self.externs: list[object] = []
-        self.fuel: int | None = None
-        self.ticks = 0
-        self.deadline: float | None = None
         self._monitor: Any = None
+        #: The innermost activation that waits (exec/awaiting.py), or None.
+        self.waiting: Any = None
         #: What memories and tables hold.
         self.claimed_bytes = 0
         self.heap = Heap(self)
-        #: Frames and cells held by suspended activations, and how many activations there are.
-        self.depth = 0
-        self.cells = 0
-        self.activations = 0
         self._definitions: dict[FuncType, Definition] = {}
         self._extern_refs: dict[int, int] = {}
-        self._thread: int | None = None
 
     @property
     def monitor(self) -> Any:
@@ -207,8 +214,10 @@ class Store:
         """Begin an activation. Raises EmbedderError in another thread, LimitError past `nested_activations`."""
         me = threading.get_ident()
         if self.activations == 0:
-            self._thread = me
-        elif self._thread != me:
+            self.thread = me
+        elif self.waiting is not None and not (self.waiting in INSIDE.get() and self.waiting.thread == me):
+            raise EmbedderError("the store waits for a host function of another call, which has to end first")
+        elif self.waiting is None and self.thread != me:
             raise EmbedderError("a store runs on one thread at a time, and another one is in it")
         if self.activations >= self.limits.nested_activations:
             raise LimitError("activations nested deeper than the limit nested_activations", limit="nested_activations")
@@ -235,6 +244,7 @@ class Store:
             raise EmbedderError("a host function needs a function type")
         func = HostFunc(len(self.funcs), definition.comp, definition, self, code, name)
         self.funcs.add_host(func)
+        self.stale = True
         return func
 
     def tag(self, type: FuncType | Definition) -> TagInst:

@@ -1,6 +1,6 @@
 """The runner of `.wast` scripts: every command of a file through the embedding interface, in raw bits.
 
-What is on is the default and every feature that the engine runs: its folders of the suite need no asking. A command
+What is on is version 3.0 and what the folder is about (`folder_features`), unless the caller says otherwise. A command
 that needs a feature which is off or which the engine does not run is *waiting* for it, and so is every command on a
 module that waits. A command also waits if it would fail on an instance whose memory, table or global a module that
 waits was to write to. Everything else passes or fails. Messages: traps and link errors by prefix, malformed and invalid
@@ -34,7 +34,7 @@ from interp.syntax.errors import (
     UnsupportedError,
     WasmError,
 )
-from interp.syntax.features import DEFAULT_FEATURES, Feature
+from interp.syntax.features import DEFAULT_FEATURES, EVERY_FEATURE, Feature, Features, feature_set
 from interp.syntax.types import (
     F32,
     F64,
@@ -144,24 +144,43 @@ def script_paths(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
+#: Folders of scripts to what they need besides the default: each feature's own, and what the suite calls otherwise.
+FOLDERS: dict[str, frozenset[Feature]] = {
+    **{feature.value: frozenset({feature}) for feature in Feature},
+    "legacy": frozenset({Feature.LEGACY_EXCEPTIONS}),
+}
+
+
+def folder_features(path: Path) -> frozenset[Feature]:
+    """What is on for a script: the default, and the features of the folder that it stands in."""
+    return DEFAULT_FEATURES | FOLDERS.get(path.resolve().parent.name, frozenset())
+
+
 def run_paths(
     paths: Iterable[str | Path],
     engine: str | None = None,
     *,
+    features: Features = None,
     progress: Callable[[FileResult], object] | None = None,
 ) -> Results:
-    """Run scripts and folders of scripts on an engine; `progress` is told of each file. Raises OSError."""
+    """Run scripts and folders of scripts on an engine; `progress` is told of each file.
+
+    `features` None stands for those of each script's folder. Raises OSError.
+    """
     results = Results(Store(engine).engine.name)
     for path in script_paths(paths):
-        file = run_script(path.read_bytes(), str(path), engine)
+        on = folder_features(path) if features is None else features
+        file = run_script(path.read_bytes(), str(path), engine, on)
         results.files.append(file)
         if progress is not None:
             progress(file)
     return results
 
 
-def run_script(text: bytes | str, path: str = "script", engine: str | None = None) -> FileResult:
-    """Run the commands of one script in a store of its own."""
+def run_script(
+    text: bytes | str, path: str = "script", engine: str | None = None, features: Features = None
+) -> FileResult:
+    """Run the commands of one script in a store of its own, with these features on."""
     result = FileResult(path)
     try:
         script = parse_script(text)
@@ -170,7 +189,7 @@ def run_script(text: bytes | str, path: str = "script", engine: str | None = Non
         result.total = 1
         result.failures.append(Failure(path, line, f"the script does not parse: {error}"))
         return result
-    runner = _Runner(engine)
+    runner = _Runner(engine, feature_set(features))
     for command in script:
         result.total += 1
         try:
@@ -204,8 +223,6 @@ class _HostRef:
     number: int
 
 
-_EVERY = frozenset(Feature)
-
 #: In the place of an instance: why there is none.
 _Missing = UnsupportedError | Exception
 Present = TypeVar("Present", ModuleInst, ValidModule)
@@ -214,9 +231,9 @@ Present = TypeVar("Present", ModuleInst, ValidModule)
 class _Runner:
     """The state of a script: its store, its modules by name, what is registered."""
 
-    def __init__(self, engine: str | None) -> None:
+    def __init__(self, engine: str | None, features: frozenset[Feature]) -> None:
         self.store = Store(engine)
-        self.features = DEFAULT_FEATURES | self.store.engine.features
+        self.features = features
         self.latest: ModuleInst | _Missing = _Failed("no module yet")
         self.named: dict[str, ModuleInst | _Missing] = {}
         self.definition: ValidModule | _Missing = _Failed("no module definition yet")
@@ -265,7 +282,7 @@ class _Runner:
         if not isinstance(source, (c.TextSource, c.BinarySource)):
             return
         try:
-            module = source.parse() if isinstance(source, c.TextSource) else decode(source.data, features=_EVERY)
+            module = source.parse() if isinstance(source, c.TextSource) else decode(source.data, features=EVERY_FEATURE)
         except WasmError:
             return
         for want in module.imports:

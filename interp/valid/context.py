@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from interp.syntax.features import WASM_2, Feature
+from interp.syntax.features import WASM_3, Feature
 from interp.syntax.limits import VmLimits
 from interp.syntax.types import CompType, FuncType, GlobalType, MemType, RefType, TableType
 
@@ -13,17 +13,7 @@ from .canon import Definition
 from .subtyping import Subtyping
 
 #: Features with rules here; the others are off whatever the caller says.
-VALIDATED = WASM_2 | {
-    Feature.EXTENDED_CONST,
-    Feature.TAIL_CALL,
-    Feature.FUNCTION_REFERENCES,
-    Feature.GC,
-    Feature.EXCEPTIONS,
-    Feature.RELAXED_SIMD,
-    Feature.MULTI_MEMORY,
-    Feature.MEMORY64,
-    Feature.WIDE_ARITHMETIC,
-}
+VALIDATED = WASM_3 | {Feature.WIDE_ARITHMETIC}
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from interp.binary.encode import encode
 from interp.binary.instructions import Runs, instructions, read_locals
 from interp.binary.types import Gate, heap_feature
 from interp.syntax.errors import UnsupportedError, WasmError, Where, body_error
-from interp.syntax.features import DEFAULT_FEATURES, Feature, from_mask
+from interp.syntax.features import Feature, Features, feature_set, from_mask
 from interp.syntax.instructions import Ins
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Expr, Func, Module
@@ -29,8 +29,7 @@ from .canon import Definition
 from .checker import Checker
 from .context import VALIDATED, Context
 from .expr import check
-from .rules_module import check_module, make_context, module_features
-from .rules_types import check_value_type
+from .rules_module import check_module, make_context, module_needs
 
 Bodies = Literal["auto", "python", "native"]
 
@@ -57,25 +56,27 @@ class ValidModule:
 def validate(
     module: Module,
     *,
-    features: frozenset[Feature] | None = None,
+    features: Features = None,
     limits: VmLimits | None = None,
     bodies: Bodies = "auto",
 ) -> ValidModule:
     """Check a module: its own rules first, then its bodies in order.
 
-    `bodies` chooses who checks those; what the C validator has no rules for is checked in Python. A module from text
-    that goes to the C validator is encoded first, and the result holds that module. Raises InvalidError, MalformedError
-    (bodies are not read before), LimitError, UnsupportedError.
+    `features` are those that are on, as `feature_set` reads them. `bodies` chooses who checks bodies; what the C
+    validator has no rules for is checked in Python. A module from text that goes to the C validator is encoded first,
+    and the result holds that module. Raises InvalidError, MalformedError (bodies are not read before), LimitError,
+    UnsupportedError.
     """
-    enabled = (DEFAULT_FEATURES if features is None else features) & VALIDATED
+    enabled = feature_set(features) & VALIDATED
     bound = DEFAULT_LIMITS if limits is None else limits
     native = _native_validator() if bodies != "python" else None
     if bodies == "native" and native is None:
         raise UnsupportedError("there is no C validator in this installation", feature="native")
     if native is not None and not module.binary:
         module = decode(encode(module), features=enabled, limits=bound)
-    used = module_features(module)
-    _require(used, enabled)
+    needs = module_needs(module)
+    used = set(needs)
+    _require(needs, enabled)
     if native is not None and not native.can_check(module, used):
         native = None
     context = make_context(module, enabled, bound)
@@ -85,7 +86,9 @@ def validate(
     cells: Sequence[int] | None = None
     if native is not None:
         try:
-            handle, cells, mask = native.validate_bodies(module, context.refs, type_ids, enabled, bound)
+            handle, cells, mask = native.validate_bodies(
+                module, context.refs, context.definitions, enabled, bound
+            )
             used |= from_mask(mask)
         except UnsupportedError as error:
             if Feature(error.feature) not in enabled:
@@ -105,10 +108,11 @@ def _native_validator() -> Any:
     return importlib.import_module("interp.valid.native")
 
 
-def _require(used: Iterable[Feature], enabled: frozenset[Feature]) -> None:
-    missing = sorted(feature.value for feature in used if feature not in enabled)
+def _require(needs: Mapping[Feature, str], enabled: frozenset[Feature]) -> None:
+    """Raise UnsupportedError for the first feature, by name, that is needed somewhere and off."""
+    missing = sorted(feature.value for feature in needs if feature not in enabled)
     if missing:
-        raise UnsupportedError(f"needs the feature {missing[0]}, which is off", feature=missing[0], id="feature_off")
+        raise body_error("feature_off", -1, missing[0], context=needs[Feature(missing[0])])
 
 
 def _check_body(module: Module, context: Context, gate: Gate, index: int) -> int:
@@ -120,7 +124,8 @@ def _check_body(module: Module, context: Context, gate: Gate, index: int) -> int
         read = _from_bytes(module, func, context, gate) if module.binary else _from_text(func, gate, context.limits)
         runs, code, start = read
         for _, type in runs:
-            check_value_type(type, len(context.types), where)
+            if isinstance(type, RefType) and isinstance(type.heap, int) and type.heap >= len(context.types):
+                raise body_error("unknown_type", start, type.heap)
         checker = Checker(context, context.funcs[number], runs, where, start)
         check(checker, code)
     except WasmError as error:

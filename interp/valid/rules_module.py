@@ -20,7 +20,6 @@ from interp.syntax.types import (
     MemType,
     NumType,
     RefType,
-    SubType,
     TableType,
     ValType,
 )
@@ -39,60 +38,75 @@ def _invalid(message: str, context: str = "", at: int = -1) -> InvalidError:
 # Features.
 
 
-def module_features(module: Module) -> set[Feature]:
-    """What a module needs apart from its code: by its types, tables, memories, globals and segments."""
-    used = {Feature.MVP}
-    for type in _value_types(module):
-        if isinstance(type, RefType):
-            used.add(heap_feature(type.heap, type.nullable))
-        elif type.name == "v128":
-            used.add(Feature.SIMD)
-    for sub in module.types:
-        used |= _type_features(sub)
-    for table in module.table_types:
-        if table.ref.heap != "func" or not table.ref.nullable:
-            used.add(heap_feature(table.ref.heap, table.ref.nullable))
-        used |= _limit_features(table.limits)
-    for mem in module.mem_types:
-        used |= _limit_features(mem.limits)
-        if mem.page_log2 != 16:
-            used.add(Feature.CUSTOM_PAGE_SIZES)
-    used.update(heap_feature(elem.ref.heap, elem.ref.nullable) for elem in module.elems if not elem.funcs)
-    if len(module.table_types) > 1:
-        used.add(Feature.REFERENCE_TYPES)
-    if len(module.mem_types) > 1:
-        used.add(Feature.MULTI_MEMORY)
-    if module.tag_types:
-        used.add(Feature.EXCEPTIONS)
-    if any(table.init is not None for table in module.tables):
-        used.add(Feature.FUNCTION_REFERENCES)
-    if _exchanges_mutable(module):
-        used.add(Feature.MUTABLE_GLOBALS)
-    if module.data_count is not None or any(elem.mode != "active" or not elem.funcs for elem in module.elems):
-        used.add(Feature.BULK_MEMORY)
-    if any(data.mode == "passive" for data in _unusual_datas(module)):
-        used.add(Feature.BULK_MEMORY)
-    return used
+def module_needs(module: Module) -> dict[Feature, str]:
+    """What a module needs apart from its code, each with the first place that needs it: types, imports, segments."""
+    needs: dict[Feature, str] = {Feature.MVP: ""}
+    for feature, where in _needs(module):
+        needs.setdefault(feature, where)
+    return needs
 
 
-def _value_types(module: Module) -> Iterator[ValType]:
-    for sub in module.types:
+def _needs(module: Module) -> Iterator[tuple[Feature, str]]:
+    count = len(module.types)
+    for index, sub in enumerate(module.types):
+        where = f"type {index}"
+        if not isinstance(sub.comp, FuncType) or sub.supers or not sub.final:
+            yield Feature.GC, where
         if isinstance(sub.comp, FuncType):
-            yield from sub.comp.params
-            yield from sub.comp.results
-    for type in module.global_types:
-        yield type.type
+            if len(sub.comp.results) > 1:
+                yield Feature.MULTI_VALUE, where
+            for type in (*sub.comp.params, *sub.comp.results):
+                yield from _type_needs(type, where)
+                if isinstance(type, RefType) and isinstance(type.heap, int) and index <= type.heap < count:
+                    yield Feature.GC, where  # before it, a type could name earlier types only
+    for index, table in enumerate(module.table_types):
+        where = f"table {index}"
+        if table.ref.heap != "func" or not table.ref.nullable:
+            yield heap_feature(table.ref.heap, table.ref.nullable), where
+        yield from _limit_needs(table.limits, where)
+        if index:
+            yield Feature.REFERENCE_TYPES, where
+    for index, own in enumerate(module.tables, len(module.table_types) - len(module.tables)):
+        if own.init is not None:
+            yield Feature.FUNCTION_REFERENCES, f"table {index}"
+    for index, mem in enumerate(module.mem_types):
+        where = f"memory {index}"
+        yield from _limit_needs(mem.limits, where)
+        if mem.page_log2 != 16:
+            yield Feature.CUSTOM_PAGE_SIZES, where
+        if index:
+            yield Feature.MULTI_MEMORY, where
+    if module.tag_types:
+        yield Feature.EXCEPTIONS, "tag 0"
+    for index, item in enumerate(module.global_types):
+        yield from _type_needs(item.type, f"global {index}")
+    if _exchanges_mutable(module):
+        yield Feature.MUTABLE_GLOBALS, "imports and exports"
+    for index, elem in enumerate(module.elems):
+        where = f"elem {index}"
+        if not elem.funcs:
+            yield heap_feature(elem.ref.heap, elem.ref.nullable), where
+        if elem.mode != "active" or not elem.funcs:
+            yield Feature.BULK_MEMORY, where
+    if module.data_count is not None:
+        yield Feature.BULK_MEMORY, "data count section"
+    for index, data in _numbered_datas(module):
+        if data.mode == "passive":
+            yield Feature.BULK_MEMORY, f"data {index}"
 
 
-def _type_features(sub: SubType) -> set[Feature]:
-    if not isinstance(sub.comp, FuncType) or sub.supers or not sub.final:
-        return {Feature.GC}
-    return {Feature.MULTI_VALUE} if len(sub.comp.results) > 1 else set()
+def _type_needs(type: ValType, where: str) -> Iterator[tuple[Feature, str]]:
+    if isinstance(type, RefType):
+        yield heap_feature(type.heap, type.nullable), where
+    elif type.name == "v128":
+        yield Feature.SIMD, where
 
 
-def _limit_features(limits: Limits) -> set[Feature]:
-    used = {Feature.MEMORY64} if limits.index == "i64" else set()
-    return used | {Feature.THREADS} if limits.shared else used
+def _limit_needs(limits: Limits, where: str) -> Iterator[tuple[Feature, str]]:
+    if limits.index == "i64":
+        yield Feature.MEMORY64, where
+    if limits.shared:
+        yield Feature.THREADS, where
 
 
 def _exchanges_mutable(module: Module) -> bool:

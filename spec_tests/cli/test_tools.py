@@ -175,6 +175,50 @@ def test_check_names_a_feature_that_is_not_run(tamis: Tamis, tmp_path: Path, mon
     assert "features    mvp, simd" in ran.out
 
 
+def test_check_names_features_that_are_off(tamis: Tamis, tmp_path: Path) -> None:
+    path = tmp_path / "wide.wat"
+    one = "(i64.const 1)"
+    path.write_text(f'(module (func (export "f") (result i64 i64) (i64.add128 {one} {one} {one} {one})))')
+    ran = tamis("check", path, env={"TAMIS_ENGINE": "reference"})
+    assert ran.code == 1
+    assert "features    multi-value, mvp, wide-arithmetic" in ran.out
+    assert "needs the feature wide-arithmetic, which is off (--features +wide-arithmetic)" in ran.err
+    assert "multi-value" not in ran.err
+    assert "multi-value, which is off" in tamis("check", "--features", "1.0,wide-arithmetic", path).err
+    assert "which is off" not in tamis("check", "--features", "wide-arithmetic", path).err
+
+
+@pytest.mark.parametrize("command", ["check", "validate", "run", "trace", "wasm", "spec"])
+def test_an_unknown_feature(tamis: Tamis, fib: Path, command: str) -> None:
+    ran = tamis(command, "--features", "2.0,+simdd", fib)
+    assert ran.code == 2
+    assert "Invalid value for '--features': there is no feature 'simdd'; known are the versions 1.0, 2.0" in ran.err
+
+
+def test_features_of_every_command_that_loads(tamis: Tamis, tmp_path: Path) -> None:
+    path = tmp_path / "extend.wat"
+    path.write_text('(module (func (export "f") (result i32) (i32.extend8_s (i32.const 255))))')
+    off = "needs the feature sign-extension, which is off"
+    for command in (["validate"], ["run", "--invoke", "f"], ["trace", "--invoke", "f"], ["wasm", "-o", "-"]):
+        assert tamis(*command, path).code == 0
+        ran = tamis(*command, "--features", "-sign-extension", path)
+        assert ran.code == 1
+        assert ran.err == f"tamis: {path}:1:42: {off}\n"
+    script = tmp_path / "extend.wast"
+    script.write_text(path.read_text() + '(assert_return (invoke "f") (i32.const -1))')
+    assert "passed 2 of 2" in tamis("spec", script).out
+    assert "2 wait for sign-extension" in tamis("spec", "--features", "-sign-extension", script).out
+
+
+def test_what_only_shows_a_module_reads_every_feature(tamis: Tamis, tmp_path: Path) -> None:
+    text = tmp_path / "late.wat"
+    text.write_text("(module (memory 1 1 shared) (func atomic.fence))")
+    binary = tmp_path / "late.wasm"
+    assert tamis("wasm", "--no-check", text, "-o", binary).code == 0
+    assert "atomic.fence" in tamis("dis", binary).out
+    assert "1 1 shared)" in tamis("wat", binary).out
+
+
 def test_check_of_programs(tamis: Tamis) -> None:
     ran = tamis("check", PROGRAMS / "echo.wasm")
     assert ran.code == 0

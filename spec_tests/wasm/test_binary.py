@@ -20,7 +20,7 @@ from interp.binary.names import module_names
 from interp.binary.types import Gate
 from interp.binary.write import body, expression
 from interp.syntax.errors import LimitError, MalformedError, UnsupportedError, WasmError
-from interp.syntax.features import DEFAULT_FEATURES, WASM_1, Feature
+from interp.syntax.features import DEFAULT_FEATURES, WASM_1, WASM_2, Feature
 from interp.syntax.instructions import BY_NAME, OPS, Catch, Ins, MemArg
 from interp.syntax.limits import VmLimits
 from interp.syntax.module import Custom, Data, Elem, Export, Func, Global, Import, Module, Table
@@ -382,7 +382,7 @@ def test_what_is_off_is_not_malformed() -> None:
     ]
     for contents, feature in cases:
         with pytest.raises(UnsupportedError) as caught:
-            decode(HEADER + contents)
+            decode(HEADER + contents, features=WASM_2)
         assert caught.value.feature == feature
         decode(HEADER + contents, features=ALL)
     with pytest.raises(UnsupportedError) as caught:

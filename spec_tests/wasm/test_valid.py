@@ -289,7 +289,7 @@ UNSUPPORTED = {
 @pytest.mark.parametrize("text", UNSUPPORTED)
 def test_what_is_off_is_not_invalid(text: str) -> None:
     with pytest.raises(UnsupportedError) as caught:
-        validate(interp.parse(f"(module {text})"))
+        validate(interp.parse(f"(module {text})"), features=WASM_2)
     assert caught.value.feature == UNSUPPORTED[text]
 
 

@@ -14,12 +14,14 @@ import pytest
 
 from interp import _native
 from interp.binary.decode import decode
+from interp.binary.encode import encode
 from interp.binary.types import Gate
 from interp.syntax.errors import WasmError
-from interp.syntax.features import DEFAULT_FEATURES, Feature
+from interp.syntax.features import DEFAULT_FEATURES, WASM_2, Feature
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.testing.differential import disagreement, mutate, script_modules, verdict
 from interp.testing.generator import program
+from interp.text.parser import parse
 from interp.valid.module import _check_body, validate
 from interp.valid.rules_module import make_context
 
@@ -58,6 +60,19 @@ def wasmtime_says() -> Callable[[bytes], str]:
         return ""
 
     return says
+
+
+# -- what was different once --------------------------------------------------------------------------------------
+
+FINDS = {
+    "br_table looks at the last operand first": "(func (result v128 f32) (br_table 0 0 (i64.const 0) (i32.const 0)))",
+    "the type of a function reference": "(elem declare func 0) (func (result i32) (ref.func 0))",
+}
+
+
+@pytest.mark.parametrize("name", FINDS)
+def test_finds(name: str) -> None:
+    agree(encode(parse(f"(module {FINDS[name]})")), name)
 
 
 # -- the official suite ---------------------------------------------------------------------------------------------
@@ -163,7 +178,7 @@ def test_many_functions_of_filters() -> None:
 
 def check_wasmtime(data: bytes, name: str, says: Callable[[bytes], str]) -> None:
     """The verdict, but for what only we limit or leave off: extended constants have no switch in wasmtime."""
-    ours = verdict(data, "native")
+    ours = verdict(data, "native", features=WASM_2)
     theirs = says(data)
     if ours[0] in ("LimitError", "UnsupportedError"):
         return

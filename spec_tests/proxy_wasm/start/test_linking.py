@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import interp
 from hostabi import LoadError
 from hostabi.core.transcript import Called
 from hostabi.testing import FilterHost
@@ -34,6 +35,18 @@ def stored(host: FilterHost) -> int:
 
 
 ZEROS = "(i32.const 0)"
+
+
+def test_filters_may_use_the_standard_and_no_more_unless_asked(engine: str) -> None:
+    tail = '(func $log (import "env" "proxy_set_tick_period_milliseconds") (param i32) (result i32))'
+    own = '(func $go (result i32) (return_call $log (i32.const 5)))'
+    _, made = run(engine, tail, f"(i32.store {ZEROS} (call $go))", memory=f'(memory (export "memory") 1) {own}')
+    assert [call.function for call in made] == ["proxy_set_tick_period_milliseconds"]
+    with pytest.raises(interp.UnsupportedError, match="needs the feature tail-call, which is off"):
+        FilterHost(module(tail, "", memory=f'(memory (export "memory") 1) {own}'), features="2.0")
+    shared = module("", "", memory='(memory (export "memory") 1 1 shared)')
+    with pytest.raises(interp.UnsupportedError, match="needs the feature threads, which is off"):
+        FilterHost(shared)
 
 
 @pytest.mark.parametrize(
