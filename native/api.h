@@ -62,7 +62,7 @@ void tm_heap_sweep(tm_heap *heap);
 typedef struct tm_env {
     const uint8_t *bytes;
     uint64_t size;
-    uint32_t n_types, n_funcs, n_imported, n_tables, n_mems, n_globals, n_elems;
+    uint32_t n_types, n_funcs, n_imported, n_tables, n_mems, n_globals, n_elems, n_tags;
     int64_t n_datas;              /* -1: no data count section */
     const uint32_t *sigs;         /* per function type: parameter count, result count, types */
     const uint32_t *type_sig;     /* per type index: place in sigs, or 0xFFFFFFFF for a type that is no function type */
@@ -78,6 +78,7 @@ typedef struct tm_env {
     const uint32_t *mem_types;    /* bit 0 for i64 addresses */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
+    const uint32_t *tag_types;    /* per tag: type index */
     const uint8_t *declared;      /* per function: may stand in ref.func */
     uint64_t features;
     uint64_t max_function_bytes, max_locals, max_nesting, max_br_table, max_frame_cells;
@@ -125,6 +126,7 @@ typedef struct tm_instance {
     tm_table **tables;
     const tm_layout **layouts; /* per type index: of a structure or array; NULL for an instance without such types */
     uint32_t *imported;       /* per imported function: its address */
+    uint32_t *tags;           /* per tag: its number in the store */
     uint32_t n_imported;
     uint32_t first_addr;      /* own functions have consecutive addresses from here */
     tm_code *code;
@@ -142,6 +144,7 @@ typedef struct tm_frame {
 typedef struct tm_registers {
     uint64_t r[4];
     double f[4];
+    int tail;
 } tm_registers;
 
 typedef struct tm_thread {
@@ -171,8 +174,14 @@ typedef struct tm_thread {
     uint32_t service;
     uint64_t need;            /* ticks asked for, or the table index of a trap */
     uint64_t addr;            /* host function */
-    uint64_t *args;           /* its arguments, and where results go; operands of a service */
+    uint64_t *args;           /* its arguments, and where results go; operands of a service; values of an exception */
     uint64_t imm1, imm2;
+    int tail;                 /* a host function was tail-called: the innermost frame is over */
+    /* the exception on its way (unwind.c) */
+    uint32_t thrown;          /* the number of its tag */
+    uint32_t thrown_cells;    /* cells of its values, which stand at args */
+    struct tm_frame *catcher; /* where it goes on */
+    uint32_t clause;
 } tm_thread;
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);
@@ -187,6 +196,11 @@ int tm_thread_add_host(tm_thread *thread, uint64_t addr, const uint32_t *line);
 int tm_thread_enter(tm_thread *thread, uint64_t addr);
 /* Runs until it must leave; returns a TM_EXIT_ number. */
 int tm_thread_run(tm_thread *thread);
+/* Finds the clause that takes the exception of `thrown`, `thrown_cells` and `args`, and goes there: TM_EXIT_LANDED. `after` as
+   below. Else TM_EXIT_SLICE (the clause is in front of a loop and there is no tick), TM_EXIT_UNCAUGHT, or TM_EXIT_CAUGHT: the
+   clause wants a reference to the exception, with which tm_thread_land is to be called. Only landing changes anything. */
+int tm_thread_throw(tm_thread *thread, int after);
+void tm_thread_land(tm_thread *thread, uint64_t reference);
 /* Ends activations, whatever they are doing, until there are n. Done twice it is done once: a signal may come between. */
 void tm_thread_leave_to(tm_thread *thread, uint64_t n);
 /* All words that may be references: the stack, and behind it the registers. n gets how many. */

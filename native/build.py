@@ -43,8 +43,8 @@ def output(command: list[str]) -> str:
 
 #: What knows nothing of Python, and what does.
 CORE = [
-    "memory.c", "walk.c", "code.c", "fuse.c", "count.c", "blocks.c", "heap.c", "thread.c", "numeric.c", "run.c",
-    "facts.c", "sections.c",
+    "memory.c", "walk.c", "code.c", "fuse.c", "count.c", "blocks.c", "heap.c", "thread.c", "unwind.c", "numeric.c",
+    "run.c", "facts.c", "sections.c",
 ]  # fmt: skip
 SOURCES = [*CORE, "boundary.c"]
 FLAGS = [

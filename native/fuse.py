@@ -22,7 +22,7 @@ PAIRS = HERE / "pairs.txt"
 LENGTHS = {
     "call": 3, "call_import": 3, "call_indirect": 4, "ret0": 2, "retk": 3, "retn": 2, "unreachable": 2, "service": 5,
     "halt": 2, "tail_call": 3, "tail_call_import": 3, "tail_call_indirect": 4, "call_ref": 3,
-    "tail_call_ref": 3, "enter": 2, "lower": 2,
+    "tail_call_ref": 3, "enter": 2, "lower": 2, "throw": 3,
 }  # fmt: skip
 #: Handlers written by hand that may be parts: all they know of where they stand is by WORD, A to D and `here`.
 BY_HAND = {"br", "br_loop", "call", "ret0", "retk", "moven", "zero"}
@@ -123,7 +123,7 @@ class Parts:
 
 
 def add(handlers: Handlers, pairs: Path = PAIRS) -> None:
-    """Adds the fused handlers; `handlers.fused` tells the number of what runs all but the last part, and of each part."""
+    """Adds the fused handlers; `handlers.fused` has the number of what runs all but the last part, and of each part."""
     parts = Parts(handlers)
     number = {name: n for n, (name, _, _) in enumerate(handlers.rows)}
     for line in pairs.read_text().splitlines():

@@ -27,10 +27,13 @@ except ImportError:
 
 CTYPE = {"i32": "uint32_t", "i64": "uint64_t", "f32": "float", "f64": "double"}
 VALTYPE = {"i32": "T_I32", "addr": "T_ADDRESS", "i64": "T_I64", "f32": "T_F32", "f64": "T_F64", "v128": "T_V128"}
-EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE")
+EXITS = (
+    "RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE",
+    "THROWN", "LANDED", "CAUGHT", "UNCAUGHT",
+)  # fmt: skip
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
-    "table_grow", "table_fill",
+    "table_grow", "table_fill", "throw_ref",
     "struct_new", "struct_new_default", "struct_get", "struct_get_s", "struct_set", "array_new", "array_new_default",
     "array_new_fixed", "array_new_data", "array_new_elem", "array_get", "array_get_s", "array_set", "array_len",
     "array_fill", "array_copy", "array_init_data", "array_init_elem",
@@ -43,7 +46,8 @@ SPECIAL = {
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "halt": 0,
     "use_memory": 2, "address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
-    "lower": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3, "ref_cast": 3, "i31_new": 2,
+    "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3, "ref_cast": 3,
+    "i31_new": 2,
     "i31_get_s": 2, "i31_get_u": 2,
     "br_cast": 4, "br_cast_back": 4, "br_not_cast": 4, "br_not_cast_back": 4,  # emit_condition counts on the order
     "struct_new": 5, "struct_new_default": 5, "array_new": 5, "array_new_default": 5, "array_new_fixed": 5,

@@ -88,6 +88,7 @@ enum { here = 0 };
         TICK;                                                                                                                 \
         cx->addr = c_fi->addr;                                                                                                \
         cx->args = sp + A;                                                                                                    \
+        cx->tail = 0;                                                                                                         \
         ip += call_size;                                                                                                      \
         LEAVE(TM_EXIT_HOST_CALL);                                                                                             \
     } while (0)
@@ -143,6 +144,7 @@ enum { here = 0 };
         TICK;                                                                                                                 \
         cx->addr = c_fi->addr;                                                                                                \
         cx->args = sp + A;                                                                                                    \
+        cx->tail = 1;                                                                                                         \
         ip += call_size;                                                                                                      \
         LEAVE(TM_EXIT_HOST_CALL);                                                                                             \
     } while (0)
@@ -336,11 +338,20 @@ static inline uint64_t control(void) { return 0; }
 static inline void set_control(uint64_t v) { (void)v; }
 #endif
 
+static int run_on(tm_thread *thread) {
+    for (;;) {
+        int left = run(thread);
+        if (likely(left != TM_EXIT_THROWN)) return left;
+        left = tm_thread_throw(thread, 0);
+        if (left != TM_EXIT_LANDED) return left;
+    }
+}
+
 int tm_thread_run(tm_thread *thread) {
     uint64_t before = control();
-    if (likely(!(before & FLUSH_AND_ROUNDING))) return run(thread);
+    if (likely(!(before & FLUSH_AND_ROUNDING))) return run_on(thread);
     set_control(before & ~(uint64_t)FLUSH_AND_ROUNDING);
-    int left = run(thread);
+    int left = run_on(thread);
     set_control(before);
     return left;
 }

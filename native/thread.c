@@ -2,7 +2,8 @@
 #include "engine.h"
 #include "types.h"
 
-static const word *entry_code(void) {
+/* What the frame that marks an entry runs: it enters the function, and stands behind that while the function runs. */
+const word *tm_entry_code(void) {
     static word code[2];
     code[0] = tm_handler_word(H_enter);
     code[1] = tm_handler_word(H_halt);
@@ -106,6 +107,7 @@ int tm_thread_enter(tm_thread *t, uint64_t addr) {
     if (n >= MAX_ACTIVATIONS) return -1;
     memcpy(t->saved[n].r, t->r, sizeof t->r); /* of whatever is suspended here, as its ip and sp */
     memcpy(t->saved[n].f, t->f, sizeof t->f);
+    t->saved[n].tail = t->tail;
     word *top = tm_thread_top(t);
     fp->ip = t->ip;
     fp->sp = t->sp;
@@ -116,14 +118,14 @@ int tm_thread_enter(tm_thread *t, uint64_t addr) {
     t->fp = fp + 1;
     t->fp_limit++; /* the frame that marks the entry is none of the guest's */
     t->sp = top;
-    t->ip = entry_code();
+    t->ip = tm_entry_code();
     t->instance = f->instance;
     return 0;
 }
 
 /* The frame that marks the entry of the innermost activation: its code is the entry's. */
 static tm_frame *entry_frame(tm_thread *t) {
-    const word *code = entry_code();
+    const word *code = tm_entry_code();
     if (t->ip == code || t->ip == code + 1) return t->fp;
     tm_frame *fp = t->fp - 1;
     while (fp > t->frames && fp->ip != code + 1) fp--;
@@ -137,6 +139,7 @@ static void leave(tm_thread *t) {
     uint64_t n = activations(t);
     memcpy(t->r, t->saved[n].r, sizeof t->r);
     memcpy(t->f, t->saved[n].f, sizeof t->f);
+    t->tail = t->saved[n].tail;
     t->ip = t->fp->ip;
     t->sp = t->fp->sp;
     t->instance = t->fp->instance;

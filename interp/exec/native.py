@@ -27,6 +27,7 @@ from interp.runtime.engine import (
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
 from interp.runtime.native_objects import NativeObjects
+from interp.runtime.objects import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
@@ -152,6 +153,7 @@ class _Instance:
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
         handle.layouts = self._layouts(inst)
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
+        handle.tags = self._array("uint32_t[]", [tag.addr for tag in inst.tags])
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
         handle.code = code.code
@@ -188,8 +190,8 @@ class NativeThread:
     """One activation on the C loop."""
 
     __slots__ = (
-        "_args", "_host", "_level", "_mode", "_need", "_pace", "_results", "_state", "_store", "_values", "_vectors",
-        "entry",
+        "_args", "_cells", "_host", "_level", "_mode", "_need", "_origin", "_pace", "_results", "_state", "_store",
+        "_thrown", "_values", "_vectors", "entry",
     )  # fmt: skip
 
     def __init__(self, state: NativeState, store: Store, func: FuncInst, values: Sequence[int]) -> None:
@@ -205,6 +207,10 @@ class NativeThread:
         self._args: Any = None
         self._host: HostFunc | None = None  # the one that was called, when it has to do with vectors
         self._vectors = func.module.native.vectors and _has_vectors(func.type)
+        # An exception that is set off from here until it has arrived, and what a host function raised as that.
+        self._thrown: Exn | None = None
+        self._origin: WasmException | None = None
+        self._cells: Any = None  # the cells of its values
 
     # -- the protocol --------------------------------------------------------------------------------------------
 
@@ -229,11 +235,12 @@ class NativeThread:
         return self._go()
 
     def throw(self, exception: WasmException) -> Exit:
-        """Answer a HostCall with an exception: no guest code of this engine can catch one."""
+        """Answer a HostCall with an exception."""
         self._expect_host()
-        exception.backtrace += self.backtrace()
-        self._leave()
-        return Threw(exception)
+        self._sync()
+        self._thrown = Exn(exception.tag, exception.values)
+        self._origin = exception
+        return self._go()
 
     def throw_trap(self, trap: Trap) -> Exit:
         """Answer a HostCall with a trap."""
@@ -255,9 +262,9 @@ class NativeThread:
             return ()
         ffi, lib, thread = _native.ffi, _native.lib, self._state.thread
         number, own, word = ffi.new("uint32_t *"), ffi.new("uint32_t *"), ffi.new("uint64_t *")
-        after = int(self._mode == "host")
+        after = self._after
         places: list[tuple[int, int, int]] = []
-        for n in range(lib.tm_thread_depth(thread)):
+        for n in range(after and thread.tail, lib.tm_thread_depth(thread)):
             lib.tm_thread_where(thread, n, after, number, own, word)
             places.append((number[0], own[0], word[0]))
         known = self._infos(set(places))
@@ -277,6 +284,11 @@ class NativeThread:
             for word, offset in zip(wanted, offsets, strict=True):
                 known[number, own, word] = FrameInfo(native.inst, index, offset)
         return known
+
+    @property
+    def _after(self) -> int:
+        """1 where C stands behind its instruction, a call of a host function, else 0."""
+        return int(self._mode == "host" or self._origin is not None)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -316,7 +328,7 @@ class NativeThread:
             granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
             self._need = 1
             began = perf_counter()
-            code = lib.tm_thread_run(thread)
+            code = lib.tm_thread_run(thread) if self._thrown is None else self._throw(self._thrown)
             store.settle(granted - thread.left)
             if code == lib.TM_EXIT_SLICE:
                 self._pace.took(perf_counter() - began)
@@ -337,7 +349,8 @@ class NativeThread:
     def serve(self, level: int) -> Exit | None:
         """Do a service for the driver in C. None: the loop goes on; otherwise the exit."""
         self._take(level, "running")
-        return self._serve()
+        exit = self._serve()
+        return self._go() if exit is None and self._thrown is not None else exit
 
     def _take(self, level: int, mode: str) -> None:
         self._level, self._mode = level, mode
@@ -345,7 +358,7 @@ class NativeThread:
         self._state.active[level:] = [self]
 
     def _exit(self, code: int) -> Exit | None:
-        """What the loop left with as an exit; None when it was a service, which is done."""
+        """What the loop left with as an exit; None when it was something that is done, and the loop goes on."""
         state, lib, thread = self._state, _native.lib, self._state.thread
         if code == lib.TM_EXIT_HOST_CALL:
             func = self._store.funcs[thread.addr]
@@ -368,6 +381,11 @@ class NativeThread:
             return self._paused(thread.need)
         if code == lib.TM_EXIT_SERVICE:
             return self._serve()
+        if code == lib.TM_EXIT_LANDED:  # what was thrown from here has arrived
+            self._thrown = self._origin = None
+            return None
+        if code in (lib.TM_EXIT_CAUGHT, lib.TM_EXIT_UNCAUGHT):
+            return self._arrive(code == lib.TM_EXIT_CAUGHT)
         if code == lib.TM_EXIT_TRAPPED:
             message = _TRAPS[thread.trap]
             return self._trapped(Trap(f"{message} {thread.need}" if message in _INDEXED else message))
@@ -394,6 +412,11 @@ class NativeThread:
     def _serve(self) -> Exit | None:
         """Do what the loop left for. None: go on; otherwise the exit."""
         store, thread = self._store, self._state.thread
+        if thread.service == _native.lib.SERVICE_throw_ref:
+            if not thread.args[0]:
+                return self._trapped(Trap(TRAPS["null_exception"]))
+            self._thrown = store.heap.exception(thread.args[0])
+            return None
         inst = self._state.instances[thread.instance.number].inst
         x, y = thread.imm1, thread.imm2
         count, ticks, effect = SERVICES[thread.service]
@@ -415,6 +438,38 @@ class NativeThread:
         thread.ip = thread.ip + _SERVICE_WORDS
         return None
 
+    # -- exceptions ----------------------------------------------------------------------------------------------
+
+    def _throw(self, exn: Exn) -> int:
+        """Set off an exception where the thread stands; gives what C says of it."""
+        thread = self._state.thread
+        cells = _to_cells(exn.tag.type.params, exn.values)
+        thread.args = self._cells = _native.ffi.new("uint64_t[]", cells if cells else 1)
+        thread.thrown, thread.thrown_cells = exn.tag.addr, len(cells)
+        return int(_native.lib.tm_thread_throw(thread, self._after))
+
+    def _arrive(self, caught: bool) -> Exit | None:
+        """Go on at a clause that wants a reference to the exception on its way, or leave with it. None: go on."""
+        store, thread = self._store, self._state.thread
+        exn = self._thrown
+        if exn is None:
+            tag = store.tags[thread.thrown]
+            exn = Exn(tag, _from_cells(tag.type.params, thread.args))
+        if not caught:
+            exception = self._origin or WasmException(exn.tag, exn.values)
+            exception.backtrace += self.backtrace()
+            self._leave()
+            return Threw(exception)
+        try:
+            store.heap.make_room(exn.bytes, exn.values)
+        except Trap as trap:
+            return self._trapped(trap)
+        left = thread.left
+        _native.lib.tm_thread_land(thread, store.heap.add(exn))
+        store.settle(left - thread.left)
+        self._thrown = self._origin = None
+        return None
+
     def _trapped(self, trap: Trap) -> Exit:
         trap.backtrace += self.backtrace()
         self._leave()
@@ -431,6 +486,7 @@ class NativeEngine:
         Feature.TAIL_CALL,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
+        Feature.EXCEPTIONS,
         Feature.FUNCTION_REFERENCES,
         Feature.GC,
     }

@@ -252,7 +252,7 @@ class Store(Accounts):
         definition = self._definition(type) if isinstance(type, FuncType) else type
         if not isinstance(definition.comp, FuncType) or definition.comp.results:
             raise EmbedderError("a tag needs a function type without results")
-        made = TagInst(self, definition.comp, definition)
+        made = TagInst(self, len(self.tags), definition.comp, definition)
         self.tags.append(made)
         return made
 
