@@ -3,7 +3,7 @@
 /* ---- linear memory (memory.c) ---- */
 typedef struct tm_memory {
     uint8_t *base;
-    uint64_t length;   /* bytes in use, a multiple of the page size */
+    uint64_t length;   /* bytes in use */
     uint64_t reserved; /* bytes of address space held; 0 for a moving memory */
 } tm_memory;
 
@@ -68,7 +68,7 @@ typedef struct tm_env {
     const uint32_t *code_offset;  /* per own function */
     const uint32_t *code_length;
     const uint32_t *table_types;  /* element type code, bit 31 for i64 indices */
-    const uint32_t *mem_types;    /* bit 0 for i64 addresses */
+    const uint32_t *mem_types;    /* bit 0 for i64 addresses, from bit 8 on the logarithm of the page size */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
     const uint8_t *declared;      /* per function: may stand in ref.func */

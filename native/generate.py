@@ -27,7 +27,7 @@ VALTYPE = {"i32": "T_I32", "addr": "T_ADDRESS", "i64": "T_I64", "f32": "T_F32", 
 EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE")
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
-    "table_grow", "table_fill",
+    "table_grow", "table_fill", "atomic_notify", "atomic_wait32", "atomic_wait64",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
@@ -36,7 +36,7 @@ SPECIAL = {
     "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "is_null": 2, "halt": 0,
-    "use_memory": 2, "address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
+    "use_memory": 2, "address": 3, "aligned_address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
     "lower": 0,
     "v128_const": 4, "mov_v": 2, "select_v": 2, "global_get_v": 3, "global_set_v": 3,
 }  # fmt: skip
@@ -70,6 +70,10 @@ def _class(op: Op) -> str:
         return "LOAD" if op.results else "STORE"
     if op.name.endswith(".const"):
         return "CONST"
+    if op.name in m.WIDE:
+        return "WIDE"
+    if op.atomic and not op.name.startswith("memory."):
+        return "ATOMIC"
     if op.name in v.VECTORS or op.name in v.EXTRACT or op.name in v.REPLACE:
         return "VECTOR"
     if op.name in v.LOADS or op.name in v.LOAD_LANES:
@@ -212,6 +216,31 @@ def _access(handlers: Handlers, op: Op) -> None:
             handlers.add(f"{op.ident}_{a}{v}", size, body)
 
 
+def _wide(op: Op) -> tuple[int, str]:
+    """Size and body of an instruction with two results: operands in any slots, the fourth named by word 2."""
+    count = len(op.params or ())
+    places = ["sp[B]", "sp[C]", "sp[D]", "sp[(uint16_t)ip[2]]"][:count]
+    reads = ", ".join(f"{v} = {place}" for v, place in zip("abcd", places, strict=False))
+    size = 3 if count == 4 else 2
+    return size, f"uint64_t {reads}, lo, hi; {m.WIDE[op.name]} sp[A] = lo; sp[A + 1] = hi; NEXT({size});"
+
+
+def _atomic(op: Op) -> str:
+    """The body of an atomic access: address in B, operands in C and D, the offset in word 2."""
+    type, what = f"uint{8 * op.width}_t", op.name.split(".")[-1].removesuffix("_u")
+    load, store = f"memcpy(&o, mem + ea, {op.width});", f"memcpy(mem + ea, &n, {op.width});"
+    body = f"uint64_t ea = (uint64_t)R_i32(B) + ip[2]; ALIGNED(ea, {op.width}); BOUNDS(ea, {op.width}); "
+    if what.startswith("load"):
+        body += f"{type} o; {load} sp[A] = o;"
+    elif what.startswith("store"):
+        body += f"{type} n = ({type})sp[C]; {store}"
+    elif what == "cmpxchg":
+        body += f"{type} o, e = ({type})sp[C], n = ({type})sp[D]; {load} if (o == e) {store} sp[A] = o;"
+    else:
+        body += f"{type} o, v = ({type})sp[C]; {load} {type} n = ({type})({m.CHANGES[what]}); {store} sp[A] = o;"
+    return f"{body} NEXT(3);"
+
+
 def _vector(op: Op, slots: str = "BCD") -> str:
     """The body of a vector instruction on cells, up to where it goes on; a lane stands behind the operands' slots."""
     if op.name in v.EXTRACT:
@@ -316,12 +345,18 @@ def all_handlers() -> Handlers:
             handlers.add(f"{op.ident}_S", size, f"{_vector(op)} NEXT({size});")
         elif kind in ("VECTOR_LOAD", "VECTOR_STORE"):
             _vector_access(handlers, op)
+        elif kind in ("WIDE", "ATOMIC"):
+            handlers.kinds[op.name] = Kinds(len(handlers.rows))
+            size, body = _wide(op) if kind == "WIDE" else (3, _atomic(op))
+            handlers.add(f"{op.ident}_S", size, body)
     return handlers
 
 
 def _c_signature(op: Op) -> str:
     params = [VALTYPE[t] for t in op.params or ()] if all(t in VALTYPE for t in op.params or ()) else []
     results = [VALTYPE[t] for t in op.results or ()]
+    if len(set(results)) > 1:
+        raise ValueError(f"{op.name}: a row has results of one type")
     padded = (params + ["0"] * 4)[:4]
     return f"{len(params)}, {len(results)}, {{{', '.join(padded)}}}, {[*results, '0'][0]}"
 
@@ -345,8 +380,8 @@ def tables_h(handlers: Handlers) -> str:
     enum("H_", (name for name, _, _ in handlers.rows))
     enum("FEATURE_", (feature.name for feature in Feature))
     classes = ("SPECIAL", "UNARY", "BINARY", "COMPARE", "EQZ", "LOAD", "STORE", "CONST", "RENAME")
-    enum("CLS_", (*classes, "VECTOR", "VECTOR_LOAD", "VECTOR_STORE", "OTHER"))
-    kinds = sorted({"memarg", "lane", "lanes16", "v128", "mem"})
+    enum("CLS_", (*classes, "VECTOR", "VECTOR_LOAD", "VECTOR_STORE", "WIDE", "ATOMIC", "OTHER"))
+    kinds = sorted({"memarg", "lane", "lanes16", "v128", "mem", "zero"})
     enum("IMM_", ("none", *kinds, "memarg_lane", "i32", "i64", "f32", "f64", "other"))
     out.append("enum { " + ", ".join(f"REGISTERS_{c} = {n}" for c, n in REGISTERS.items()) + " };")
     out.append("enum { " + ", ".join(f"BASE_{name} = {base}" for name, base in handlers.bases.items()) + " };")
@@ -365,6 +400,7 @@ def _immediate(op: Op) -> str:
         "lanes16",
         "v128",
         "mem",
+        "zero",
         "i32",
         "i64",
         "f32",

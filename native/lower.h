@@ -351,6 +351,39 @@ static void lower_address(tm_lower *l, uint32_t i, uint64_t offset) {
     push_temp(l, i);
 }
 
+/* An atomic access, all operands in slots. One with an address of 64 bits is checked for its alignment before it is cut. */
+static void lower_atomic(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide) {
+    const tm_op *row = &tm_ops[op];
+    uint32_t s[4] = {0};
+    if (wide) {
+        uint32_t from = slot(l, i);
+        pending_drop(l, i); /* its location is about to change */
+        emit(l, H_aligned_address, own_slot(l, i), from, (1u << row->width_log2) - 1, 0);
+        emit_word(l, offset);
+        push_temp(l, i);
+        offset = 0;
+    }
+    for (uint32_t k = 0; k < row->n_params; k++) s[k] = slot(l, i + k);
+    pending_cut(l, i);
+    if (memory) use_memory(l, memory);
+    if (row->n_results) emit_result(l, row->base, 1, 0, 0, CLASS_NONE, i, s[0], s[1], s[2]);
+    else emit(l, row->base, 0, s[0], s[1], s[2]);
+    emit_word(l, offset);
+    if (memory) use_memory(l, 0);
+}
+
+/* Two results from numbers in slots. */
+static void lower_wide(tm_lower *l, uint32_t op, uint32_t i) {
+    const tm_op *row = &tm_ops[op];
+    uint32_t s[4] = {0};
+    for (uint32_t k = 0; k < row->n_params; k++) s[k] = slot(l, i + k);
+    pending_cut(l, i);
+    emit(l, row->base, own_slot(l, i), s[0], s[1], s[2]);
+    if (row->n_params == 4) emit_word(l, s[3]);
+    push_temp(l, i);
+    push_temp(l, i + 1);
+}
+
 /* A load or store of memory `memory` with addresses of 32 or 64 bits; `lane` for those of a vector that have one. */
 static void lower_access(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide, uint32_t lane) {
     if (wide) { lower_address(l, i, offset); offset = 0; }

@@ -26,6 +26,7 @@
 /* A handler leaves by a jump to one of these, so that what they have to write down stands in the code once. */
 #define TRAP(name) GO_COLD(trap_##name)
 #define BOUNDS(ea, n) do { if (unlikely((ea) + (n) > ml)) TRAP(memory_bounds); } while (0)
+#define ALIGNED(ea, n) do { if (unlikely((ea) & ((n) - 1))) TRAP(unaligned_atomic); } while (0)
 /* A tick before a branch to a loop. Nothing has changed yet, so leaving and coming back runs the same instruction again. */
 #define TICK do { if (unlikely(--cx->left < 0)) GO_COLD(slice_one); } while (0)
 #define CHARGE(n) do { int64_t n_ = (int64_t)(n); if (unlikely((cx->left -= n_) < 0)) { cx->left += n_; cx->need = (uint64_t)n_; LEAVE(TM_EXIT_SLICE); } } while (0)
@@ -161,6 +162,7 @@ typedef CONVENTION void (*handler)(ARGS);
     COLD(trap_integer_overflow, cx->trap = TRAP_integer_overflow; LEAVE(TM_EXIT_TRAPPED);)                                    \
     COLD(trap_invalid_conversion, cx->trap = TRAP_invalid_conversion; LEAVE(TM_EXIT_TRAPPED);)                                \
     COLD(trap_memory_bounds, cx->trap = TRAP_memory_bounds; LEAVE(TM_EXIT_TRAPPED);)                                          \
+    COLD(trap_unaligned_atomic, cx->trap = TRAP_unaligned_atomic; LEAVE(TM_EXIT_TRAPPED);)                                    \
     COLD(trap_table_bounds, cx->trap = TRAP_table_bounds; LEAVE(TM_EXIT_TRAPPED);)                                            \
     COLD(trap_undefined_element, cx->trap = TRAP_undefined_element; LEAVE(TM_EXIT_TRAPPED);)                                  \
     COLD(trap_uninitialized_element, cx->trap = TRAP_uninitialized_element; LEAVE(TM_EXIT_TRAPPED);)                          \

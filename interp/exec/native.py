@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from interp import _native
 from interp.runtime import bulk
+from interp.runtime.atomics import ATOMICS
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -29,7 +30,7 @@ from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
-from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
+from interp.syntax.errors import TRAPS, Crash, EmbedderError, Interrupted, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode
@@ -57,6 +58,16 @@ def _nothing(inst: ModuleInst, x: int, y: int) -> int:
     return 0
 
 
+def _atomic(name: str, operands: int) -> Service:
+    """A service of `memory.atomic`: its immediates are the offset and the memory, and it costs nothing."""
+    meaning = ATOMICS[f"memory.atomic.{name}"]
+    return (
+        operands,
+        lambda inst, offset, mem, *operands: 0,
+        lambda inst, offset, mem, address, *rest: meaning(inst.mems[mem], address, offset, *rest),
+    )
+
+
 def _services() -> dict[int, Service]:
     lib = _native.lib
     return {
@@ -78,6 +89,9 @@ def _services() -> dict[int, Service]:
         lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
         lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
         lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
+        lib.SERVICE_atomic_notify: _atomic("notify", 2),
+        lib.SERVICE_atomic_wait32: _atomic("wait32", 3),
+        lib.SERVICE_atomic_wait64: _atomic("wait64", 3),
     }
 
 
@@ -375,6 +389,10 @@ class NativeThread:
             result = effect(inst, x, y, *operands)
         except Trap as trap:
             return self._trapped(trap)
+        except Interrupted as error:
+            error.backtrace += self.backtrace()
+            self._leave()
+            return Failed(error)
         except ResourceError as error:
             self._leave()
             return Failed(error)
@@ -399,6 +417,9 @@ class NativeEngine:
         Feature.TAIL_CALL,
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
+        Feature.WIDE_ARITHMETIC,
+        Feature.CUSTOM_PAGE_SIZES,
+        Feature.THREADS,
     }
     capabilities = frozenset({"resumable"})
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from interp import _native
 from interp.syntax.errors import TRAPS, LimitError, ResourceError, Trap
-from interp.syntax.types import Limits, MemType
+from interp.syntax.types import PAGE_SIZE, Limits, MemType
 
 if TYPE_CHECKING:
     from .store import Store
@@ -40,7 +40,9 @@ class MemInst:
     `handle` is the `tm_memory *` of the C part, or None without it; it stays the same object for the memory's life.
     """
 
-    __slots__ = ("__weakref__", "_region", "array", "handle", "length", "page", "reserved", "store", "type", "view")
+    __slots__ = (
+        "__weakref__", "_region", "_room", "array", "handle", "length", "page", "reserved", "store", "type", "view",
+    )  # fmt: skip
 
     array: Bytes
     view: memoryview
@@ -58,6 +60,8 @@ class MemInst:
             raise LimitError(f"memory of {length} bytes passes the limit store_bytes", limit="store_bytes")
         self.length = length
         if not self._reserve():
+            self.length = 0
+            self._room = np.zeros(0, np.uint8)
             self._move(length)
 
     @property
@@ -69,7 +73,8 @@ class MemInst:
     def _page_limit(self) -> int:
         """The largest size by a named limit, whatever the declared maximum says."""
         bits = 64 if self.type.limits.index == "i64" else 32
-        return min(self.store.limits.memory_pages, 1 << (bits - self.type.page_log2))
+        most = self.store.limits.memory_pages * PAGE_SIZE // self.page
+        return min(most, 1 << (bits - self.type.page_log2), (1 << bits) - 1)
 
     @property
     def max_pages(self) -> int:
@@ -131,20 +136,25 @@ class MemInst:
         self.array = np.frombuffer(buffer, np.uint8) if length else np.zeros(0, np.uint8)
 
     def _move(self, length: int) -> None:
-        """Put the contents into a new region of this length. Raises ResourceError."""
-        try:
-            region = np.zeros(length, np.uint8)
-            if self.length and hasattr(self, "array"):
-                region[: len(self.array)] = self.array
-        except MemoryError:
-            raise ResourceError(f"the machine has no {length} bytes for a memory") from None
-        self.array = region
-        self.view = region.data
+        """Put the contents into a new region, unless the one there has room. Raises ResourceError.
+
+        There is room only where pages are small: a memory that grows byte by byte would be copied for each.
+        """
+        if length > len(self._room):
+            size = length if self.page >= PAGE_SIZE else -(-length // PAGE_SIZE) * PAGE_SIZE
+            try:
+                room = np.zeros(size, np.uint8)
+                room[: self.length] = self._room[: self.length]
+            except MemoryError:
+                raise ResourceError(f"the machine has no {length} bytes for a memory") from None
+            self._room = room
+        self.array = self._room[:length]
+        self.view = self.array.data
         self.length = length
         if _native.lib is not None:
             if self.handle is None:
                 self.handle = _native.ffi.new("tm_memory *")
-            self._region = _native.ffi.cast("uint8_t *", region.ctypes.data)
+            self._region = _native.ffi.cast("uint8_t *", self._room.ctypes.data)
             self.handle.base = self._region
             self.handle.length = length
             self.handle.reserved = 0
