@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 ffi: Any = None
 lib: Any = None
+#: What Python calls without cffi (native/boundary.c), None on PyPy.
+boundary: Any = None
 
 if not os.environ.get("TAMIS_NO_NATIVE"):
     try:
@@ -18,3 +21,5 @@ if not os.environ.get("TAMIS_NO_NATIVE"):
         pass
     else:
         ffi, lib = _extension.ffi, _extension.lib
+        if lib.tm_boundary():
+            boundary = sys.modules["interp.boundary"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import Any
 
+from interp import _native
 from interp.exec import driver
 from interp.runtime import store as runtime
-from interp.runtime.buffer import has_buffer
+from interp.runtime.boundary import Entry, Slices, direct
 from interp.runtime.instance import ModuleInst
 from interp.runtime.matching import import_type
 from interp.runtime.memory import Bytes, MemInst
@@ -27,7 +28,8 @@ from interp.valid.module import ValidModule, validate
 from .api import Store, is_text, read_module
 
 
-class Function:
+@direct
+class Function(Entry):
     """An exported function: call it with Python numbers; it gives one value, a tuple for several, None for none.
 
     i32 and i64 results are signed, f32 results the exact double, a v128 an unsigned integer of 128 bits, lane 0 lowest,
@@ -40,13 +42,16 @@ class Function:
     def __init__(self, raw: FuncInst | HostFunc, name: str = "") -> None:
         self.raw = raw
         self.name = name
+        if isinstance(raw, FuncInst):
+            raw.store.engine.bind(raw, self)
 
     @property
     def type(self) -> FuncType:
         """Parameters and results."""
         return self.raw.type
 
-    def __call__(self, *args: Any) -> Any:
+    def long_way(self, *args: Any) -> Any:
+        """A call by the driver in Python: what calling this object does, where there is no shortcut."""
         params = self.raw.type.params
         if len(args) != len(params):
             raise TypeError(f"{self.name or 'function'} takes {len(params)} arguments, {len(args)} given")
@@ -60,18 +65,23 @@ class Function:
         return f"<Function {self.name} {self.raw.type}>"
 
 
-@has_buffer
-class Memory:
+class Memory(Slices):
     """A memory. `memory[a:b]` reads and writes bytes, `memory[a]` one, and it has the buffer protocol.
 
     `array`, `view` and a buffer share the bytes without a copy and are valid until the next call of the guest: ask
-    again. Raises IndexError outside of the memory.
+    again. Raises IndexError outside of the memory, ValueError for another number of bytes than a slice has.
     """
 
     __slots__ = ("raw",)
 
     def __init__(self, raw: MemInst) -> None:
         self.raw = raw
+        if _native.boundary is not None:
+            self.attach(raw.address, raw)
+
+    def out_of_bounds(self) -> Exception:
+        """The error of `read` and `write` outside of it."""
+        return IndexError(f"out of the {self.raw.length} bytes of a memory")
 
     @property
     def array(self) -> Bytes:
@@ -79,39 +89,14 @@ class Memory:
         return self.raw.array
 
     @property
-    def view(self) -> memoryview:
+    def view(self) -> memoryview:  # type: ignore[override]
         """The bytes as a writable memoryview."""
         return self.raw.view
-
-    def __buffer__(self, flags: int, /) -> memoryview:
-        return memoryview(self.raw.view)
-
-    def __release_buffer__(self, view: memoryview, /) -> None:
-        view.release()
 
     @property
     def pages(self) -> int:
         """Size in pages."""
         return self.raw.pages
-
-    def __len__(self) -> int:
-        return self.raw.length
-
-    @overload
-    def __getitem__(self, key: SupportsIndex) -> int: ...
-    @overload
-    def __getitem__(self, key: slice) -> bytes: ...
-    def __getitem__(self, key: SupportsIndex | slice) -> int | bytes:
-        if isinstance(key, slice):
-            return bytes(self.raw.view[key])
-        return self.raw.view[key]
-
-    def __setitem__(self, key: SupportsIndex | slice, value: Any) -> None:
-        """`memory[a] = byte`, or `memory[a:b] = bytes` of the very same length (ValueError otherwise)."""
-        if isinstance(key, slice):
-            self.raw.view[key] = memoryview(value).cast("B")
-        else:
-            self.raw.view[key] = value
 
     def grow(self, pages: int) -> int:
         """Add pages and give the old size in pages, or -1 where a limit forbids it."""
@@ -334,7 +319,9 @@ def _extern(store: runtime.Store, valid: ValidModule, want: Import, given: Mappi
         return value
     type = import_type(valid, want)
     if isinstance(type, Definition) and isinstance(type.comp, FuncType) and want.kind == "func" and callable(value):
-        return store.typed_host_func(type, host_code(store, type.comp, value), name=f"{want.module}.{want.name}")
+        func = store.typed_host_func(type, host_code(store, type.comp, value), name=f"{want.module}.{want.name}")
+        func.numbers = value
+        return func
     if isinstance(type, GlobalType) and not callable(value):
         return store.global_(type, to_bits(store, type.type, value))
     raise LinkError(f"incompatible import type for {want.module}.{want.name}: a {want.kind} is needed, not {value!r}")

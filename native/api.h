@@ -63,11 +63,15 @@ typedef struct tm_env {
     int64_t n_datas;              /* -1: no data count section */
     const uint32_t *sigs;         /* per function type: parameter count, result count, types */
     const uint32_t *type_sig;     /* per type index: place in sigs, or 0xFFFFFFFF for a type that is no function type */
-    const uint32_t *type_ids;     /* per type index: canonical id */
+    const uint8_t *type_kinds;    /* per type index: 0 function, 1 structure, 2 array */
+    const uint32_t *type_fields;  /* per type index: place in fields of a structure or array */
+    const uint32_t *fields;       /* per structure or array: how many fields, their type codes; bit 31 for mutable ones */
+    const uint32_t *type_line;    /* per type index: place in lines */
+    const uint32_t *lines;        /* per type: how many supertypes it has, their canonical numbers, the root's first, its own */
     const uint32_t *func_types;   /* per function, imports first: type index */
     const uint32_t *code_offset;  /* per own function */
     const uint32_t *code_length;
-    const uint32_t *table_types;  /* element type code, bit 31 for i64 indices */
+    const uint32_t *table_types;  /* element type code (engine.h), bit 31 for i64 indices */
     const uint32_t *mem_types;    /* bit 0 for i64 addresses, from bit 8 on the logarithm of the page size */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
@@ -106,7 +110,8 @@ typedef struct tm_table {
 typedef struct tm_funcinst {
     tm_func *func;            /* NULL for a host function */
     struct tm_instance *instance;
-    uint32_t type_id;         /* the store's number of its type */
+    const uint32_t *line;     /* its type's line of supertypes, as in tm_env.lines */
+    uint32_t type_id;         /* its type's canonical number */
     uint32_t addr;
 } tm_funcinst;
 
@@ -115,7 +120,6 @@ typedef struct tm_instance {
     tm_memory **memories;
     uint64_t **globals;       /* per global: its cell */
     tm_table **tables;
-    uint32_t *type_ids;       /* per type index: the store's number */
     uint32_t *imported;       /* per imported function: its address */
     uint32_t n_imported;
     uint32_t first_addr;      /* own functions have consecutive addresses from here */
@@ -164,6 +168,7 @@ typedef struct tm_thread {
     uint64_t addr;            /* host function */
     uint64_t *args;           /* its arguments, and where results go; operands of a service */
     uint64_t imm1, imm2;
+    uint64_t answer;          /* to a question of the loop, which asks again: 1 no, 2 yes, 0 none yet */
 } tm_thread;
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);
@@ -172,7 +177,8 @@ void tm_thread_free(tm_thread *thread);
 uint64_t *tm_thread_top(tm_thread *thread);
 /* Gives store addresses to the own functions of an instance. 0, or -1 when the machine gives no memory. */
 int tm_thread_link(tm_thread *thread, tm_instance *instance);
-int tm_thread_add_host(tm_thread *thread, uint64_t addr, uint32_t type_id);
+/* The line of the function's type belongs to the caller and outlives the thread. */
+int tm_thread_add_host(tm_thread *thread, uint64_t addr, const uint32_t *line);
 /* Begins an activation above whatever is suspended; arguments are at tm_thread_top. */
 int tm_thread_enter(tm_thread *thread, uint64_t addr);
 /* Runs until it must leave; returns a TM_EXIT_ number. */
@@ -193,6 +199,10 @@ uint64_t tm_scan_datas(const uint8_t *bytes, uint64_t pos, uint64_t end, uint64_
 /* Writes simple segments into a memory, in order, up to the first that does not fit; gives how many were written. */
 uint64_t tm_write_datas(tm_memory *memory, const uint8_t *bytes, const uint32_t *heads, const uint32_t *starts,
                         const uint32_t *addresses, uint64_t count);
+
+/* ---- the way in and out of Python (boundary.c) ---- */
+/* Puts the module `interp.boundary` beside the imported ones. 1, or 0 where Python has no such objects. */
+int tm_boundary(void);
 
 /* ---- facts and checks ---- */
 const char *tm_dispatch(void);  /* "tail calls (global registers)", ... and why */

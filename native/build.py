@@ -41,7 +41,9 @@ def output(command: list[str]) -> str:
         return ""
 
 
-SOURCES = ["memory.c", "walk.c", "code.c", "heap.c", "thread.c", "numeric.c", "run.c", "facts.c", "sections.c"]
+#: What knows nothing of Python, and what does.
+CORE = ["memory.c", "walk.c", "code.c", "heap.c", "thread.c", "numeric.c", "run.c", "facts.c", "sections.c"]
+SOURCES = [*CORE, "boundary.c"]
 FLAGS = [
     "-std=gnu11", "-O2", "-g0", "-fomit-frame-pointer", "-foptimize-sibling-calls", "-fcf-protection=none", "-fno-lto",
     "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fno-stack-protector", "-fno-plt",
@@ -85,6 +87,9 @@ ffibuilder.set_source(
     include_dirs=[str(HERE)],
     extra_compile_args=FLAGS,
     extra_link_args=LINK,
+    # boundary.c makes types of its own for the very Python it is built with
+    define_macros=[("_CFFI_NO_LIMITED_API", None)],
+    py_limited_api=False,
     depends=[str(path) for path in (*HERE.glob("*.h"), *HERE.glob("*.inc"), *(HERE / "generated").glob("*"))],
 )
 

@@ -1,6 +1,7 @@
 /* A module's functions: validated together, lowered one by one at their first call, shared by all instances. */
 #include "engine.h"
 #include "reader.h"
+#include "types.h"
 #include "walk.h"
 
 static const word *lower_stub(void) {
@@ -35,7 +36,7 @@ static uint64_t declared_locals(const tm_env *env, uint32_t own) {
         uint32_t count = 0;
         (void)read_u32(&p, end, &count);
         total += count;
-        p++;
+        p = skip_value_type(p);
     }
     return total;
 }

@@ -31,8 +31,30 @@ struct tm_code {
     char lock;          /* held while a function is lowered */
 };
 
-/* Value type codes as in the binary format; 0 stands for the unknown type of unreachable code. */
-enum { T_BOT = 0, T_ADDRESS = 0x60 /* in rows: the index type of the memory */, T_I32 = 0x7F, T_I64 = 0x7E, T_F32 = 0x7D, T_F64 = 0x7C, T_V128 = 0x7B, T_FUNCREF = 0x70, T_EXTERNREF = 0x6F };
+/* Types (types.h). Codes of the binary format; 0 stands for the unknown type of unreachable code. */
+enum {
+    T_BOT = 0, T_ADDRESS = 0x60 /* in rows: the index type of the memory */,
+    T_I32 = 0x7F, T_I64 = 0x7E, T_F32 = 0x7D, T_F64 = 0x7C, T_V128 = 0x7B,
+    T_NULLEXNREF = 0x74, T_NULLFUNCREF = 0x73, T_NULLEXTERNREF = 0x72, T_NULLREF = 0x71, T_FUNCREF = 0x70, T_EXTERNREF = 0x6F,
+    T_ANYREF = 0x6E, T_EQREF = 0x6D, T_I31REF = 0x6C, T_STRUCTREF = 0x6B, T_ARRAYREF = 0x6A, T_EXNREF = 0x69,
+    T_BOTREF = 0x68 /* the heap type below all others, of which dead code makes references */,
+    T_I8 = 0x78, T_I16 = 0x77, /* in fields only */
+    T_NON_NULL = 1 << 29, T_DEFINED = 1 << 30, T_INDEX = (1 << 29) - 1, T_CODE = 0x7FFFFFFF,
+    BYTE_REF_NULL = 0x63, BYTE_REF = 0x64
+};
+enum { KIND_func, KIND_struct, KIND_array };
+#define LIST_ONE (1ull << 62)
+#define LIST_SOME (1ull << 63)
+
+/* What a cast asks for, as one word: a type's number and its place in its line as `line_word` gives them, and what else goes. */
+#define MATCH_NULL (1ull << 48)
+#define MATCH_I31 (1ull << 49)
+#define MATCH_HOST (1ull << 50)   /* external objects and, in their hierarchy, functions */
+#define MATCH_OBJECT (1ull << 51) /* every object of the heap */
+#define MATCH_STRUCT (1ull << 52)
+#define MATCH_ARRAY (1ull << 53)
+#define MATCH_LINE (1ull << 54)   /* structures or arrays of the type */
+#define MATCH_FUNC (1ull << 55)   /* functions of the type */
 
 /* The word that stands for a handler: its address where handlers are functions, its number where they are cases (run.c). */
 word tm_handler_word(uint32_t handler);

@@ -27,7 +27,8 @@ VALTYPE = {"i32": "T_I32", "addr": "T_ADDRESS", "i64": "T_I64", "f32": "T_F32", 
 EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE")
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
-    "table_grow", "table_fill", "atomic_notify", "atomic_wait32", "atomic_wait64",
+    "table_grow", "table_fill", "ref_matches",
+    "atomic_notify", "atomic_wait32", "atomic_wait64",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
@@ -35,9 +36,11 @@ SERVICES = (
 SPECIAL = {
     "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
-    "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "is_null": 2, "halt": 0,
-    "use_memory": 2, "address": 3, "aligned_address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
-    "lower": 0,
+    "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "halt": 0,
+    "use_memory": 2, "address": 3, "aligned_address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0,
+    "enter": 0, "lower": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3, "ref_cast": 3,
+    "i31_new": 2, "i31_get_s": 2, "i31_get_u": 2,
+    "br_cast": 4, "br_cast_back": 4, "br_not_cast": 4, "br_not_cast_back": 4,  # emit_condition counts on the order
     "v128_const": 4, "mov_v": 2, "select_v": 2, "global_get_v": 3, "global_set_v": 3,
 }  # fmt: skip
 
@@ -411,9 +414,9 @@ def _immediate(op: Op) -> str:
 
 
 def _indices(op: Op) -> str:
-    """How many numbers follow the opcode, when nothing else does (a block type is one number, too)."""
+    """How many numbers follow the opcode, when nothing else does (flags of a cast are one, too)."""
     plain = (
-        "block",
+        "castflags",
         "label",
         "func",
         "type",

@@ -8,6 +8,7 @@
 #ifndef TAMIS_LOWER_H
 #define TAMIS_LOWER_H
 #include "engine.h"
+#include "types.h"
 
 typedef struct tm_op {
     uint8_t cls, imm, feature, width_log2, lanes, commutes, n_params, n_results;
@@ -28,7 +29,6 @@ typedef struct tm_loc {
     uint64_t constant;
 } tm_loc;
 
-#define NONE 0xFFFFFFFFu
 #define MAX_PENDING 16
 #define NOT_PINNED 0xFF
 enum { CLASS_INT, CLASS_FLOAT, CLASS_NONE };
@@ -504,10 +504,22 @@ static tm_cond take_condition(tm_lower *l, uint32_t i) {
     return c;
 }
 
+/* Whether the reference at height i is null. It stays there. */
+static tm_cond null_condition(tm_lower *l, uint32_t i) {
+    return (tm_cond){.op = OP_i64_eqz, .operands = (word)slot(l, i) << 16};
+}
+
+/* Whether the reference at height i is of a type, told by a word of MATCH_ flags. It stays there. */
+static tm_cond cast_condition(tm_lower *l, uint32_t i, word type) {
+    return (tm_cond){.op = OP_br_on_cast, .operands = (word)slot(l, i) << 16, .constant = 1, .k = type};
+}
+
 /* Writes the branch; gives the place of its offset word. `back`: to a loop, with a tick. */
 static uint32_t emit_condition(tm_lower *l, const tm_cond *c, uint32_t back, uint32_t negate) {
     if (c->op == NONE) {
         emit(l, BASE_br_if + (negate * 2 + back) * (REGISTERS_i + 1) + c->place, 0, c->slot, 0, 0);
+    } else if (c->op == OP_br_on_cast) {
+        emit(l, H_br_cast + negate * 2 + back, 0, (uint32_t)(c->operands >> 16), 0, 0);
     } else {
         uint32_t op = c->op;
         if (negate && tm_ops[op].inverse != 0xFFFF) { op = tm_ops[op].inverse; negate = 0; }

@@ -41,7 +41,7 @@ static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses,
             if (op != OP_local_get) changed[x] = 1;
             break;
         }
-        case OP_call: case OP_call_indirect: calls += weight; break;
+        case OP_call: case OP_call_indirect: case OP_call_ref: calls += weight; break;
         default: break;
         }
         switch (row->imm) {
@@ -54,11 +54,17 @@ static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses,
         case IMM_memarg: p = skip_numbers(p, *p & 0x40 ? 3 : 2); break; /* its flags say whether a memory is named */
         case IMM_memarg_lane: p = skip_numbers(p, *p & 0x40 ? 3 : 2) + 1; break;
         default:
+            if (op == OP_block || op == OP_loop || op == OP_if) { /* a type, or a number */
+                if (*p == BYTE_REF || *p == BYTE_REF_NULL) p = skip_value_type(p);
+                else p = skip_numbers(p, 1);
+                break;
+            }
             if (row->indices != 0xFF) { p = skip_numbers(p, row->indices); break; }
             { /* a vector: labels with their default, or types */
                 uint32_t n = 0, shift = 0;
                 do { n |= (uint32_t)(*p & 0x7F) << shift; shift += 7; } while (*p++ & 0x80);
-                p = skip_numbers(p, op == OP_br_table ? n + 1 : n);
+                if (op == OP_br_table) p = skip_numbers(p, n + 1);
+                else while (n--) p = skip_value_type(p);
             }
         }
     }
@@ -66,7 +72,7 @@ static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses,
 }
 
 /* Chooses the locals to pin. A call costs a reload, and a store too for a local that changes. */
-static void choose_pins(tm_lower *l, const uint8_t *types, uint32_t n, const uint64_t *uses, const uint8_t *changed, uint64_t calls) {
+static void choose_pins(tm_lower *l, const uint32_t *types, uint32_t n, const uint64_t *uses, const uint8_t *changed, uint64_t calls) {
     uint64_t best[ALL_REGISTERS] = {0};
     for (uint32_t r = 0; r < ALL_REGISTERS; r++) l->pinned[r] = NONE;
     memset(l->pins, NOT_PINNED, n);

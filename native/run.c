@@ -82,6 +82,35 @@
         LEAVE(TM_EXIT_HOST_CALL);                                                                                             \
     } while (0)
 
+/* The function of a reference that is not null; an embedder's raw bits may be anything. */
+#define REFERRED(fi_, ref_)                                                                                                   \
+    if (unlikely((ref_) > cx->n_funcs || !cx->funcs[(ref_) - 1])) LEAVE(TM_EXIT_BAD_REFERENCE);                               \
+    tm_funcinst *fi_ = cx->funcs[(ref_) - 1]
+/* Whether a function is of the type that a `line_word` tells, or of a subtype. */
+#define FUNC_FITS(fi_, w_)                                                                                                    \
+    (likely((fi_)->type_id == (uint32_t)(w_)) ||                                                                              \
+     ((fi_)->line[0] >= ((w_) >> 32 & 0xFFFF) && (fi_)->line[1 + ((w_) >> 32 & 0xFFFF)] == (uint32_t)(w_)))
+
+/* Whether a reference is of a type, told by a word of MATCH_ flags. What only Python knows it is asked: the loop leaves, and
+   runs the instruction again when the answer is there. */
+#define MATCH(yes_, ref_, w_)                                                                                                 \
+    uint64_t m_w = (w_);                                                                                                      \
+    uint64_t m_r = (ref_);                                                                                                    \
+    int yes_;                                                                                                                 \
+    if (m_r == 0) yes_ = (m_w & MATCH_NULL) != 0;                                                                             \
+    else if (m_w & MATCH_FUNC) { REFERRED(m_f, m_r); yes_ = FUNC_FITS(m_f, m_w); }                                            \
+    else if (m_r >> 63) yes_ = (m_w & MATCH_I31) != 0;                                                                        \
+    else if (!(m_r >> 62)) yes_ = (m_w & MATCH_HOST) != 0;                                                                    \
+    else if (m_w & MATCH_OBJECT) yes_ = 1;                                                                                    \
+    else if (!(m_w & (MATCH_STRUCT | MATCH_ARRAY | MATCH_LINE))) yes_ = 0;                                                    \
+    else if (cx->answer) { yes_ = cx->answer == 2; cx->answer = 0; }                                                          \
+    else {                                                                                                                    \
+        cx->service = SERVICE_ref_matches;                                                                                    \
+        cx->imm1 = m_w;                                                                                                       \
+        cx->imm2 = m_r;                                                                                                       \
+        LEAVE(TM_EXIT_SERVICE);                                                                                               \
+    }
+
 /* The same for a tail call: the frame on top becomes the callee's. */
 #define TAIL_ENTER(f_, i_)                                                                                                    \
     do {                                                                                                                      \
@@ -166,7 +195,11 @@ typedef CONVENTION void (*handler)(ARGS);
     COLD(trap_table_bounds, cx->trap = TRAP_table_bounds; LEAVE(TM_EXIT_TRAPPED);)                                            \
     COLD(trap_undefined_element, cx->trap = TRAP_undefined_element; LEAVE(TM_EXIT_TRAPPED);)                                  \
     COLD(trap_uninitialized_element, cx->trap = TRAP_uninitialized_element; LEAVE(TM_EXIT_TRAPPED);)                          \
-    COLD(trap_call_type_mismatch, cx->trap = TRAP_call_type_mismatch; LEAVE(TM_EXIT_TRAPPED);)
+    COLD(trap_call_type_mismatch, cx->trap = TRAP_call_type_mismatch; LEAVE(TM_EXIT_TRAPPED);)                                \
+    COLD(trap_null_reference, cx->trap = TRAP_null_reference; LEAVE(TM_EXIT_TRAPPED);)                                        \
+    COLD(trap_null_function, cx->trap = TRAP_null_function; LEAVE(TM_EXIT_TRAPPED);)                                          \
+    COLD(trap_null_i31, cx->trap = TRAP_null_i31; LEAVE(TM_EXIT_TRAPPED);)                                                    \
+    COLD(trap_cast_failure, cx->trap = TRAP_cast_failure; LEAVE(TM_EXIT_TRAPPED);)
 
 #if defined(SWITCH)
 static int run(tm_thread *cx) {

@@ -1,5 +1,6 @@
 /* Threads: one value stack and one stack of frames for a store, and the activations nested on them. */
 #include "engine.h"
+#include "types.h"
 
 static const word *entry_code(void) {
     static word code[2];
@@ -71,7 +72,8 @@ int tm_thread_link(tm_thread *t, tm_instance *instance) {
         tm_funcinst *f = &own[k];
         f->func = &code->funcs[k];
         f->instance = instance;
-        f->type_id = instance->type_ids[code->env.func_types[code->env.n_imported + k]];
+        f->line = line_of(&code->env, code->env.func_types[code->env.n_imported + k]);
+        f->type_id = f->line[1 + f->line[0]];
         f->addr = instance->first_addr + k;
         t->funcs[f->addr] = f;
     }
@@ -79,11 +81,12 @@ int tm_thread_link(tm_thread *t, tm_instance *instance) {
     return 0;
 }
 
-int tm_thread_add_host(tm_thread *t, uint64_t addr, uint32_t type_id) {
+int tm_thread_add_host(tm_thread *t, uint64_t addr, const uint32_t *line) {
     if (room_for(t, addr + 1)) return -1;
     tm_funcinst *f = records(t, 1);
     if (!f) return -1;
-    f->type_id = type_id;
+    f->line = line;
+    f->type_id = line[1 + line[0]];
     f->addr = (uint32_t)addr;
     t->funcs[addr] = f;
     return 0;
@@ -138,6 +141,7 @@ static void leave(tm_thread *t) {
     t->ip = t->fp->ip;
     t->sp = t->fp->sp;
     t->instance = t->fp->instance;
+    t->answer = 0;
 }
 
 void tm_thread_leave_to(tm_thread *t, uint64_t n) { while (activations(t) > n) leave(t); }

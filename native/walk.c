@@ -4,6 +4,7 @@
 #include "engine.h"
 #include "lower.h"
 #include "reader.h"
+#include "types.h"
 #include "walk.h"
 
 typedef struct tm_ctrl {
@@ -12,7 +13,9 @@ typedef struct tm_ctrl {
     uint8_t entered;     /* emit: whether the block itself can be reached */
     uint32_t height, cells;
     uint32_t n_start, n_end;
-    const uint32_t *start, *end;
+    const uint32_t *start, *end; /* end: NULL when it is the one type here */
+    uint32_t single;
+    uint32_t inits;      /* how many locals were set before that had to be */
     uint32_t loop;       /* emit: place of a loop's first word */
     uint32_t ends;       /* emit: chain of branches to the end */
     uint32_t otherwise;  /* emit: chain of the branch to else */
@@ -22,16 +25,15 @@ typedef struct tm_ctrl {
 struct tm_walk {
     uint32_t *types;
     uint32_t types_capacity;
-    uint8_t *locals;
+    uint32_t *locals;
     uint32_t locals_capacity;
+    uint8_t *unset;      /* per local: it has no value yet; only in bodies that declare such locals */
+    uint32_t unset_capacity;
+    uint32_t *inits;     /* those that were set, in order */
+    uint32_t inits_capacity;
     tm_ctrl *ctrl;
     uint32_t ctrl_capacity;
     tm_lower lower;
-};
-
-static const uint32_t single_types[256] = {
-    [T_I32] = T_I32, [T_I64] = T_I64, [T_F32] = T_F32, [T_F64] = T_F64, [T_V128] = T_V128,
-    [T_FUNCREF] = T_FUNCREF, [T_EXTERNREF] = T_EXTERNREF,
 };
 
 tm_walk *tm_walk_new(void) { return calloc(1, sizeof(tm_walk)); }
@@ -40,6 +42,8 @@ void tm_walk_free(tm_walk *s) {
     if (!s) return;
     free(s->types);
     free(s->locals);
+    free(s->unset);
+    free(s->inits);
     free(s->ctrl);
     free(s->lower.code);
     free(s->lower.loc);
@@ -61,20 +65,10 @@ static int grow(void **array, uint32_t *capacity, uint64_t need, size_t size) {
     return 0;
 }
 
-/* The feature that brought a value type by its first byte; NONE for a byte that is no type. */
-static uint32_t type_feature(uint8_t byte) {
-    switch (byte) {
-    case T_I32: case T_I64: case T_F32: case T_F64: return FEATURE_MVP;
-    case T_V128: return FEATURE_SIMD;
-    case T_FUNCREF: case T_EXTERNREF: return FEATURE_REFERENCE_TYPES;
-    case 0x74: case 0x69: return FEATURE_EXCEPTIONS;
-    case 0x73: case 0x72: case 0x71: case 0x6E: case 0x6D: case 0x6C: case 0x6B: case 0x6A: return FEATURE_GC;
-    case 0x63: case 0x64: return FEATURE_FUNCTION_REFERENCES;
-    default: return NONE;
-    }
-}
-
-static inline uint32_t type_cells(uint32_t type) { return type == T_V128 ? 2 : 1; }
+static inline const uint32_t *end_types(const tm_ctrl *c) { return c->end ? c->end : &c->single; }
+/* What a branch to a frame carries. */
+static inline uint32_t label_count(const tm_ctrl *c) { return c->opcode == 0x03 ? c->n_start : c->n_end; }
+static inline const uint32_t *label_types(const tm_ctrl *c) { return c->opcode == 0x03 ? c->start : end_types(c); }
 
 #define FAIL_AT(row, at_, a_, b_) do { err->id = E_##row; err->offset = (uint64_t)((at_) - bytes); err->a = (a_); err->b = (b_); return -1; } while (0)
 #define FAIL(row) FAIL_AT(row, at, 0, 0)
@@ -83,12 +77,16 @@ static inline uint32_t type_cells(uint32_t type) { return type == T_V128 ? 2 : 1
 #define READ(call) do { const uint8_t *r_at = p; int r_e = call; if (unlikely(r_e)) { err->id = r_e - 1; err->offset = (uint64_t)(r_at - bytes); return -1; } } while (0)
 #define U32(var) uint32_t var = 0; READ(read_u32(&p, end, &var))
 #define NEED(f, at_) do { if (unlikely(!(features >> (f) & 1))) FAIL_AT(feature_off, at_, f, 0); used |= 1ull << (f); } while (0)
-/* A tail call gives what the caller gives. The error tells both types by index, from 0x10000 on. */
-#define RESULTS_AS_OURS(type_, t_)                                                                                            \
+/* A type that a body names. */
+#define READ_VALUE_TYPE(var, id) tm_read var; do { if (read_value_type(env, &p, end, id, &used, &var, err)) return -1; } while (0)
+#define READ_HEAP_TYPE(var, nullable) tm_read var; do { if (read_heap_type(env, &p, end, nullable, &used, &var, err)) return -1; } while (0)
+#define KNOWN(type_) do { if ((type_).unknown >= 0) FAIL_A(unknown_type, (uint64_t)(type_).unknown); } while (0)
+#define LIST(n_, types_) list_code(env, n_, types_)
+/* A tail call gives what the caller gives. */
+#define RESULTS_AS_OURS(t_)                                                                                                   \
     do {                                                                                                                      \
-        int same_ = (t_)[1] == n_results;                                                                                     \
-        for (uint32_t k_ = 0; same_ && k_ < n_results; k_++) same_ = (t_)[2 + (t_)[0] + k_] == sig[2 + n_params + k_];          \
-        if (!same_) FAIL_AT(type_mismatch, at, 0x10000u + env->func_types[index], 0x10000u + (type_));                        \
+        const uint32_t *own_ = sig + 2 + n_params, *its_ = (t_) + 2 + (t_)[0];                                                  \
+        if (!all_match(env, (t_)[1], its_, n_results, own_)) FAIL_AT(type_mismatch, at, LIST(n_results, own_), LIST((t_)[1], its_)); \
     } while (0)
 #define NO_MEMORY do { err->id = -2; return -1; } while (0)
 
@@ -110,18 +108,25 @@ static inline uint32_t type_cells(uint32_t type) { return type == T_V128 ? 2 : 1
         if (likely(sp > ctrl->height)) {                                                                                      \
             uint32_t got_ = types[--sp];                                                                                      \
             cells -= type_cells(got_);                                                                                        \
-            if (unlikely(got_ != (t)) && got_ != T_BOT && (t) != T_BOT) FAIL_AT(type_mismatch, at, t, got_);                  \
+            if (unlikely(got_ != (t)) && got_ != T_BOT && !matches(env, got_, t)) FAIL_AT(type_mismatch, at, t, got_);        \
         } else if (!ctrl->unreachable) FAIL_AT(type_mismatch, at, t, 1);                                                      \
     } while (0)
+/* Takes the top reference; out of dead code comes one of the bottom heap type. */
+#define POP_REF(var)                                                                                                          \
+    POP_ANY(var, 4);                                                                                                          \
+    if (var == T_BOT) var = T_BOTREF | T_NON_NULL;                                                                            \
+    else if (!is_ref(var)) FAIL_AT(type_mismatch, at, 4, var)
 #define POPN(n, list) for (uint32_t k_ = (n); k_-- > 0;) POP((list)[k_])
 #define ROOM(n) do { if (unlikely(sp + (uint64_t)(n) + 8 > s->types_capacity)) { if (make_room(s, sp + (uint64_t)(n) + 8, lowering)) NO_MEMORY; types = s->types; } } while (0)
 #define PUSHN(n, list) do { uint32_t n_ = (n); ROOM(n_); for (uint32_t k_ = 0; k_ < n_; k_++) PUSH((list)[k_]); } while (0)
 #define UNREACHABLE do { sp = ctrl->height; cells = ctrl->cells; ctrl->unreachable = 1; if (lowering) { pending_cut(l, sp); live = 0; } } while (0)
+/* Notes that a local is set, until the end of the block. */
+#define INITIALIZE(x_) do { if (must_set && s->unset[x_]) { s->unset[x_] = 0; s->inits[n_inits++] = (x_); } } while (0)
 #define LIVE (lowering && live)
 #define PAGE_LOG2(mem_) (env->mem_types[mem_] >> 8)
 #define ADDRESS(mem_) (env->mem_types[mem_] & 1 ? (uint32_t)T_I64 : (uint32_t)T_I32)
 #define TABLE_INDEX(x_) (env->table_types[x_] >> 31 ? (uint32_t)T_I64 : (uint32_t)T_I32)
-#define TABLE_TYPE(x_) (env->table_types[x_] & 0xFF)
+#define TABLE_TYPE(x_) (env->table_types[x_] & T_CODE)
 /* The type of a length between two address types: the narrower one. */
 #define SHORTER(a_, b_) ((a_) == T_I64 && (b_) == T_I64 ? (uint32_t)T_I64 : (uint32_t)T_I32)
 #define NEEDS_PAD ((word)1 << 63)
@@ -138,6 +143,23 @@ static int make_room(tm_walk *s, uint64_t need, int lowering) {
         s->lower.cell = cell;
     }
     return 0;
+}
+
+/* A conditional branch with the n values from height i on. `negate`: it is taken when the condition does not hold. */
+static void lower_branch(tm_lower *l, const tm_cond *cond, uint32_t negate, tm_ctrl *target, uint32_t i, uint32_t n) {
+    uint32_t *head = target->opcode == 0x03 ? NULL : &target->ends;
+    settle_many(l, i, n);
+    if (moves_needed(l, i, n, target->height)) {
+        uint32_t skip = NONE;
+        chain(l, &skip, emit_condition(l, cond, 0, !negate));
+        emit_moves(l, i, n, target->height);
+        emit_jump(l, head, target->loop);
+        place_label(l, &skip);
+    } else {
+        uint32_t place = emit_condition(l, cond, head == NULL, negate);
+        if (head) chain(l, head, place);
+        else l->code[place] = (word)((int64_t)target->loop - (int64_t)place);
+    }
 }
 
 /* Finds the slots of locals, and those that live in registers, of a valid body. -1 when the machine gives no memory. */
@@ -174,8 +196,10 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
     if (env->code_length[own] > env->max_function_bytes) FAIL_AT(body_too_large, p, env->code_length[own], 0);
     uint64_t n_locals = 0;
     uint32_t local_cells = 0;
-    if (grow((void **)&s->locals, &s->locals_capacity, n_params + 1, 1)) NO_MEMORY;
-    for (uint32_t k = 0; k < n_params; k++) { s->locals[k] = (uint8_t)sig[2 + k]; local_cells += type_cells(sig[2 + k]); }
+    int64_t unknown = -1; /* the first type among those of locals that there is not */
+    int must_set = 0;     /* whether a local has no value until it is set */
+    if (grow((void **)&s->locals, &s->locals_capacity, n_params + 1, sizeof *s->locals)) NO_MEMORY;
+    for (uint32_t k = 0; k < n_params; k++) { s->locals[k] = sig[2 + k]; local_cells += type_cells(sig[2 + k]); }
     const uint32_t param_cells = local_cells;
     uint32_t result_cells = 0;
     for (uint32_t k = 0; k < n_results; k++) result_cells += type_cells(sig[2 + n_params + k]);
@@ -189,21 +213,26 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         n_locals += count;
         if (n_locals > 0xFFFFFFFFull) FAIL(too_many_locals);
         at = p;
-        if (p >= end) FAIL(unexpected_end);
-        uint32_t feature = type_feature(*p);
-        if (feature == NONE) FAIL(malformed_value_type);
-        NEED(feature, at);
-        uint8_t type = *p++;
-        if (single_types[type] == 0) FAIL_A(feature_off, feature); /* types that only later rules know */
+        READ_VALUE_TYPE(type, E_malformed_value_type);
+        if (count && type.unknown >= 0 && unknown < 0) unknown = type.unknown;
         if (n_locals <= env->max_locals) {
-            if (grow((void **)&s->locals, &s->locals_capacity, n_params + n_locals + 1, 1)) NO_MEMORY;
-            memset(s->locals + n_params + n_locals - count, type, count);
-            local_cells += count * type_cells(type);
+            if (grow((void **)&s->locals, &s->locals_capacity, n_params + n_locals + 1, sizeof *s->locals)) NO_MEMORY;
+            uint32_t *run = s->locals + n_params + n_locals - count;
+            for (uint32_t m = 0; m < count; m++) run[m] = type.code;
+            local_cells += count * type_cells(type.code);
+            if (count && !is_defaultable(type.code)) must_set = 1;
         }
     }
     if (n_locals > env->max_locals) FAIL_AT(locals_limit, body, n_locals, 0);
+    if (unknown >= 0) FAIL_AT(unknown_type, body, (uint64_t)unknown, 0);
     const uint32_t all_locals = n_params + (uint32_t)n_locals;
-    const uint8_t *locals = s->locals;
+    const uint32_t *locals = s->locals;
+    if (must_set) {
+        if (grow((void **)&s->unset, &s->unset_capacity, all_locals, 1)) NO_MEMORY;
+        if (grow((void **)&s->inits, &s->inits_capacity, all_locals, sizeof *s->inits)) NO_MEMORY;
+        for (uint32_t k = 0; k < all_locals; k++) s->unset[k] = k >= n_params && !is_defaultable(locals[k]);
+    }
+    uint32_t n_inits = 0;
 
     uint32_t sp = 0, cells = 0, max_cells = 0, depth = 0;
     if (make_room(s, 64, lowering)) NO_MEMORY;
@@ -370,6 +399,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
 
         switch (op) {
 #include "walk_control.inc"
+#include "walk_refs.inc"
 #include "walk_tables.inc"
 #include "walk_variables.inc"
         default: /* rows of later versions: no rule here yet */

@@ -213,6 +213,9 @@ class Caller(Protocol):
     def allocate(self, size: int) -> int:
         """Address of so many fresh bytes in the guest; GuestMemoryError when its allocator gives none in range."""
 
+    def fault(self, call: str) -> int | None:
+        """What a call of this name answers instead of being made; None when it is to be made (fault injection)."""
+
     def malformed_map(self, call: str, reason: str) -> bool:
         """Say whether a map that cannot be read counts as empty (True) or as PARSE_FAILURE."""
 
@@ -264,8 +267,11 @@ class HostCall:
 
     # The two ways in: from Wasm with raw numbers, and from a filter in Python with values.
 
-    def answer(self, vm: object, values: Sequence[object]) -> Answer:
-        """Run the operation on Python values; never raises HostError."""
+    def answer(self, vm: Caller, values: Sequence[object]) -> Answer:
+        """Run the operation on Python values, unless a fault is ordered; never raises HostError."""
+        fault = vm.fault(self.name)
+        if fault is not None:
+            return Answer(Status(fault), (), "a fault that was ordered")
         try:
             result = self.function(vm, *values)
         except HostError as error:

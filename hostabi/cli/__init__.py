@@ -14,6 +14,7 @@ from hostabi.cli.errors import guarded
 #: Name -> module (which has the command as `command`) and its line in the help.
 COMMANDS = {
     "run": ("run", "Run a filter on one exchange, an export, or a WASI program."),
+    "test": ("test", "Run tests of filters, written as YAML."),
     "check": ("check", "Say what a module is, what it needs, and whether it would load."),
     "validate": ("validate", "Validate modules."),
     "dis": ("dis", "Disassemble: offsets, names, instructions."),

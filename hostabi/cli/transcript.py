@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from typing import TextIO
 
 from hostabi.abi.callbacks import CALLBACKS, Answers
 from hostabi.abi.codec import HeaderPairs
@@ -127,12 +128,12 @@ def _called(record: Called) -> Step:
 
 
 class Page:
-    """Lays lines out on standard output: on a terminal wrapped under their indentation and coloured, else plain."""
+    """Lays lines out on standard output (or `file`): on a terminal wrapped under their indentation and coloured."""
 
-    def __init__(self, width: int | None = None, colour: bool | None = None) -> None:
+    def __init__(self, width: int | None = None, colour: bool | None = None, file: TextIO | None = None) -> None:
         from rich.console import Console
 
-        self.console = Console(width=width, highlight=False, soft_wrap=False, force_terminal=colour)
+        self.console = Console(width=width, highlight=False, soft_wrap=False, force_terminal=colour, file=file)
         self.terminal = self.console.is_terminal or width is not None
 
     def line(self, indent: int, *parts: tuple[str, str]) -> None:

@@ -7,7 +7,7 @@ the next one's event. It decides what a local reply or a failure means, since th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hostabi.abi.codec import HeaderPairs
@@ -43,6 +43,10 @@ _GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 5
 _GRPC_UNKNOWN = 2
 
 
+StreamCommand = Send | SendLocalReply | ResetStream
+"""What a plugin asks of its chain."""
+
+
 @dataclass(slots=True)
 class _Stream:
     """What a chain knows of one stream."""
@@ -73,16 +77,33 @@ class Chain:
         self._work: deque[tuple[int, int, Way, Frame]] = deque()
         self._now = 0
         self._busy = False
+        self._elsewhere: list[StreamCommand] = []
 
     def handle(self, event: Event) -> list[Command]:
         """Deal with an event. EmbedderError when one is under way, or for what the chain does not have."""
+        return self._work_off(event.now, lambda: self._dispatch(event))
+
+    def carry(self, commands: Sequence[Command], now: int) -> list[Command]:
+        """Deal with what a plugin of this chain asked for within an event of another chain."""
+        return self._work_off(now, lambda: self._sort(commands))
+
+    def has(self, stream: int) -> bool:
+        """Whether a stream of this number is open here."""
+        return stream in self._streams
+
+    def take_elsewhere(self) -> list[StreamCommand]:
+        """What plugins asked for on streams of other chains: they share a VM with one here, or serve two chains."""
+        found, self._elsewhere = self._elsewhere, []
+        return found
+
+    def _work_off(self, now: int, begin: Callable[[], None]) -> list[Command]:
         if self._busy:
             raise EmbedderError("a chain handles one event at a time, and one is under way")
         self._busy = True
-        self._now = event.now
+        self._now = now
         self._out = []
         try:
-            self._dispatch(event)
+            begin()
             while self._work:
                 self._pass(*self._work.popleft())
         finally:
@@ -179,9 +200,13 @@ class Chain:
         return plugin.working and number in plugin.streams
 
     def _give(self, position: int, event: Event) -> None:
-        plugin = self.plugins[position]
-        for command in plugin.handle(event):
+        self._sort(self.plugins[position].handle(event))
+
+    def _sort(self, commands: Sequence[Command]) -> None:
+        for command in commands:
             match command:
+                case Send() | SendLocalReply() | ResetStream() if command.stream not in self._streams:
+                    self._elsewhere.append(command)
                 case Send():
                     # A plugin that shares a VM may speak within another's event, so the command says who it is.
                     step = 1 if command.way is Way.REQUEST else -1

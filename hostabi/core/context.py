@@ -17,6 +17,7 @@ from hostabi.core.buffers import HeaderMap
 from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
 from hostabi.core.events import StreamInfo, Way
+from hostabi.core.faults import ALLOCATOR, Faults
 from hostabi.core.policy import Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
 from hostabi.core.state import Direction, Kind
@@ -107,6 +108,7 @@ class VmState:
         foreign: dict[bytes, ForeignFunction] | None = None,
         log_level: LogLevel = LogLevel.INFO,
         records: MutableSequence[Record] | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.key = key
         self.vm_id = vm_id
@@ -120,6 +122,7 @@ class VmState:
         self.upstreams = upstreams
         self.foreign = foreign or {}
         self.start_log_level = log_level
+        self.faults = faults or Faults()
         self.abi = AbiVersion.V0_2_1
         self.contexts: dict[int, Context] = {}
         self.current: Context | None = None
@@ -159,12 +162,16 @@ class VmState:
         """Fresh bytes in the guest, in range; GuestMemoryError when there are none."""
         if self.run_allocator is None:
             raise GuestMemoryError("the guest exports no allocator")
-        address = self.run_allocator(size)
+        address = 0 if self.fault(ALLOCATOR) is not None else self.run_allocator(size)
         if not address:
             raise GuestMemoryError(f"the guest's allocator has no {size} bytes")
         if address + size > self.memory.length:
             raise GuestMemoryError(f"the guest's allocator gave {size} bytes at {address:#x}, outside of its memory")
         return address
+
+    def fault(self, call: str) -> int | None:
+        """What a call of this name answers instead of being made, when a fault is ordered."""
+        return self.faults.take(call)
 
     def malformed_map(self, call: str, reason: str) -> bool:
         """Note a map that cannot be read; whether it counts as empty."""

@@ -14,6 +14,7 @@ from hostabi.core.clock import Clock, Entropy, seed_bytes
 from hostabi.core.commands import Command
 from hostabi.core.context import ForeignFunction, RootContext, VmState
 from hostabi.core.events import Event, PluginEvent, Start
+from hostabi.core.faults import Faults
 from hostabi.core.plugin import Features, LoadedFilter, LoadError, Plugin, Source, WasmGuest, load_filter
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter, PythonGuest
@@ -38,6 +39,8 @@ class PluginConfig:
     environ: tuple[tuple[bytes, bytes], ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
     log_level: LogLevel = LogLevel.INFO
+    limits: Limits | None = None
+    """Limits of its VM; None takes the host's."""
 
 
 class Host:
@@ -70,6 +73,8 @@ class Host:
         self.upstreams = upstreams
         self.foreign = {name.encode(): function for name, function in (foreign or {}).items()}
         self.shared = Shared(self.limits)
+        self.faults = Faults()
+        """Host calls that are to fail; empty unless a test orders some."""
         self.transcript: MutableSequence[Record] = [] if record else deque(maxlen=_RECORDS_KEPT)
         """Every crossing of every VM, in order; whoever reads it may empty it."""
         self.vms: dict[str, Vm] = {}
@@ -152,7 +157,7 @@ class Host:
             vm_id=config.vm_id.encode(),
             vm_configuration=config.vm_configuration,
             shared=self.shared,
-            limits=self.limits,
+            limits=config.limits or self.limits,
             profile=self.profile,
             entropy=Entropy(self.seed, key, self._generations[key]),
             clock=Clock(now),
@@ -161,6 +166,7 @@ class Host:
             foreign=self.foreign,
             log_level=config.log_level,
             records=self.transcript,
+            faults=self.faults,
         )
         self._generations[key] += 1
         state.abi = abi
@@ -203,13 +209,33 @@ class Host:
             raise EmbedderError(f"{type(event).__name__} must be given to a chain or a plugin")
         for chain in self.chains:
             if any(plugin.key == event.plugin for plugin in chain.plugins):
-                return chain.handle(event)
+                return self.feed(chain, event)
         plugin = self.plugins.get(event.plugin)
         if plugin is None and event.plugin in self._known:
             return []
         if plugin is None:
             raise EmbedderError(f"there is no plugin {event.plugin!r}")
         return plugin.handle(event)
+
+    def feed(self, chain: Chain, event: Event) -> list[Command]:
+        """Deal with an event of a chain, and with what it brings about on streams of others.
+
+        That happens where chains share a plugin or a VM: an old configuration's and a new one's. Without other chains
+        `chain.handle` does the same.
+        """
+        commands = chain.handle(event)
+        waiting = [(chain, command) for command in chain.take_elsewhere()]
+        while waiting:
+            source, command = waiting.pop(0)
+            owner = next((one for one in self.chains if one is not source and one.has(command.stream)), None)
+            if owner is not None:
+                commands += owner.carry([command], event.now)
+                waiting += [(owner, more) for more in owner.take_elsewhere()]
+        return commands
+
+    def drop(self, chain: Chain) -> None:
+        """Forget a chain that has no streams any more; its plugins stay."""
+        self.chains.remove(chain)
 
 
 def vm_key(vm_id: str, vm_configuration: bytes, digest: str) -> str:

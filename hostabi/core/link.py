@@ -165,7 +165,8 @@ def _bind_wasi(known: Import, vm: VmState) -> Code:
             raise GuestError(f"restricted_callback: {known.name} during start-up")
         if vm.phase is Phase.ALLOCATE and not in_allocator and profile.allocator_restriction is Restriction.TRAP:
             raise GuestError(f"restricted_callback: {known.name} during allocation")
-        result = known.code(*raw)
+        fault = vm.fault(known.name)
+        result = known.code(*raw) if fault is None else fault
         vm.record(Called(vm.plugin_key, known.name, known.shown(raw), result, (), is_status=False))
         return result
 

@@ -81,6 +81,9 @@ class Profile:
     create_context_at_log: bool = True
     header_end_of_stream_always_0: bool = False
     failure_status: int = 503
+    # callouts
+    call_timeout_is_504: bool = True
+    """A call without an answer in time comes back as a response with status 504, and not as a failure."""
     # local replies
     check_reply_status: bool = False
     reply_needs_stream: bool = False
@@ -116,6 +119,7 @@ PROFILES: dict[str, Profile] = {
         continue_before_action=False,
         upstream_can_continue=True,
         log_before_done=False,
+        call_timeout_is_504=False,
         check_reply_status=True,
         reply_needs_stream=True,
         empty_path_status_is_bad_argument=True,
@@ -127,6 +131,7 @@ PROFILES: dict[str, Profile] = {
         continue_drops_maps=False,
         continue_before_action=False,
         log_before_done=False,
+        call_timeout_is_504=False,
         header_end_of_stream_always_0=True,
         failure_status=500,
         properties_as_text=True,

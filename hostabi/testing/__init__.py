@@ -1,7 +1,37 @@
-"""For tests of filters: `FilterHost` sends one exchange through a filter in three lines."""
+"""For tests of filters.
 
-from hostabi.adapters.message import Answer, Exchange
+`FilterHost` sends one exchange through a filter in three lines; `FilterSession` plays one step by step; `run_scenario`
+runs a file of `tamis test`.
+"""
+
+from hostabi.adapters.message import Answer, Exchange, Request
 from hostabi.adapters.report import exchange_data
 from hostabi.testing.host import FilterHost
 
-__all__ = ["Answer", "Exchange", "FilterHost", "exchange_data"]
+__all__ = [
+    "Answer",
+    "Exchange",
+    "FilterHost",
+    "FilterSession",
+    "Outcome",
+    "Request",
+    "SessionError",
+    "exchange_data",
+    "run_scenario",
+]
+
+#: Names whose modules are imported when first asked for: scenario files need pydantic, a FilterHost does not.
+_HOMES = {
+    "FilterSession": "hostabi.testing.session",
+    "Outcome": "hostabi.scenario.session",
+    "SessionError": "hostabi.scenario.session",
+    "run_scenario": "hostabi.testing.scenarios",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return globals().setdefault(name, getattr(import_module(_HOMES[name]), name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,7 +30,7 @@ class FilterHost:
     `filters` are paths, bytes or texts of modules, or filters in Python; they all get the same `config` (text, bytes or
     what is made JSON of). `clock` is in seconds since 1970. `calls` answers the filters' HTTP calls, by upstream
     name or by a function of the call; calls without an answer fail. `features` are those of `Host`. `properties` are
-    by dotted path.
+    by dotted path. With `start` False the filters are not started, for somebody else to drive `host` and `chain`.
     Raises LoadError, and the errors of `interp` for a module that is none.
     """
 
@@ -57,6 +57,7 @@ class FilterHost:
         upstreams: frozenset[str] | None = None,
         foreign: Mapping[str, ForeignFunction] | None = None,
         abi: AbiVersion = AbiVersion.V0_2_1,
+        start: bool = True,
     ) -> None:
         self.host = Host(
             engine=engine,
@@ -83,8 +84,10 @@ class FilterHost:
         )
         self.plugins = [self.host.plugin(source, plugin_config, now=now, abi=abi) for source in filters]
         self.chain = self.host.chain(self.plugins)
+        self.now = now
         self.exchanger = Exchanger(self.host, self.chain, now=now, answers=calls)
-        self.exchanger.start()
+        if start:
+            self.exchanger.start()
 
     def exchange(
         self,

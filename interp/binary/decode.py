@@ -11,14 +11,15 @@ from interp.syntax.errors import LimitError, MalformedError, WasmError, Where, b
 from interp.syntax.features import Feature, Features, feature_set
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Custom, Elem, Export, Global, Import, ImportDesc, Module, Table
-from interp.syntax.types import FuncType, MemType, RecType, TagType
+from interp.syntax.types import MemType, RecType, TagType
 
 from .instructions import read_body, read_expression
 from .leb128 import CutError, read_on, read_u32
 from .lists import FuncList
-from .segments import counted, read_code, read_datas, read_elems, read_indices
+from .segments import read_code, read_datas, read_elems, read_indices
 from .types import (
     Gate,
+    counted,
     read_global_type,
     read_mem_type,
     read_rec_type,
@@ -112,6 +113,10 @@ class _Decoder:
                 raise _malformed("length out of bounds", at + 1)
             self.pos, self.end = start, start + length
             if id == 0:
+                if len(customs) >= self.limits.custom_sections:
+                    raise LimitError(
+                        "the custom sections pass the limit custom_sections", Where(at), limit="custom_sections"
+                    )
                 customs.append(self._custom(last))
             else:
                 if last and _RANK[id] <= _RANK[last]:
@@ -217,17 +222,11 @@ class _Decoder:
         limits = self.limits
         for _ in range(count):
             at = self.pos
-            rec, self.pos = read_rec_type(self.data, at, self.end, self.gate)
+            rec, self.pos = read_rec_type(self.data, at, self.end, self.gate, limits)
             recs.append(rec)
             total += len(rec.types)
             if total > limits.types:
                 raise LimitError("the types pass the limit types", Where(at), limit="types")
-            for sub in rec.types:
-                if isinstance(sub.comp, FuncType):
-                    if len(sub.comp.params) > limits.params:
-                        raise LimitError("the parameters pass the limit params", Where(at), limit="params")
-                    if len(sub.comp.results) > limits.results:
-                        raise LimitError("the results pass the limit results", Where(at), limit="results")
         self.parts["rec_types"] = tuple(recs)
 
     def _imports(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from struct import Struct
 
 from interp import _native
-from interp.syntax.errors import LimitError, MalformedError, Where, body_error
+from interp.syntax.errors import MalformedError, Where, body_error
 from interp.syntax.features import Feature
 from interp.syntax.instructions import BY_NAME
 from interp.syntax.limits import VmLimits
@@ -17,17 +17,9 @@ from interp.syntax.types import FUNCREF, RefType
 from .instructions import read_expression
 from .leb128 import read_u32
 from .lists import DataList
-from .types import Gate, read_count, read_ref_type
+from .types import Gate, counted, read_ref_type
 
 _I32_CONST = BY_NAME["i32.const"]
-
-
-def counted(data: bytes, pos: int, end: int, limits: VmLimits, limit: str) -> tuple[int, int]:
-    """The length of a section's vector, held against the bytes that are left and a named limit."""
-    count, after = read_count(data, pos, end)
-    if count > getattr(limits, limit):
-        raise LimitError(f"{count} {limit.replace('_', ' ')} pass the limit {limit}", Where(pos), limit=limit)
-    return count, after
 
 
 def read_indices(data: bytes, pos: int, end: int, count: int) -> tuple[array[int], int]:

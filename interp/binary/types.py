@@ -5,8 +5,9 @@ A type that is off raises UnsupportedError at its first byte; a byte that is no 
 
 from __future__ import annotations
 
-from interp.syntax.errors import MalformedError, Where, body_error
+from interp.syntax.errors import LimitError, MalformedError, Where, body_error
 from interp.syntax.features import Feature
+from interp.syntax.limits import VmLimits
 from interp.syntax.types import (
     EXTERNREF,
     FUNCREF,
@@ -150,9 +151,10 @@ def read_block_type(data: bytes, pos: int, end: int, gate: Gate = OPEN) -> tuple
     return BlockType(number), pos
 
 
-def read_val_types(data: bytes, pos: int, end: int, gate: Gate = OPEN) -> tuple[tuple[ValType, ...], int]:
-    """A vector of value types."""
-    count, pos = read_count(data, pos, end)
+def _read_val_types(
+    data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits, limit: str
+) -> tuple[tuple[ValType, ...], int]:
+    count, pos = counted(data, pos, end, limits, limit)
     types = []
     for _ in range(count):
         value, pos = read_val_type(data, pos, end, gate)
@@ -167,6 +169,14 @@ def read_count(data: bytes, pos: int, end: int) -> tuple[int, int]:
     if count > end - at:  # counted from the number itself, as the reference interpreter does
         raise MalformedError("length out of bounds", Where(at), id="length_out_of_bounds")
     return count, pos
+
+
+def counted(data: bytes, pos: int, end: int, limits: VmLimits, limit: str) -> tuple[int, int]:
+    """The length of a vector, held against the bytes that are left and a named limit."""
+    count, after = read_count(data, pos, end)
+    if count > getattr(limits, limit):
+        raise LimitError(f"{count} {limit.replace('_', ' ')} pass the limit {limit}", Where(pos), limit=limit)
+    return count, after
 
 
 def read_limits(data: bytes, pos: int, end: int, gate: Gate, memory: bool) -> tuple[Limits, int, int]:
@@ -248,13 +258,13 @@ def _read_field(data: bytes, pos: int, end: int, gate: Gate) -> tuple[FieldType,
     return FieldType(storage, mutable), pos
 
 
-def _read_comp_type(data: bytes, pos: int, end: int, gate: Gate) -> tuple[CompType, int]:
+def _read_comp_type(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[CompType, int]:
     if pos >= end:
         raise body_error("unexpected_end", pos)
     at, form = pos, data[pos]
     if form == 0x60:
-        params, pos = read_val_types(data, pos + 1, end, gate)
-        results, pos = read_val_types(data, pos, end, gate)
+        params, pos = _read_val_types(data, pos + 1, end, gate, limits, "params")
+        results, pos = _read_val_types(data, pos, end, gate, limits, "results")
         if len(results) > 1:
             gate.need(Feature.MULTI_VALUE, at)
         return FuncType(params, results), pos
@@ -264,7 +274,7 @@ def _read_comp_type(data: bytes, pos: int, end: int, gate: Gate) -> tuple[CompTy
         return ArrayType(field), pos
     if form == 0x5F:
         gate.need(Feature.GC, at)
-        count, pos = read_count(data, pos + 1, end)
+        count, pos = counted(data, pos + 1, end, limits, "fields")
         fields = []
         for _ in range(count):
             field, pos = _read_field(data, pos, end, gate)
@@ -275,30 +285,30 @@ def _read_comp_type(data: bytes, pos: int, end: int, gate: Gate) -> tuple[CompTy
     raise MalformedError("malformed definition type", Where(at), id="malformed_definition_type")
 
 
-def _read_sub_type(data: bytes, pos: int, end: int, gate: Gate) -> tuple[SubType, int]:
+def _read_sub_type(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[SubType, int]:
     if pos < end and data[pos] in (0x50, 0x4F):
         gate.need(Feature.GC, pos)
         final = data[pos] == 0x4F
-        count, pos = read_count(data, pos + 1, end)
+        count, pos = counted(data, pos + 1, end, limits, "types")
         supers = []
         for _ in range(count):
             index, pos = read_u32(data, pos, end)
             supers.append(index)
-        comp, pos = _read_comp_type(data, pos, end, gate)
+        comp, pos = _read_comp_type(data, pos, end, gate, limits)
         return SubType(comp, final, tuple(supers)), pos
-    comp, pos = _read_comp_type(data, pos, end, gate)
+    comp, pos = _read_comp_type(data, pos, end, gate, limits)
     return SubType(comp), pos
 
 
-def read_rec_type(data: bytes, pos: int, end: int, gate: Gate) -> tuple[RecType, int]:
+def read_rec_type(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[RecType, int]:
     """A recursion group; a lone type is a group of one."""
     if pos < end and data[pos] == 0x4E:
         gate.need(Feature.GC, pos)
-        count, pos = read_count(data, pos + 1, end)
+        count, pos = counted(data, pos + 1, end, limits, "types")
         types = []
         for _ in range(count):
-            sub, pos = _read_sub_type(data, pos, end, gate)
+            sub, pos = _read_sub_type(data, pos, end, gate, limits)
             types.append(sub)
         return RecType(tuple(types)), pos
-    sub, pos = _read_sub_type(data, pos, end, gate)
+    sub, pos = _read_sub_type(data, pos, end, gate, limits)
     return RecType((sub,)), pos

@@ -9,13 +9,15 @@ Everything in the store stays usable afterwards.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from interp.runtime import instance
 from interp.runtime.backtrace import frame_lines
 from interp.runtime.engine import (
     Exhausted,
+    Exit,
     Failed,
     HostCall,
     OutOfFuel,
@@ -55,15 +57,26 @@ def invoke_bits(store: Store, func: FuncInst | HostFunc, args: Sequence[int]) ->
     (activations nested too deep), EmbedderError (wrong store, thread, number or range of arguments), or the exception
     of a host function as it is.
     """
+    entry = func.entry if isinstance(func, FuncInst) else None
+    if entry is not None and func.store is store:
+        return entry(*args)  # type: ignore[no-any-return]
+    return invoke_stepwise(store, func, args)
+
+
+def invoke_stepwise(store: Store, func: FuncInst | HostFunc, args: Sequence[int]) -> list[int]:
+    """The same by a thread and its exits, on every engine."""
     store.check(func)
     check_bits(store, func.type.params, args)
+    if isinstance(func, FuncInst) and func.entry is None:
+        func.entry = store.engine.entry(func)
     depth, cells, activations = store.depth, store.cells, store.activations
     try:
         store.enter()
         if isinstance(func, HostFunc):
             _charge_host(store, func)
-            return list(call_host(store, func, args))
-        return _drive(store, store.engine.start(store, func, args))
+            return list(call_host(func, args))
+        thread = store.engine.start(store, func, args)
+        return drive(store, thread, thread.run)
     finally:
         # Put back rather than counted down: KeyboardInterrupt comes after any call, but not between assignments.
         store.depth, store.cells, store.activations = depth, cells, activations
@@ -87,9 +100,13 @@ def instantiate(store: Store, valid: ValidModule, imports: Sequence[Extern] = ()
     return instance.instantiate(store, valid, imports, invoke_bits)
 
 
-def call_host(store: Store, func: HostFunc, args: Sequence[int]) -> Sequence[int]:
+def call_host(func: HostFunc, args: Sequence[int]) -> Sequence[int]:
     """Run a host function and check what it gives. Raises EmbedderError for wrong results, and what it raises."""
-    result = func.code(*args)
+    return host_results(func, func.code(*args))
+
+
+def host_results(func: HostFunc, result: Any) -> Sequence[int]:
+    """The raw bits that a host function gave. Raises EmbedderError if they are not those of its result types."""
     wanted = func.type.results
     if type(result) is int and len(wanted) == 1 and wanted[0] is I32 and 0 <= result <= 0xFFFFFFFF:
         return (result,)  # what nearly every host function gives
@@ -100,7 +117,7 @@ def call_host(store: Store, func: HostFunc, args: Sequence[int]) -> Sequence[int
     else:
         values = tuple(result)
     try:
-        check_bits(store, wanted, values)
+        check_bits(func.store, wanted, values)
     except EmbedderError as error:
         raise EmbedderError(f"host function {func.name or func.addr}: {error}") from None
     return values
@@ -112,22 +129,15 @@ def _charge_host(store: Store, func: HostFunc) -> None:
     store.settle(1)
 
 
-def _drive(store: Store, thread: Thread) -> list[int]:
+def drive(store: Store, thread: Thread, first: Callable[[], Exit]) -> list[int]:
+    """See an activation through to its end: `first` makes its next exit. Gives the raw bits of its results."""
     try:
-        exit = thread.run()
+        exit = first()
         while True:
             match exit:
                 case HostCall(func, args):
                     _check_deadline(store, thread)
-                    try:
-                        values = call_host(store, func, args)
-                    except WasmException as exception:
-                        check_thrown(store, exception)
-                        exit = thread.throw(exception)
-                    except Trap as trap:
-                        exit = thread.throw_trap(trap)
-                    else:
-                        exit = thread.resume(values)
+                    exit = answer(store, thread, partial(call_host, func, args))
                 case Returned(results):
                     return list(results)
                 case Paused():
@@ -154,6 +164,18 @@ def _drive(store: Store, thread: Thread) -> list[int]:
         finally:
             thread.abort()
         raise
+
+
+def answer(store: Store, thread: Thread, host: Callable[[], Sequence[int]]) -> Exit:
+    """Answer a HostCall with what `host` gives or raises: results, an exception of the guest's, or a trap."""
+    try:
+        values = host()
+    except WasmException as exception:
+        check_thrown(store, exception)
+        return thread.throw(exception)
+    except Trap as trap:
+        return thread.throw_trap(trap)
+    return thread.resume(values)
 
 
 def _check_deadline(store: Store, thread: Thread) -> None:

@@ -19,7 +19,9 @@ from .reference import ReferenceEngine
 def _make_native() -> Engine | None:
     if _native.lib is None or importlib.util.find_spec("interp.exec.native") is None:
         return None
-    engine: Engine = importlib.import_module("interp.exec.native").NativeEngine()
+    # Imported here: without the C part they are of no use.
+    shortcut = importlib.import_module("interp.exec.shortcut").Shortcut if _native.boundary is not None else None
+    engine: Engine = importlib.import_module("interp.exec.native").NativeEngine(shortcut)
     return engine
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from interp import _native
@@ -33,7 +33,7 @@ from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, Interrupted, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import WASM_2, Feature
 from interp.syntax.types import V128, FuncType, ValType
-from interp.valid.native import NativeCode
+from interp.valid.native import NativeCode, type_line
 
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
@@ -121,7 +121,20 @@ def _from_cells(types: Sequence[ValType], cells: Any) -> list[int]:
     return values
 
 
-class _State:
+class Shortcut(Protocol):
+    """What the driver in C needs to know of a store (exec/shortcut.py)."""
+
+    def add_host(self, func: HostFunc) -> None:
+        """Tell it of a host function; in the order of their addresses."""
+
+    def entry(self, func: FuncInst) -> Any:
+        """A function as a callable of raw bits, or None."""
+
+    def bind(self, func: FuncInst, function: Any) -> None:
+        """Give an `Entry` of Python's numbers its way."""
+
+
+class NativeState:
     """A store's stacks in C, and what the C side has been told of the store so far."""
 
     def __init__(self, store: Store) -> None:
@@ -132,24 +145,32 @@ class _State:
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
         self.instances: list[_Instance] = []
         self.hosts = 0
+        self._lines: list[Any] = []  # of the host functions' types
         self.vector_hosts: set[int] = set()  # addresses of host functions that take or give a vector
-        self.active: list[NativeThread] = []
+        self.active: list[Any] = []  # the threads of the activations, or what the driver in C has in their place
+        #: The driver in C, where there is one.
+        self.shortcut: Shortcut | None = None
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
         hosts = store.funcs.hosts
         for func in hosts[self.hosts :]:
-            if _native.lib.tm_thread_add_host(self.thread, func.addr, func.type_id):
+            line = _native.ffi.new("uint32_t[]", type_line(func.definition))
+            self._lines.append(line)
+            if _native.lib.tm_thread_add_host(self.thread, func.addr, line):
                 raise ResourceError("the machine has no memory for a host function")
             if _has_vectors(func.type):
                 self.vector_hosts.add(func.addr)
+            if self.shortcut is not None:
+                self.shortcut.add_host(func)
         self.hosts = len(hosts)
+        store.stale = False
 
 
 class _Instance:
     """An instance as C sees it: pointers to what the store owns, which this object keeps alive."""
 
-    def __init__(self, state: _State, inst: ModuleInst) -> None:
+    def __init__(self, state: NativeState, inst: ModuleInst) -> None:
         ffi, lib = _native.ffi, _native.lib
         code = inst.valid.native
         if not isinstance(code, NativeCode):
@@ -169,7 +190,6 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
-        handle.type_ids = self._array("uint32_t[]", [max(id, 0) for id in inst.type_ids])
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
@@ -197,7 +217,7 @@ class NativeThread:
         "entry",
     )  # fmt: skip
 
-    def __init__(self, state: _State, store: Store, func: FuncInst, values: Sequence[int]) -> None:
+    def __init__(self, state: NativeState, store: Store, func: FuncInst, values: Sequence[int]) -> None:
         self.entry = func
         self._state = state
         self._store = store
@@ -315,8 +335,7 @@ class NativeThread:
         _native.lib.tm_thread_leave_to(self._state.thread, self._level)
 
     def _go(self) -> Exit:
-        store, state, lib = self._store, self._state, _native.lib
-        thread = state.thread
+        store, lib, thread = self._store, _native.lib, self._state.thread
         self._mode = "running"
         while True:
             granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
@@ -324,44 +343,68 @@ class NativeThread:
             began = perf_counter()
             code = lib.tm_thread_run(thread)
             store.settle(granted - thread.left)
-            if code == lib.TM_EXIT_HOST_CALL:
-                func = store.funcs[thread.addr]
-                if not isinstance(func, HostFunc):
-                    raise Crash("the loop left for a function that is no host function")
-                args = self._args = thread.args
-                self._mode = "host"
-                if func.addr in state.vector_hosts:
-                    self._host = func
-                    return HostCall(func, _from_cells(func.type.params, args))
-                return HostCall(func, [args[i] for i in range(len(func.type.params))])
-            if code == lib.TM_EXIT_RETURNED:
-                sp = thread.sp
-                results = (
-                    _from_cells(self.entry.type.results, sp) if self._vectors else [sp[i] for i in range(self._results)]
-                )
-                self._leave()
-                return Returned(results)
             if code == lib.TM_EXIT_SLICE:
                 self._pace.took(perf_counter() - began)
-                return self._paused(thread.need)
-            if code == lib.TM_EXIT_SERVICE:
-                exit = self._serve()
-                if exit is not None:
-                    return exit
-            elif code == lib.TM_EXIT_TRAPPED:
-                message = _TRAPS[thread.trap]
-                return self._trapped(Trap(f"{message} {thread.need}" if message in _INDEXED else message))
-            elif code == lib.TM_EXIT_EXHAUSTED:
-                which = "depth" if thread.fp + 1 >= thread.fp_limit else "cells"
-                backtrace = self.backtrace()
-                self._leave()
-                return Exhausted(which, backtrace)
-            elif code == lib.TM_EXIT_BAD_REFERENCE:
-                self._leave()
-                return Failed(EmbedderError("a table holds a reference that is none of this store's"))
-            else:
-                self._leave()
-                return Failed(ResourceError("the machine has no memory to lower a function"))
+            exit = self._exit(code)
+            if exit is not None:
+                return exit
+
+    def left(self, level: int, code: int) -> Exit:
+        """Take an activation over from the driver in C, which stands at `level` and left the loop with this code."""
+        self._take(level, "running")
+        return self._exit(code) or self._go()
+
+    def asked(self, level: int, at: int) -> None:
+        """The same in the middle of a host call whose arguments stand at this address; 0 for between two slices."""
+        self._take(level, "host" if at else "paused")
+        self._args = _native.ffi.cast("uint64_t *", at)
+
+    def serve(self, level: int) -> Exit | None:
+        """Do a service for the driver in C. None: the loop goes on; otherwise the exit."""
+        self._take(level, "running")
+        return self._serve()
+
+    def _take(self, level: int, mode: str) -> None:
+        self._level, self._mode = level, mode
+        self._results = len(self.entry.type.results)
+        self._state.active[level:] = [self]
+
+    def _exit(self, code: int) -> Exit | None:
+        """What the loop left with as an exit; None when it was a service, which is done."""
+        state, lib, thread = self._state, _native.lib, self._state.thread
+        if code == lib.TM_EXIT_HOST_CALL:
+            func = self._store.funcs[thread.addr]
+            if not isinstance(func, HostFunc):
+                raise Crash("the loop left for a function that is no host function")
+            args = self._args = thread.args
+            self._mode = "host"
+            if func.addr in state.vector_hosts:
+                self._host = func
+                return HostCall(func, _from_cells(func.type.params, args))
+            return HostCall(func, [args[i] for i in range(len(func.type.params))])
+        if code == lib.TM_EXIT_RETURNED:
+            sp = thread.sp
+            results = (
+                _from_cells(self.entry.type.results, sp) if self._vectors else [sp[i] for i in range(self._results)]
+            )
+            self._leave()
+            return Returned(results)
+        if code == lib.TM_EXIT_SLICE:
+            return self._paused(thread.need)
+        if code == lib.TM_EXIT_SERVICE:
+            return self._serve()
+        if code == lib.TM_EXIT_TRAPPED:
+            message = _TRAPS[thread.trap]
+            return self._trapped(Trap(f"{message} {thread.need}" if message in _INDEXED else message))
+        if code == lib.TM_EXIT_EXHAUSTED:
+            which = "depth" if thread.fp + 1 >= thread.fp_limit else "cells"
+            backtrace = self.backtrace()
+            self._leave()
+            return Exhausted(which, backtrace)
+        self._leave()
+        if code == lib.TM_EXIT_BAD_REFERENCE:
+            return Failed(EmbedderError("a table holds a reference that is none of this store's"))
+        return Failed(ResourceError("the machine has no memory to lower a function"))
 
     def _paused(self, need: int) -> Exit:
         self._mode, self._need = "paused", need
@@ -420,16 +463,20 @@ class NativeEngine:
         Feature.WIDE_ARITHMETIC,
         Feature.CUSTOM_PAGE_SIZES,
         Feature.THREADS,
+        Feature.FUNCTION_REFERENCES,
     }
     capabilities = frozenset({"resumable"})
 
-    def __init__(self) -> None:
-        self._states: WeakKeyDictionary[Store, _State] = WeakKeyDictionary()
+    def __init__(self, shortcut: Callable[[NativeState, Store], Shortcut] | None = None) -> None:
+        self._states: WeakKeyDictionary[Store, NativeState] = WeakKeyDictionary()
+        self._shortcut = shortcut
 
-    def _state(self, store: Store) -> _State:
+    def _state(self, store: Store) -> NativeState:
         state = self._states.get(store)
         if state is None:
-            state = self._states[store] = _State(store)
+            state = self._states[store] = NativeState(store)
+            if self._shortcut is not None:
+                state.shortcut = self._shortcut(state, store)
         return state
 
     def link(self, inst: ModuleInst) -> None:
@@ -441,6 +488,17 @@ class NativeEngine:
     def start(self, store: Store, func: FuncInst, args: Sequence[int]) -> NativeThread:
         """A thread that will call `func`."""
         return NativeThread(self._state(store), store, func, args)
+
+    def entry(self, func: FuncInst) -> Any:
+        """`func` as a callable of raw bits, where the driver in C can call it."""
+        shortcut = self._state(func.store).shortcut
+        return shortcut.entry(func) if shortcut is not None else None
+
+    def bind(self, func: FuncInst, function: Any) -> None:
+        """Give an `Entry` its way to `func`, where the driver in C can call it."""
+        shortcut = self._state(func.store).shortcut
+        if shortcut is not None:
+            shortcut.bind(func, function)
 
 
 def build_info() -> dict[str, str]:

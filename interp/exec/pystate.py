@@ -182,7 +182,8 @@ COMMON: dict[str, Any] = {
     **{f"P{format}": struct.Struct("<" + format).pack_into for format in "HIQd"},
 }
 
-HELPERS: dict[str, Any] = {f"H_{name.replace('.', '_')}": f for name, f in (NUMERICS | WIDE | VECTORS | LOADED | ATOMICS).items()}
+_MEANINGS: dict[str, Any] = {**NUMERICS, **WIDE, **VECTORS, **LOADED, **ATOMICS}
+HELPERS: dict[str, Any] = {f"H_{name.replace('.', '_')}": f for name, f in _MEANINGS.items()}
 for _name in NUMERICS:
     if ".trunc_" in _name and "_f64_" in _name and _name[0] == "i":
         HELPERS[f"H_{_name.replace('.', '_')}"] = _truncation(_name)
@@ -345,7 +346,7 @@ class Shared:
         try:
             if inner is not None:
                 RECURSION.set(Wish(inner.frame, self.base + self.store.depth + SPARE))
-            return call_host(self.store, func, values)
+            return call_host(func, values)
         except WasmException as exception:
             check_thrown(self.store, exception)
             raise

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, OutOfFuel, Returned, Threw, Trapped
+from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, OutOfFuel, Returned, Stepwise, Threw, Trapped
 from interp.runtime.exception import WasmException
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, Store
@@ -174,7 +174,7 @@ class PythonThread:
 _REFERRED = frozenset({Feature.GC, Feature.EXCEPTIONS})
 
 
-class PythonEngine:
+class PythonEngine(Stepwise):
     """Runs 2.0 and much of 3.0 as Python code, and the rest on the reference engine.
 
     That is functions with tail calls, with all that they call, and stores with garbage collection or exceptions.

@@ -23,6 +23,7 @@ from interp.runtime.engine import (
     OutOfFuel,
     Paused,
     Returned,
+    Stepwise,
     Threw,
     Trapped,
 )
@@ -412,7 +413,7 @@ class ReferenceThread:
         return Trapped(trap)
 
 
-class ReferenceEngine:
+class ReferenceEngine(Stepwise):
     """Runs everything of version 3.0, and the proposals, slowly and plainly."""
 
     name = "reference"

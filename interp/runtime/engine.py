@@ -144,3 +144,20 @@ class Engine(Protocol):
 
     def start(self, store: Store, func: FuncInst, args: Sequence[int]) -> Thread:
         """A thread that will call `func` with these raw bits. Nothing runs before `run`."""
+
+    def entry(self, func: FuncInst) -> Any:
+        """`func` as a callable of raw bits that does all that the driver does, or None if there is no faster way."""
+
+    def bind(self, func: FuncInst, function: Any) -> None:
+        """Give an `Entry` (native/boundary.c) the faster way to `func` with Python's numbers, if there is one."""
+
+
+class Stepwise:
+    """What an engine says whose functions are called by threads and their exits alone."""
+
+    def entry(self, func: FuncInst) -> Any:
+        """None: there is no faster way."""
+        return None
+
+    def bind(self, func: FuncInst, function: Any) -> None:
+        """Nothing to give."""

@@ -21,6 +21,8 @@ from interp import _native
 from interp.syntax.errors import TRAPS, LimitError, ResourceError, Trap
 from interp.syntax.types import PAGE_SIZE, Limits, MemType
 
+from .boundary import Region
+
 if TYPE_CHECKING:
     from .store import Store
 
@@ -34,7 +36,7 @@ def out_of_bounds() -> Trap:
     return Trap(TRAPS["memory_bounds"])
 
 
-class MemInst:
+class MemInst(Region):
     """A memory of `length` bytes. `array` (numpy uint8) and `view` (memoryview) show exactly these bytes, writable.
 
     `handle` is the `tm_memory *` of the C part, or None without it; it stays the same object for the memory's life.
@@ -63,6 +65,17 @@ class MemInst:
             self.length = 0
             self._room = np.zeros(0, np.uint8)
             self._move(length)
+        if _native.boundary is not None:
+            self.attach(self.address, None)
+
+    def out_of_bounds(self) -> Trap:
+        """The trap of every access outside of it."""
+        return out_of_bounds()
+
+    @property
+    def address(self) -> int:
+        """Where the C part has its struct."""
+        return int(_native.ffi.cast("uintptr_t", self.handle))
 
     @property
     def pages(self) -> int:
@@ -182,16 +195,3 @@ class MemInst:
         if ea + n > self.length:
             raise out_of_bounds()
         self.view[ea : ea + n] = (bits & ((1 << 8 * n) - 1)).to_bytes(n, "little")
-
-    def read(self, address: int, n: int) -> bytes:
-        """A copy of `n` bytes. Raises Trap outside of the memory."""
-        if address < 0 or n < 0 or address + n > self.length:
-            raise out_of_bounds()
-        return bytes(self.view[address : address + n])
-
-    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
-        """Put bytes at an address. Raises Trap outside of the memory and then writes nothing."""
-        n = len(data)
-        if address < 0 or address + n > self.length:
-            raise out_of_bounds()
-        self.view[address : address + n] = data

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+#: The first slice in ticks, and by what factor the next ones grow or shrink.
+FIRST, FACTOR = 256, 4
+#: Slices shorter than this, in seconds, grow, and longer ones shrink.
+SHORT, LONG = 0.002, 0.02
+
 
 class Pace:
     """The length of an activation's slices in ticks. They grow while short in time and shrink when long,
@@ -10,11 +15,11 @@ class Pace:
     __slots__ = ("ticks",)
 
     def __init__(self) -> None:
-        self.ticks = 256
+        self.ticks = FIRST
 
     def took(self, seconds: float) -> None:
         """Say how long a slice was."""
-        if seconds < 0.002:
-            self.ticks *= 4
-        elif seconds > 0.02:
-            self.ticks = max(self.ticks // 4, 1)
+        if seconds < SHORT:
+            self.ticks *= FACTOR
+        elif seconds > LONG:
+            self.ticks = max(self.ticks // FACTOR, 1)

@@ -15,6 +15,7 @@ from interp.syntax.module import Func
 from interp.syntax.types import FuncType, GlobalType, MemType, TableType
 from interp.valid.canon import Definition, function_definition
 
+from .boundary import Accounts
 from .engine import Engine
 from .heap import I31, OBJECT, Heap, HeapRef
 from .memory import MemInst
@@ -30,7 +31,7 @@ HostCode = Callable[..., int | Sequence[int] | None]
 class FuncInst:
     """A function of a module instance. `type_id` is the number of its type: equal types, equal numbers."""
 
-    __slots__ = ("__weakref__", "addr", "code", "definition", "index", "lowered", "module", "type", "type_id")
+    __slots__ = ("__weakref__", "addr", "code", "definition", "entry", "index", "lowered", "module", "type", "type_id")
 
     def __init__(
         self, addr: int, type: FuncType, definition: Definition, module: ModuleInst, index: int, code: Func
@@ -44,6 +45,8 @@ class FuncInst:
         self.code = code
         #: What the engine of this store made of the body, None before the first call.
         self.lowered: Any = None
+        #: Takes raw bits and gives a list of them, faster than a thread does; None where the engine has no such way.
+        self.entry: Any = None
 
     @property
     def store(self) -> Store:
@@ -57,9 +60,13 @@ class FuncInst:
 
 
 class HostFunc:
-    """A function of the embedder; `code(*bits)` takes and gives raw bits."""
+    """A function of the embedder; `code(*bits)` takes and gives raw bits.
 
-    __slots__ = ("__weakref__", "addr", "code", "definition", "name", "store", "type", "type_id")
+    `numbers`, if it is not None, is the same for an engine that can give Python's numbers itself: it takes them, and
+    what it gives becomes raw bits by `to_bits` of each result type. It counts only for types of nothing but numbers.
+    """
+
+    __slots__ = ("__weakref__", "addr", "code", "definition", "name", "numbers", "store", "type", "type_id")
 
     def __init__(
         self, addr: int, type: FuncType, definition: Definition, store: Store, code: HostCode, name: str
@@ -71,6 +78,7 @@ class HostFunc:
         self.store = store
         self.code = code
         self.name = name
+        self.numbers: Callable[..., Any] | None = None
 
     @property
     def extern_type(self) -> Definition:
@@ -122,11 +130,12 @@ class FuncList(Sequence[FuncInst | HostFunc]):
         return first
 
 
-class Store:
+class Store(Accounts):
     """Functions, tables, memories, globals and external objects, with one engine that runs them.
 
     `fuel` is the ticks left (None: no end), `ticks` those used since the store was made, `deadline` a time of
-    `time.monotonic()` or None. `sleep` lets seconds pass for a guest that waits; with None they pass at once. Not for two threads at a time: the second one gets an EmbedderError.
+    `time.monotonic()` or None. `sleep` lets seconds pass for a guest that waits; with None they pass at once. Not for
+    two threads at a time: the second one gets an EmbedderError.
     """
 
     def __init__(self, engine: Engine, limits: VmLimits | None = None) -> None:
@@ -140,21 +149,13 @@ class Store:
         self.tags: list[TagInst] = []
         self.instances: list[ModuleInst] = []
         self.externs: list[object] = []
-        self.fuel: int | None = None
-        self.ticks = 0
-        self.deadline: float | None = None
         self.sleep: Callable[[float], object] | None = time.sleep
         self._monitor: Any = None
         #: What memories and tables hold.
         self.claimed_bytes = 0
         self.heap = Heap(self)
-        #: Frames and cells held by suspended activations, and how many activations there are.
-        self.depth = 0
-        self.cells = 0
-        self.activations = 0
         self._definitions: dict[FuncType, Definition] = {}
         self._extern_refs: dict[int, int] = {}
-        self._thread: int | None = None
 
     @property
     def monitor(self) -> Any:
@@ -209,8 +210,8 @@ class Store:
         """Begin an activation. Raises EmbedderError in another thread, LimitError past `nested_activations`."""
         me = threading.get_ident()
         if self.activations == 0:
-            self._thread = me
-        elif self._thread != me:
+            self.thread = me
+        elif self.thread != me:
             raise EmbedderError("a store runs on one thread at a time, and another one is in it")
         if self.activations >= self.limits.nested_activations:
             raise LimitError("activations nested deeper than the limit nested_activations", limit="nested_activations")
@@ -237,6 +238,7 @@ class Store:
             raise EmbedderError("a host function needs a function type")
         func = HostFunc(len(self.funcs), definition.comp, definition, self, code, name)
         self.funcs.add_host(func)
+        self.stale = True
         return func
 
     def tag(self, type: FuncType | Definition) -> TagInst:

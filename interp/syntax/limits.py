@@ -23,7 +23,9 @@ class VmLimits:
     data_segments: int = 100_000
     params: int = 1_000
     results: int = 1_000
+    fields: int = 10_000
     subtype_depth: int = 63
+    custom_sections: int = 100_000
     name_bytes: int = 100_000
     constant_instructions: int = 10_000
     # loading: one function

@@ -55,7 +55,8 @@ _COMPARE = [(op, takes) for op, takes in _BY_RESULT[I32] if op.group.startswith(
 _DIVIDES = frozenset(f"{t}.{op}_{s}" for t in ("i32", "i64") for op in ("div", "rem") for s in "su")
 #: Instructions for the locals of a kernel: two of a type give one of it, and none traps.
 _BINARY: dict[ValType, list[str]] = {
-    t: [op.name for op, takes in _BY_RESULT[t] if takes == (t, t) and not op.immediates and op.name not in _DIVIDES] for t in (I32, I64, F64)
+    t: [op.name for op, takes in _BY_RESULT[t] if takes == (t, t) and not op.immediates and op.name not in _DIVIDES]
+    for t in (I32, I64, F64)
 }
 _WIDE = [(op, takes, gives) for op, takes, gives in PLAIN if len(gives) > 1]
 _ATOMIC = [(op, takes, gives) for op, takes, gives in PLAIN if op.atomic]
@@ -145,7 +146,7 @@ class Body:
         return MemArg(self.rng.randrange(op.width.bit_length()), offset)
 
     def address(self, values: Sequence[ValType], align: int = 1) -> None:
-        """An address that is mostly inside and a multiple of `align`, and what is to be stored there; both are taken off."""
+        """An address, mostly inside and a multiple of `align`, and what is to be stored there; both are taken off."""
         if self.chance(0.4):
             edge = self.rng.choice((0, 1, 8, 64, 255, 1000, 65528)) & -align
             self.code.append(const(I32, self.rng.choice((65535, 65536, 0xFFFFFFFF)) if self.chance(0.03) else edge))

@@ -1,12 +1,14 @@
 """One module before both validators: the same verdict, to the byte and the word (engine contract 4).
 
 Bodies are checked by Python or by C; everything before is common. "C accepts, Python rejects" is the dangerous
-difference, since native code is not checked again when it runs.
+difference, since native code is not checked again when it runs. `dispute` asks wasm-tools as well, which was written by
+others and reads the same standard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -14,11 +16,13 @@ from typing import Any, Literal
 from interp.binary.decode import decode
 from interp.binary.encode import encode
 from interp.syntax.errors import InvalidError, LimitError, MalformedError, UnsupportedError, WasmError
-from interp.syntax.features import EVERY_FEATURE, Features
-from interp.syntax.limits import VmLimits
+from interp.syntax.features import EVERY_FEATURE, Feature, Features
+from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.text import commands
 from interp.text.script import parse_script
 from interp.valid.module import validate
+
+from .wasm_tools import THEIR_LIMITS, WasmTools
 
 Verdict = tuple[Any, ...]
 _KINDS = (MalformedError, InvalidError, LimitError, UnsupportedError)
@@ -47,6 +51,38 @@ def disagreement(data: bytes, *, features: Features = None, limits: VmLimits | N
     python = verdict(data, "python", features=features, limits=limits)
     native = verdict(data, "native", features=features, limits=limits)
     return "" if python == native else f"Python: {python}\nC:      {native}"
+
+
+#: How much limits are raised: tests make nothing larger but what a count claims that stands for no bytes.
+_MORE = 16
+
+
+def refusal(data: bytes, features: Features, bodies: Literal["auto", "python", "native"] = "auto") -> str:
+    """What is wrong with a module whatever the limits: each limit that it passes is raised, and it is asked again."""
+    limits = DEFAULT_LIMITS
+    while True:
+        try:
+            validate(decode(data, features=features, limits=limits), features=features, limits=limits, bodies=bodies)
+        except LimitError as error:
+            if getattr(limits, error.limit) != getattr(DEFAULT_LIMITS, error.limit):
+                return f"{error.limit}: {error}"
+            limits = replace(limits, **{error.limit: _MORE * getattr(limits, error.limit)})
+        except (MalformedError, InvalidError, UnsupportedError) as error:
+            return f"{type(error).__name__}: {error}"
+        else:
+            return ""
+
+
+def dispute(tools: WasmTools, data: bytes, features: frozenset[Feature]) -> str:
+    """In words, where wasm-tools and we differ about a module with these features on; empty if nowhere.
+
+    Limits of an implementation are told apart by their names: ours are raised one by one, theirs are in THEIR_LIMITS.
+    """
+    ours, theirs = refusal(data, features), tools.complaint(data, features)
+    if bool(ours) == bool(theirs) or any(words in theirs for words in THEIR_LIMITS.values()):
+        return ""
+    off = ", ".join(feature.value for feature in Feature if feature not in features)
+    return f"tamis:      {ours or 'valid'}\nwasm-tools: {theirs or 'valid'}\nwithout:    {off}"
 
 
 # -- modules to try -------------------------------------------------------------------------------------------------

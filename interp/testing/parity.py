@@ -289,7 +289,7 @@ def _answer(world: World, thread: Thread, host: HostFunc, args: Sequence[int]) -
     store = world.store
     left, store.fuel = store.fuel, FUEL
     try:
-        values = call_host(store, host, args)
+        values = call_host(host, args)
     except Trap as trap:
         store.fuel = left
         return thread.throw_trap(trap)

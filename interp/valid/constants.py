@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NoReturn
 
 from interp.syntax.errors import body_error
@@ -39,7 +38,7 @@ class Constants:
     """
 
     def __init__(self, context: Context, imported_globals: int) -> None:
-        self.context = self._visible = context
+        self.context = context
         self.imported_globals = imported_globals
         self.own_globals = len(context.globals) - imported_globals
         self.used: set[Feature] = set()
@@ -52,9 +51,8 @@ class Constants:
         before = self.own_globals if globals_before is None else globals_before
         for ins in code:
             self._constant(ins, where, before)
-        if len(self._visible.globals) != self.imported_globals + before:
-            self._visible = replace(self.context, globals=self.context.globals[: self.imported_globals + before])
-        checker = Checker(self._visible, FuncType((), (type,)), (), where, code[0].at if code else -1)
+        # Which globals are visible was checked above, so the rule for global.get may see all.
+        checker = Checker(self.context, FuncType((), (type,)), (), where, code[0].at if code else -1)
         check(checker, code)
 
     def _constant(self, ins: Ins, where: str, before: int) -> None:

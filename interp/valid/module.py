@@ -30,7 +30,6 @@ from .checker import Checker
 from .context import VALIDATED, Context
 from .expr import check
 from .rules_module import check_module, make_context, module_needs
-from .rules_types import check_value_type
 
 Bodies = Literal["auto", "python", "native"]
 
@@ -87,7 +86,9 @@ def validate(
     cells: Sequence[int] | None = None
     if native is not None:
         try:
-            handle, cells, mask = native.validate_bodies(module, context.refs, type_ids, enabled, bound)
+            handle, cells, mask = native.validate_bodies(
+                module, context.refs, context.definitions, enabled, bound
+            )
             used |= from_mask(mask)
         except UnsupportedError as error:
             if Feature(error.feature) not in enabled:
@@ -123,7 +124,8 @@ def _check_body(module: Module, context: Context, gate: Gate, index: int) -> int
         read = _from_bytes(module, func, context, gate) if module.binary else _from_text(func, gate, context.limits)
         runs, code, start = read
         for _, type in runs:
-            check_value_type(type, len(context.types), where)
+            if isinstance(type, RefType) and isinstance(type.heap, int) and type.heap >= len(context.types):
+                raise body_error("unknown_type", start, type.heap)
         checker = Checker(context, context.funcs[number], runs, where, start)
         check(checker, code)
     except WasmError as error:

@@ -47,6 +47,7 @@ def module_needs(module: Module) -> dict[Feature, str]:
 
 
 def _needs(module: Module) -> Iterator[tuple[Feature, str]]:
+    count = len(module.types)
     for index, sub in enumerate(module.types):
         where = f"type {index}"
         if not isinstance(sub.comp, FuncType) or sub.supers or not sub.final:
@@ -56,6 +57,8 @@ def _needs(module: Module) -> Iterator[tuple[Feature, str]]:
                 yield Feature.MULTI_VALUE, where
             for type in (*sub.comp.params, *sub.comp.results):
                 yield from _type_needs(type, where)
+                if isinstance(type, RefType) and isinstance(type.heap, int) and index <= type.heap < count:
+                    yield Feature.GC, where  # before it, a type could name earlier types only
     for index, table in enumerate(module.table_types):
         where = f"table {index}"
         if table.ref.heap != "func" or not table.ref.nullable:

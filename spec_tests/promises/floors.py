@@ -35,6 +35,7 @@ FLOORS = {
     "hostabi.core.buffers": 3,
     "hostabi.core.clock": 3,
     "hostabi.core.transcript": 3,
+    "hostabi.core.faults": 3,
     "hostabi.core.state": 4,
     "hostabi.core.context": 4,
     "hostabi.core.shared": 4,
@@ -50,8 +51,10 @@ FLOORS = {
     "hostabi.core.plugin": 6,
     "hostabi": 6,
     "hostabi.__main__": 7,
+    "hostabi.pytest_plugin": 7,
     "hostabi.cli": 7,
     "hostabi.adapters": 7,
+    "hostabi.scenario": 7,
     "hostabi.testing": 7,
 }
 #: Packages that only hold others: importing them imports nothing, so they stand below everything.

@@ -108,6 +108,15 @@ def test_validation_alone_refuses_as_well(name: str, text: str, place: str, bodi
         assert str(caught.value.where)
 
 
+def test_a_type_that_names_itself_needs_garbage_collection() -> None:
+    """Before it brought recursion groups, a type could name earlier types only."""
+    for types in ("(type $t (func (param (ref null $t))))", "(type $t (func (result (ref null $u)))) (type $u (func))"):
+        with pytest.raises(interp.UnsupportedError) as caught:
+            interp.validate(interp.parse(f"(module {types})"), features="-gc")
+        assert (caught.value.feature, str(caught.value.where)) == ("gc", "type 0")
+    interp.validate(interp.parse("(module (type $t (func)) (type (func (param (ref null $t)))))"), features="-gc")
+
+
 def test_every_feature_of_the_standard_can_be_switched_off() -> None:
     assert {Feature(name) for name in NEEDS} == WASM_3 - {Feature.MVP}
     assert WASM_3 <= VALIDATED

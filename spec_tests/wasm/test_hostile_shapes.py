@@ -240,6 +240,15 @@ def signed(n: int) -> bytes:
     return bytes(out)
 
 
+def test_a_hundred_thousand_globals() -> None:
+    """Each one once got a copy of the list of those before it: a minute for half a megabyte."""
+    count = 100_000
+    read = b"".join(b"\x7f\0\x23" + u(n - 1) + b"\x0b" for n in range(1, count))
+    data = HEADER + section(6, u(count) + b"\x7f\0\x41\0\x0b" + read)
+    with within(20):
+        assert len(validate(decode(data)).module.globals) == count
+
+
 # -- sizes at their limits ------------------------------------------------------------------------------------------
 
 

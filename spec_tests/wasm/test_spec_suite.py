@@ -1,7 +1,8 @@
 """Scripts through the embedding interface on each engine: ours, and the official suite where it is to be found.
 
 The counts of the official suite are pinned in pinned.json: for each engine, file to the commands that pass, and those
-that wait, by the feature they wait for; the core, custom sections, legacy exceptions and the proposals that there are. Nothing may fail, and nothing may change without the table changing with it.
+that wait, by the feature they wait for; the core, custom sections, legacy exceptions and the proposals that there are.
+Nothing may fail, and nothing may change without the table changing with it.
 `python spec_tests/wasm/test_spec_suite.py FOLDER` writes the table anew.
 
 Scripts of ours that need more than version 2.0 stand in a folder with the name of the feature: on an engine that lacks
@@ -28,12 +29,13 @@ FILES = sorted(set().union(*PINNED.values()))
 OURS = sorted((HERE / "suite").glob("*.wast"))
 #: (feature, path)
 OURS_BY_FEATURE = [(path.parent.name, path) for path in sorted((HERE / "suite").glob("*/*.wast"))]
+MEMORY_PREFIXES = ("proposals/custom-page", "core/simd/simd_address", "core/simd/simd_load", "core/simd/simd_store")
 #: Files whose commands read, write or grow memories: these run with moving memories as well.
 MEMORY_FILES = [
     name
     for name in FILES
     if "memory" in name
-    or name.startswith(("core/simd/simd_address", "core/simd/simd_load", "core/simd/simd_store", "proposals/custom-page"))
+    or name.startswith(MEMORY_PREFIXES)
     or Path(name).stem
     in {"address", "align", "bulk", "data", "endianness", "float_exprs", "imports", "linking", "load", "store", "traps"}
 ]
@@ -51,7 +53,8 @@ def counts(result: FileResult) -> dict[str, Any]:
 
 
 #: Folders of the suite that have to pass.
-FOLDERS = ("core", "custom", "legacy", *(f"proposals/{name}" for name in ("custom-page-sizes", "threads", "wide-arithmetic")))
+PROPOSALS = ("custom-page-sizes", "threads", "wide-arithmetic")
+FOLDERS = ("core", "legacy", *(f"proposals/{name}" for name in PROPOSALS))
 
 
 def suite_files(folder: Path) -> list[Path]:

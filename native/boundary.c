@@ -1,0 +1,816 @@
+/* The way in and out of Python without a detour: functions that Python calls straight into the loop (vectorcall), host
+   functions that the loop calls straight in Python, memories that slice, and the accounts of a store.
+
+   This is a shortcut of the driver in Python (interp/exec/driver.py), not a second one: it does what happens all the time
+   with plain numbers, and hands whatever else comes up, in the middle of an activation too, to `adopt` and its kin in
+   interp/exec/shortcut.py. Whoever calls holds the interpreter's lock; the loop keeps it and offers it at slices.
+
+   PyPy has no such objects: there `tm_boundary` gives 0, and everything goes through cffi. */
+#include <stddef.h>
+#ifdef PYPY_VERSION
+int tm_boundary(void);
+int tm_boundary(void) { return 0; }
+#else
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+#include <time.h>
+#include "engine.h"
+#include "numerics.h"
+
+enum { I32, I64, F32, F64 };            /* the types of plain numbers, as Python names them here */
+enum { MAX_PLAIN = 16 };                /* parameters; functions with more go the long way */
+enum { YIELD_NS = 5000000 };            /* how long the interpreter's lock is kept from others, as sys.getswitchinterval */
+
+static uint64_t now_ns(void) {
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- Accounts: what a store counts, where both sides reach it ---- */
+
+typedef struct {
+    PyObject_HEAD
+    long long ticks, fuel;              /* fuel -1: no end */
+    double deadline;                    /* of time.monotonic(); below 0: none */
+    Py_ssize_t depth, cells, activations;
+    unsigned long thread;
+    char stale;                         /* host functions were made that C has not been told of */
+} Accounts;
+
+static PyObject *get_fuel(PyObject *self, void *closure) {
+    Accounts *a = (Accounts *)self;
+    if (a->fuel < 0) Py_RETURN_NONE;
+    return PyLong_FromLongLong(a->fuel);
+}
+
+static int set_fuel(PyObject *self, PyObject *value, void *closure) {
+    long long fuel = -1;
+    if (!value) { PyErr_SetString(PyExc_AttributeError, "fuel cannot be deleted"); return -1; }
+    if (value != Py_None) {
+        fuel = PyLong_AsLongLong(value);
+        if (fuel == -1 && PyErr_Occurred()) return -1;
+        if (fuel < 0) { PyErr_SetString(PyExc_ValueError, "fuel is a number of ticks or None"); return -1; }
+    }
+    ((Accounts *)self)->fuel = fuel;
+    return 0;
+}
+
+static PyObject *get_deadline(PyObject *self, void *closure) {
+    Accounts *a = (Accounts *)self;
+    if (a->deadline < 0) Py_RETURN_NONE;
+    return PyFloat_FromDouble(a->deadline);
+}
+
+static int set_deadline(PyObject *self, PyObject *value, void *closure) {
+    double deadline = -1;
+    if (!value) { PyErr_SetString(PyExc_AttributeError, "the deadline cannot be deleted"); return -1; }
+    if (value != Py_None) {
+        deadline = PyFloat_AsDouble(value);
+        if (deadline == -1 && PyErr_Occurred()) return -1;
+        if (!(deadline >= 0)) deadline = 0; /* long over */
+    }
+    ((Accounts *)self)->deadline = deadline;
+    return 0;
+}
+
+static PyMemberDef accounts_members[] = {
+    {"ticks", T_LONGLONG, offsetof(Accounts, ticks), 0, NULL},
+    {"depth", T_PYSSIZET, offsetof(Accounts, depth), 0, NULL},
+    {"cells", T_PYSSIZET, offsetof(Accounts, cells), 0, NULL},
+    {"activations", T_PYSSIZET, offsetof(Accounts, activations), 0, NULL},
+    {"thread", T_ULONG, offsetof(Accounts, thread), 0, NULL},
+    {"stale", T_BOOL, offsetof(Accounts, stale), 0, NULL},
+    {NULL},
+};
+static PyGetSetDef accounts_getset[] = {
+    {"fuel", get_fuel, set_fuel, NULL, NULL},
+    {"deadline", get_deadline, set_deadline, NULL, NULL},
+    {NULL},
+};
+static PyObject *accounts_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    Accounts *a = (Accounts *)type->tp_alloc(type, 0);
+    if (a) a->fuel = a->deadline = -1;
+    return (PyObject *)a;
+}
+static PyTypeObject AccountsType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "interp.boundary.Accounts",
+    .tp_doc = "Ticks, fuel, deadline and nesting of a store.",
+    .tp_basicsize = sizeof(Accounts),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_new = accounts_new,
+    .tp_members = accounts_members,
+    .tp_getset = accounts_getset,
+};
+
+/* ---- plain numbers ---- */
+
+typedef struct {
+    unsigned char n_params, n_results, is_signed; /* is_signed: Python's numbers; otherwise raw bits */
+    unsigned char params[MAX_PLAIN], results[MAX_PLAIN];
+} Signature;
+
+/* A Python number as a cell. 0: it is none of the plain ones, and nothing was done. */
+static int to_cell(int type, int is_signed, PyObject *o, word *cell) {
+    if (is_signed && type >= F32) {
+        if (!PyFloat_CheckExact(o)) return 0;
+        double x = PyFloat_AS_DOUBLE(o);
+        if (type == F64) *cell = x != x ? UINT64_C(0x7FF8000000000000) : tm_bits_f64(x);
+        else *cell = x != x ? 0x7FC00000 : tm_bits_f32((float)x);
+        return 1;
+    }
+    if (!PyLong_CheckExact(o)) return 0;
+    int overflow;
+    long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
+    if (type == I32 || type == F32) {
+        if (overflow || v > 0xFFFFFFFFLL || v < (is_signed ? -0x80000000LL : 0)) return 0;
+        *cell = (uint32_t)v;
+        return 1;
+    }
+    if (overflow > 0) {
+        unsigned long long u = PyLong_AsUnsignedLongLong(o);
+        if (u == (unsigned long long)-1 && PyErr_Occurred()) { PyErr_Clear(); return 0; }
+        *cell = u;
+        return 1;
+    }
+    if (overflow || (v < 0 && !is_signed)) return 0;
+    *cell = (uint64_t)v;
+    return 1;
+}
+
+static PyObject *from_cell(int type, int is_signed, word cell) {
+    if (!is_signed) return type == I32 || type == F32 ? PyLong_FromUnsignedLong((uint32_t)cell) : PyLong_FromUnsignedLongLong(cell);
+    switch (type) {
+    case I32: return PyLong_FromLong((int32_t)cell);
+    case I64: return PyLong_FromLongLong((int64_t)cell);
+    case F32: return PyFloat_FromDouble((double)tm_float((uint32_t)cell));
+    default: return PyFloat_FromDouble(tm_double(cell));
+    }
+}
+
+/* Reads (params: bytes, results: bytes, is_signed). 0, or -1 with an exception. */
+static int read_signature(Signature *s, PyObject *params, PyObject *results, int is_signed) {
+    if (!PyBytes_Check(params) || !PyBytes_Check(results) || PyBytes_GET_SIZE(params) > MAX_PLAIN || PyBytes_GET_SIZE(results) > MAX_PLAIN) {
+        PyErr_SetString(PyExc_ValueError, "no signature of plain numbers");
+        return -1;
+    }
+    s->n_params = (unsigned char)PyBytes_GET_SIZE(params);
+    s->n_results = (unsigned char)PyBytes_GET_SIZE(results);
+    s->is_signed = (unsigned char)is_signed;
+    memcpy(s->params, PyBytes_AS_STRING(params), s->n_params);
+    memcpy(s->results, PyBytes_AS_STRING(results), s->n_results);
+    return 0;
+}
+
+/* ---- Driver: one for a store ---- */
+
+typedef struct {
+    uint64_t addr;
+    PyObject *func, *code; /* the HostFunc; what to call, or NULL if only the long way knows how */
+    Signature signature;
+} Host;
+
+typedef struct {
+    PyObject_HEAD
+    tm_thread *thread;      /* owned by `owner` */
+    Accounts *store;
+    PyObject *owner;        /* what knows the long way: adopt, answered, failed, serve, sync */
+    PyObject *active;       /* the list of activations, of both drivers */
+    PyObject *clock;        /* time.monotonic */
+    long long slice, first_pace, pace_factor;
+    uint64_t short_ns, long_ns;
+    Py_ssize_t nested;      /* limit of activations */
+    Host *hosts;            /* by address, rising */
+    size_t n_hosts;
+} Driver;
+
+static int driver_traverse(PyObject *self, visitproc visit, void *arg) {
+    Driver *d = (Driver *)self;
+    Py_VISIT(d->store);
+    Py_VISIT(d->owner);
+    Py_VISIT(d->active);
+    Py_VISIT(d->clock);
+    for (size_t k = 0; k < d->n_hosts; k++) { Py_VISIT(d->hosts[k].func); Py_VISIT(d->hosts[k].code); }
+    return 0;
+}
+
+static int driver_clear(PyObject *self) {
+    Driver *d = (Driver *)self;
+    Host *hosts = d->hosts;
+    size_t n = d->n_hosts;
+    d->hosts = NULL;
+    d->n_hosts = 0;
+    d->thread = NULL;
+    Py_CLEAR(d->store);
+    Py_CLEAR(d->owner);
+    Py_CLEAR(d->active);
+    Py_CLEAR(d->clock);
+    for (size_t k = 0; k < n; k++) { Py_XDECREF(hosts[k].func); Py_XDECREF(hosts[k].code); }
+    PyMem_Free(hosts);
+    return 0;
+}
+
+static void driver_dealloc(PyObject *self) {
+    PyObject_GC_UnTrack(self);
+    driver_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyObject *driver_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"thread", "store", "owner", "active", "clock", "slice", "nested", "pace", NULL};
+    unsigned long long thread;
+    PyObject *store, *owner, *active, *clock;
+    long long slice, first, factor;
+    double short_s, long_s;
+    Py_ssize_t nested;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "KO!OO!OLn(LLdd)", names, &thread, &AccountsType, &store, &owner, &PyList_Type,
+                                     &active, &clock, &slice, &nested, &first, &factor, &short_s, &long_s))
+        return NULL;
+    Driver *d = (Driver *)type->tp_alloc(type, 0);
+    if (!d) return NULL;
+    d->thread = (tm_thread *)(uintptr_t)thread;
+    d->store = (Accounts *)Py_NewRef(store);
+    d->owner = Py_NewRef(owner);
+    d->active = Py_NewRef(active);
+    d->clock = Py_NewRef(clock);
+    d->slice = slice;
+    d->nested = nested;
+    d->first_pace = first;
+    d->pace_factor = factor;
+    d->short_ns = (uint64_t)(short_s * 1e9);
+    d->long_ns = (uint64_t)(long_s * 1e9);
+    return (PyObject *)d;
+}
+
+/* add_host(func, addr, code, params, results, is_signed): code None for one that needs the long way. */
+static PyObject *driver_add_host(PyObject *self, PyObject *args) {
+    Driver *d = (Driver *)self;
+    PyObject *func, *code, *params, *results;
+    unsigned long long addr;
+    int is_signed;
+    if (!PyArg_ParseTuple(args, "OKOOOp", &func, &addr, &code, &params, &results, &is_signed)) return NULL;
+    Host host = {.addr = addr};
+    if (code != Py_None && read_signature(&host.signature, params, results, is_signed)) return NULL;
+    if (d->n_hosts && d->hosts[d->n_hosts - 1].addr >= addr) {
+        PyErr_SetString(PyExc_ValueError, "host functions come in the order of their addresses");
+        return NULL;
+    }
+    if ((d->n_hosts & (d->n_hosts - 1)) == 0) { /* room for the next power of two */
+        Host *hosts = PyMem_Realloc(d->hosts, (d->n_hosts ? 2 * d->n_hosts : 1) * sizeof *hosts);
+        if (!hosts) return PyErr_NoMemory();
+        d->hosts = hosts;
+    }
+    host.func = Py_NewRef(func);
+    host.code = code == Py_None ? NULL : Py_NewRef(code);
+    d->hosts[d->n_hosts++] = host;
+    Py_RETURN_NONE;
+}
+
+static Host *find_host(Driver *d, uint64_t addr) {
+    size_t low = 0, high = d->n_hosts;
+    if (high && addr - d->hosts[0].addr < high && d->hosts[addr - d->hosts[0].addr].addr == addr) return &d->hosts[addr - d->hosts[0].addr];
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (d->hosts[middle].addr < addr) low = middle + 1; else high = middle;
+    }
+    return low < d->n_hosts && d->hosts[low].addr == addr ? &d->hosts[low] : NULL;
+}
+
+static PyMethodDef driver_methods[] = {{"add_host", driver_add_host, METH_VARARGS, NULL}, {NULL}};
+static PyTypeObject DriverType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "interp.boundary.Driver",
+    .tp_doc = "Turns the common exits of the loop into calls of Python, for one store.",
+    .tp_basicsize = sizeof(Driver),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = driver_new,
+    .tp_dealloc = driver_dealloc,
+    .tp_traverse = driver_traverse,
+    .tp_clear = driver_clear,
+    .tp_methods = driver_methods,
+};
+
+/* ---- Entry: a function of an instance that can be called ---- */
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    Driver *driver; /* NULL: only the long way */
+    PyObject *func; /* the FuncInst */
+    uint64_t addr;
+    Signature signature;
+} Entry;
+
+static PyObject *str_long_way, *str_adopt, *str_serve, *str_sync;
+
+/* What a step of an activation came to. */
+typedef enum { GO_ON, DONE } Step;
+
+/* Whether the deadline passed; -1 with an exception. */
+static int is_late(Driver *d) {
+    if (likely(d->store->deadline < 0)) return 0;
+    PyObject *now = PyObject_CallNoArgs(d->clock);
+    if (!now) return -1;
+    double t = PyFloat_AsDouble(now);
+    Py_DECREF(now);
+    return t >= d->store->deadline;
+}
+
+/* Leaves the rest of the activation to Python, which gives the raw results. Steals nothing. */
+static PyObject *hand_over(Entry *e, Py_ssize_t level, int code) {
+    PyObject *numbers[2] = {PyLong_FromSsize_t(level), PyLong_FromLong(code)};
+    PyObject *args[] = {e->driver->owner, (PyObject *)e->func, numbers[0], numbers[1]};
+    PyObject *result = numbers[0] && numbers[1] ? PyObject_VectorcallMethod(str_adopt, args, 4, NULL) : NULL;
+    Py_XDECREF(numbers[0]);
+    Py_XDECREF(numbers[1]);
+    return result;
+}
+
+/* The same after a host function raised the current exception, or a signal did between two slices (args NULL). */
+static PyObject *hand_over_error(Entry *e, Py_ssize_t level, word *at) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback) PyException_SetTraceback(value, traceback);
+    PyObject *result = PyObject_CallMethod(e->driver->owner, "failed", "OnKO", e->func, level, (unsigned long long)(uintptr_t)at, value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return result;
+}
+
+/* A host function gave something that is not one plain number, or another one than its type wants. */
+static PyObject *hand_over_answer(Entry *e, Py_ssize_t level, word *at, PyObject *func, PyObject *answer) {
+    return PyObject_CallMethod(e->driver->owner, "answered", "OnKOO", e->func, level, (unsigned long long)(uintptr_t)at, func, answer);
+}
+
+static int sync_hosts(Driver *d) {
+    PyObject *result = PyObject_CallMethodNoArgs(d->owner, str_sync);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* Puts the activation on the list that both drivers keep; only once Python may look. 0, or -1 with an exception. */
+static int list(Entry *e, Py_ssize_t level) {
+    return PyList_GET_SIZE(e->driver->active) == level ? PyList_Append(e->driver->active, (PyObject *)e) : 0;
+}
+
+static Step host_call(Entry *e, Py_ssize_t level, PyObject **result) {
+    Driver *d = e->driver;
+    if (unlikely(list(e, level))) { *result = NULL; return DONE; }
+    Host *h = find_host(d, d->thread->addr);
+    int late = is_late(d);
+    word *at = d->thread->args;
+    if (unlikely(late < 0)) { *result = hand_over_error(e, level, at); return DONE; }
+    if (unlikely(late || !h || !h->code)) { *result = hand_over(e, level, TM_EXIT_HOST_CALL); return DONE; }
+    PyObject *values[1 + MAX_PLAIN];
+    Py_ssize_t n = h->signature.n_params;
+    for (Py_ssize_t k = 0; k < n; k++) {
+        values[1 + k] = from_cell(h->signature.params[k], h->signature.is_signed, at[k]);
+        if (unlikely(!values[1 + k])) {
+            while (k--) Py_DECREF(values[1 + k]);
+            *result = hand_over_error(e, level, at);
+            return DONE;
+        }
+    }
+    /* The host function may make others, and so move the table. */
+    PyObject *code = Py_NewRef(h->code), *func = Py_NewRef(h->func);
+    int n_results = h->signature.n_results, type = h->signature.results[0], is_signed = h->signature.is_signed;
+    PyObject *answer = PyObject_Vectorcall(code, values + 1, (size_t)n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    for (Py_ssize_t k = 0; k < n; k++) Py_DECREF(values[1 + k]);
+    Py_DECREF(code);
+    Step step = GO_ON;
+    if (unlikely(answer && d->store->stale && sync_hosts(d))) Py_CLEAR(answer);
+    if (unlikely(!answer)) {
+        *result = hand_over_error(e, level, at);
+        step = DONE;
+    } else if (!(n_results == 0 ? answer == Py_None : n_results == 1 && to_cell(type, is_signed, answer, at))) {
+        *result = hand_over_answer(e, level, at, func, answer);
+        step = DONE;
+    }
+    Py_XDECREF(answer);
+    Py_DECREF(func);
+    return step;
+}
+
+/* Something that one meaning in Python does for all engines. */
+static Step serve(Entry *e, Py_ssize_t level, PyObject **result) {
+    Driver *d = e->driver;
+    PyObject *number = PyLong_FromSsize_t(level); /* Python puts its own thread on the list */
+    PyObject *args[] = {d->owner, e->func, number};
+    *result = number ? PyObject_VectorcallMethod(str_serve, args, 3, NULL) : NULL;
+    Py_XDECREF(number);
+    if (*result != Py_None) return DONE; /* the raw results, or NULL */
+    Py_CLEAR(*result);
+    return PyList_SetItem(d->active, level, Py_NewRef(e)) ? DONE : GO_ON; /* Python's own thread stood there meanwhile */
+}
+
+/* Runs the activation at `level` to its end: *returned, and the results are in `cells`; or what Python gave, a list of raw
+   results or NULL. */
+static PyObject *drive(Entry *e, Py_ssize_t level, int *returned, word *cells) {
+    Driver *d = e->driver;
+    Accounts *s = d->store;
+    tm_thread *t = d->thread;
+    PyObject *result = NULL;
+    long long pace = d->first_pace, need = 1;
+    uint64_t began = 0, yielded = 0; /* the first slice is not timed: most calls end in it */
+    for (;;) {
+        long long granted = need > d->slice ? need : d->slice;
+        if (s->fuel >= 0 && s->fuel < granted) granted = s->fuel;
+        long long most = need > pace ? need : pace;
+        if (most < granted) granted = most;
+        need = 1;
+        t->left = granted;
+        int code = tm_thread_run(t);
+        long long used = granted - t->left;
+        s->ticks += used;
+        if (s->fuel >= 0) s->fuel -= used;
+        switch (code) {
+        case TM_EXIT_RETURNED:
+            for (int k = 0; k < e->signature.n_results; k++) cells[k] = t->sp[k];
+            *returned = 1;
+            return NULL;
+        case TM_EXIT_HOST_CALL:
+            if (host_call(e, level, &result) == DONE) return result;
+            if (began) began = now_ns();
+            break;
+        case TM_EXIT_SERVICE:
+            if (serve(e, level, &result) == DONE) return result;
+            if (began) began = now_ns();
+            break;
+        case TM_EXIT_SLICE: {
+            need = (long long)t->need;
+            if (list(e, level)) return NULL; /* a signal's handler may call into the store */
+            int late = is_late(d);
+            if (late < 0) return hand_over_error(e, level, NULL);
+            if (late || (s->fuel >= 0 && s->fuel < need)) return hand_over(e, level, code);
+            uint64_t now = now_ns();
+            if (began && now - began < d->short_ns) pace *= d->pace_factor;
+            else if (began && now - began > d->long_ns) pace = pace / d->pace_factor > 1 ? pace / d->pace_factor : 1;
+            if (pace > d->slice) pace = d->slice;
+            if (now - yielded > YIELD_NS) {
+                if (yielded) { Py_BEGIN_ALLOW_THREADS Py_END_ALLOW_THREADS }
+                yielded = now_ns();
+            }
+            if (PyErr_CheckSignals()) return hand_over_error(e, level, NULL);
+            began = now_ns();
+            break;
+        }
+        default:
+            return hand_over(e, level, code);
+        }
+    }
+}
+
+static PyObject *long_way(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    PyObject *method = PyObject_GetAttr(self, str_long_way);
+    if (!method) return NULL;
+    PyObject *result = PyObject_Vectorcall(method, args, (size_t)n, NULL);
+    Py_DECREF(method);
+    return result;
+}
+
+/* Results as the caller wants them: raw bits in a list, or Python's numbers: None, one, or a tuple. */
+static PyObject *give(const Signature *g, const word *cells) {
+    if (g->is_signed && g->n_results == 1) return from_cell(g->results[0], 1, cells[0]);
+    if (g->is_signed && g->n_results == 0) Py_RETURN_NONE;
+    PyObject *made = g->is_signed ? PyTuple_New(g->n_results) : PyList_New(g->n_results);
+    if (!made) return NULL;
+    for (Py_ssize_t k = 0; k < g->n_results; k++) {
+        PyObject *value = from_cell(g->results[k], g->is_signed, cells[k]);
+        if (!value) { Py_DECREF(made); return NULL; }
+        if (g->is_signed) PyTuple_SET_ITEM(made, k, value); else PyList_SET_ITEM(made, k, value);
+    }
+    return made;
+}
+
+/* The raw results that Python gave, as the caller wants them. Steals the list. */
+static PyObject *convert(const Signature *g, PyObject *list) {
+    if (!g->is_signed || !list) return list;
+    word cells[MAX_PLAIN];
+    int fits = PyList_CheckExact(list) && PyList_GET_SIZE(list) == g->n_results;
+    for (Py_ssize_t k = 0; fits && k < g->n_results; k++) fits = to_cell(g->results[k], 0, PyList_GET_ITEM(list, k), &cells[k]);
+    Py_DECREF(list);
+    if (fits) return give(g, cells);
+    PyErr_SetString(PyExc_SystemError, "an activation gave something else than its results");
+    return NULL;
+}
+
+static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    Entry *e = (Entry *)self;
+    Driver *d = e->driver;
+    Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+    if (unlikely(kwnames && PyTuple_GET_SIZE(kwnames))) {
+        PyErr_SetString(PyExc_TypeError, "a WebAssembly function takes no keyword arguments");
+        return NULL;
+    }
+    if (unlikely(!d || !d->thread || n != e->signature.n_params || d->store->stale)) return long_way(self, args, n);
+    Accounts *s = d->store;
+    unsigned long me = PyThread_get_thread_ident();
+    if (unlikely(s->activations ? s->thread != me : 0) || unlikely(s->activations >= d->nested)) return long_way(self, args, n);
+    tm_thread *t = d->thread;
+    Py_ssize_t level = PyList_GET_SIZE(d->active);
+    tm_thread_leave_to(t, (uint64_t)level); /* whatever was interrupted while it was being left */
+    word *top = tm_thread_top(t);
+    for (Py_ssize_t k = 0; k < n; k++)
+        if (unlikely(!to_cell(e->signature.params[k], e->signature.is_signed, args[k], &top[k]))) return long_way(self, args, n);
+    if (unlikely(tm_thread_enter(t, e->addr))) return long_way(self, args, n);
+    Py_INCREF(self); /* the activation's */
+    Py_INCREF(d);
+    Py_ssize_t depth = s->depth, held = s->cells, activations = s->activations;
+    s->thread = me;
+    s->activations = activations + 1;
+    word results[MAX_PLAIN];
+    int returned = 0;
+    PyObject *result = drive(e, level, &returned, results);
+    s->depth = depth;
+    s->cells = held;
+    s->activations = activations;
+    if (PyList_GET_SIZE(d->active) > level && PyList_SetSlice(d->active, level, PyList_GET_SIZE(d->active), NULL)) { returned = 0; Py_CLEAR(result); }
+    tm_thread_leave_to(t, (uint64_t)level);
+    /* Making a list may collect garbage, and so run anything: the activation is over by now. */
+    result = returned ? give(&e->signature, results) : convert(&e->signature, result);
+    Py_DECREF(d);
+    Py_DECREF(self);
+    return result;
+}
+
+/* Without a driver all calls take the long way. */
+static PyObject *entry_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    Entry *e = (Entry *)type->tp_alloc(type, 0);
+    if (e) e->vectorcall = entry_call;
+    return (PyObject *)e;
+}
+
+/* bind(driver, func, addr, params, results, is_signed) */
+static PyObject *entry_bind(PyObject *self, PyObject *args) {
+    Entry *e = (Entry *)self;
+    PyObject *driver, *func, *params, *results;
+    unsigned long long addr;
+    int is_signed;
+    if (!PyArg_ParseTuple(args, "O!OKOOp", &DriverType, &driver, &func, &addr, &params, &results, &is_signed)) return NULL;
+    if (read_signature(&e->signature, params, results, is_signed)) return NULL;
+    e->addr = addr;
+    Py_XSETREF(e->func, Py_NewRef(func));
+    Py_XSETREF(e->driver, (Driver *)Py_NewRef(driver));
+    Py_RETURN_NONE;
+}
+
+static int entry_traverse(PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(((Entry *)self)->driver);
+    Py_VISIT(((Entry *)self)->func);
+    return 0;
+}
+static int entry_clear(PyObject *self) {
+    Py_CLEAR(((Entry *)self)->driver);
+    Py_CLEAR(((Entry *)self)->func);
+    return 0;
+}
+static void entry_dealloc(PyObject *self) {
+    PyObject_GC_UnTrack(self);
+    entry_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+static PyMethodDef entry_methods[] = {{"bind", entry_bind, METH_VARARGS, NULL}, {NULL}};
+static PyTypeObject EntryType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "interp.boundary.Entry",
+    .tp_doc = "A function to call: straight into the loop with plain numbers, else by `long_way(*args)` of the subclass.",
+    .tp_basicsize = sizeof(Entry),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_vectorcall_offset = offsetof(Entry, vectorcall),
+    .tp_call = PyVectorcall_Call,
+    .tp_new = entry_new,
+    .tp_dealloc = entry_dealloc,
+    .tp_traverse = entry_traverse,
+    .tp_clear = entry_clear,
+    .tp_methods = entry_methods,
+};
+
+/* ---- Region: the bytes of a memory ---- */
+
+typedef struct {
+    PyObject_HEAD
+    tm_memory *memory; /* its struct stays where it is for the memory's life */
+    PyObject *keep;    /* who owns the struct, if not this object */
+} Region;
+
+static PyObject *str_out_of_bounds, *str_view;
+
+static PyObject *out_of_bounds(PyObject *self) {
+    PyObject *error = PyObject_CallMethodNoArgs(self, str_out_of_bounds);
+    if (error) { PyErr_SetObject((PyObject *)Py_TYPE(error), error); Py_DECREF(error); }
+    return NULL;
+}
+
+static tm_memory *attached(PyObject *self) {
+    tm_memory *m = ((Region *)self)->memory;
+    if (!m) PyErr_SetString(PyExc_SystemError, "a memory without its bytes");
+    return m;
+}
+
+/* A number of bytes or an address. -1 with an exception, which for one out of any range is that of the region. */
+static int to_size(PyObject *self, PyObject *o, uint64_t *size) {
+    int overflow = 0;
+    long long v = PyLong_CheckExact(o) ? PyLong_AsLongLongAndOverflow(o, &overflow) : 0;
+    if (!PyLong_CheckExact(o)) {
+        PyObject *index = PyNumber_Index(o);
+        if (!index) return -1;
+        v = PyLong_AsLongLongAndOverflow(index, &overflow);
+        Py_DECREF(index);
+    }
+    if (overflow || v < 0) { out_of_bounds(self); return -1; }
+    *size = (uint64_t)v;
+    return 0;
+}
+
+static PyObject *region_read(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    tm_memory *m = attached(self);
+    uint64_t address, size;
+    if (n != 2) { PyErr_SetString(PyExc_TypeError, "read takes an address and a number of bytes"); return NULL; }
+    if (!m || to_size(self, args[0], &address) || to_size(self, args[1], &size)) return NULL;
+    if (address > m->length || size > m->length - address) return out_of_bounds(self);
+    return PyBytes_FromStringAndSize(size ? (const char *)m->base + address : NULL, (Py_ssize_t)size);
+}
+
+static PyObject *region_write(PyObject *self, PyObject *const *args, Py_ssize_t n) {
+    tm_memory *m = attached(self);
+    uint64_t address;
+    Py_buffer data;
+    if (n != 2) { PyErr_SetString(PyExc_TypeError, "write takes an address and bytes"); return NULL; }
+    if (!m || to_size(self, args[0], &address)) return NULL;
+    if (PyObject_GetBuffer(args[1], &data, PyBUF_SIMPLE)) return NULL;
+    int fits = address <= m->length && (uint64_t)data.len <= m->length - address;
+    if (fits && data.len) memmove(m->base + address, data.buf, (size_t)data.len); /* the data may be the memory's own */
+    PyBuffer_Release(&data);
+    if (!fits) return out_of_bounds(self);
+    Py_RETURN_NONE;
+}
+
+static Py_ssize_t region_length(PyObject *self) {
+    tm_memory *m = attached(self);
+    return m ? (Py_ssize_t)m->length : -1;
+}
+
+/* Slices with a step and whatever else a memoryview can do go to it. */
+static PyObject *region_get(PyObject *self, PyObject *key) {
+    tm_memory *m = attached(self);
+    if (!m) return NULL;
+    if (PySlice_Check(key)) {
+        Py_ssize_t start, stop, step;
+        if (PySlice_Unpack(key, &start, &stop, &step)) return NULL;
+        Py_ssize_t n = PySlice_AdjustIndices((Py_ssize_t)m->length, &start, &stop, step);
+        if (step == 1 || !n) return PyBytes_FromStringAndSize(n ? (const char *)m->base + start : NULL, n);
+        PyObject *made = PyBytes_FromStringAndSize(NULL, n);
+        for (Py_ssize_t k = 0; made && k < n; k++) PyBytes_AS_STRING(made)[k] = (char)m->base[start + k * step];
+        return made;
+    }
+    Py_ssize_t at = PyNumber_AsSsize_t(key, PyExc_IndexError);
+    if (at == -1 && PyErr_Occurred()) return NULL;
+    if (at < 0) at += (Py_ssize_t)m->length;
+    if (at < 0 || (uint64_t)at >= m->length) { PyErr_SetString(PyExc_IndexError, "index out of the memory"); return NULL; }
+    return PyLong_FromLong(m->base[at]);
+}
+
+static int region_set(PyObject *self, PyObject *key, PyObject *value) {
+    tm_memory *m = attached(self);
+    if (!m) return -1;
+    if (!value) { PyErr_SetString(PyExc_TypeError, "bytes of a memory cannot be deleted"); return -1; }
+    if (PySlice_Check(key)) {
+        Py_ssize_t start, stop, step;
+        if (PySlice_Unpack(key, &start, &stop, &step)) return -1;
+        Py_ssize_t n = PySlice_AdjustIndices((Py_ssize_t)m->length, &start, &stop, step);
+        Py_buffer data;
+        if (PyObject_GetBuffer(value, &data, PyBUF_SIMPLE)) return -1;
+        int fits = data.len == n;
+        if (!fits) PyErr_Format(PyExc_ValueError, "%zd bytes for a slice of %zd", data.len, n);
+        else if (step == 1 && n) memmove(m->base + start, data.buf, (size_t)n);
+        else for (Py_ssize_t k = 0; k < n; k++) m->base[start + k * step] = ((const uint8_t *)data.buf)[k];
+        PyBuffer_Release(&data);
+        return fits ? 0 : -1;
+    }
+    Py_ssize_t at = PyNumber_AsSsize_t(key, PyExc_IndexError);
+    if (at == -1 && PyErr_Occurred()) return -1;
+    if (at < 0) at += (Py_ssize_t)m->length;
+    if (at < 0 || (uint64_t)at >= m->length) { PyErr_SetString(PyExc_IndexError, "index out of the memory"); return -1; }
+    long byte = PyLong_AsLong(value);
+    if (byte == -1 && PyErr_Occurred()) return -1;
+    if (byte < 0 || byte > 255) { PyErr_SetString(PyExc_ValueError, "a byte is 0 to 255"); return -1; }
+    m->base[at] = (uint8_t)byte;
+    return 0;
+}
+
+/* The view knows which region it shows and keeps it alive; so the buffer is the view's. */
+static int region_buffer(PyObject *self, Py_buffer *buffer, int flags) {
+    PyObject *view = PyObject_GetAttr(self, str_view);
+    if (!view) { buffer->obj = NULL; return -1; }
+    int result = PyObject_GetBuffer(view, buffer, flags);
+    Py_DECREF(view);
+    return result;
+}
+
+/* attach(address of the tm_memory, who owns it or None) */
+static PyObject *region_attach(PyObject *self, PyObject *args) {
+    Region *r = (Region *)self;
+    unsigned long long address;
+    PyObject *keep;
+    if (!PyArg_ParseTuple(args, "KO", &address, &keep)) return NULL;
+    r->memory = (tm_memory *)(uintptr_t)address;
+    Py_XSETREF(r->keep, keep == Py_None ? NULL : Py_NewRef(keep));
+    Py_RETURN_NONE;
+}
+
+static int region_traverse(PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(((Region *)self)->keep);
+    return 0;
+}
+static int region_clear(PyObject *self) {
+    if (((Region *)self)->keep) ((Region *)self)->memory = NULL; /* it may go with its owner */
+    Py_CLEAR(((Region *)self)->keep);
+    return 0;
+}
+static void region_dealloc(PyObject *self) {
+    PyObject_GC_UnTrack(self);
+    region_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+static PyMethodDef region_methods[] = {
+    {"read", (PyCFunction)(void (*)(void))region_read, METH_FASTCALL, "A copy of n bytes from an address on."},
+    {"write", (PyCFunction)(void (*)(void))region_write, METH_FASTCALL, "Put bytes at an address."},
+    {"attach", region_attach, METH_VARARGS, NULL},
+    {NULL},
+};
+static PyMappingMethods region_mapping = {region_length, region_get, region_set};
+/* The view releases it. That there is such a function tells numpy to hold a view. */
+static void region_release(PyObject *self, Py_buffer *buffer) {}
+static PyBufferProcs region_buffers = {region_buffer, region_release};
+static PyTypeObject RegionType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "interp.boundary.Region",
+    .tp_doc = "The bytes of a memory: copies out and in by address.",
+    .tp_basicsize = sizeof(Region),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = PyType_GenericNew,
+    .tp_dealloc = region_dealloc,
+    .tp_traverse = region_traverse,
+    .tp_clear = region_clear,
+    .tp_methods = region_methods,
+};
+static PyTypeObject SlicesType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "interp.boundary.Slices",
+    .tp_doc = "The same by index and slice, with the buffer of its `view`.",
+    .tp_base = &RegionType,
+    .tp_basicsize = sizeof(Region),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = PyType_GenericNew,
+    .tp_dealloc = region_dealloc,
+    .tp_traverse = region_traverse,
+    .tp_clear = region_clear,
+    .tp_as_mapping = &region_mapping,
+    .tp_as_buffer = &region_buffers,
+};
+
+/* ---- the module ---- */
+
+/* direct(cls): calls of a subclass of Entry go to it directly. (Before 3.12 classes made in Python do not inherit that.) */
+static PyObject *direct(PyObject *module, PyObject *cls) {
+    if (!PyType_Check(cls) || !PyType_IsSubtype((PyTypeObject *)cls, &EntryType) || ((PyTypeObject *)cls)->tp_call != PyVectorcall_Call) {
+        PyErr_SetString(PyExc_TypeError, "not a subclass of Entry, or one with a __call__ of its own");
+        return NULL;
+    }
+    ((PyTypeObject *)cls)->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    return Py_NewRef(cls);
+}
+
+static PyMethodDef functions[] = {{"direct", direct, METH_O, NULL}, {NULL}};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "interp.boundary", NULL, -1, functions};
+
+static PyObject *make_module(void) {
+    static const struct { PyObject **at; const char *text; } strings[] = {
+        {&str_long_way, "long_way"}, {&str_adopt, "adopt"}, {&str_serve, "serve"}, {&str_sync, "sync"},
+        {&str_out_of_bounds, "out_of_bounds"}, {&str_view, "view"},
+    };
+    static PyTypeObject *types[] = {&AccountsType, &DriverType, &EntryType, &RegionType, &SlicesType};
+    for (size_t k = 0; k < sizeof strings / sizeof *strings; k++)
+        if (!(*strings[k].at = PyUnicode_InternFromString(strings[k].text))) return NULL;
+    PyObject *module = PyModule_Create(&definition);
+    for (size_t k = 0; module && k < sizeof types / sizeof *types; k++)
+        if (PyModule_AddType(module, types[k])) Py_CLEAR(module);
+    return module;
+}
+
+/* Puts the module "interp.boundary" beside the imported ones. 1 if it is there, 0 if it cannot be. */
+int tm_boundary(void);
+int tm_boundary(void) {
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *module = make_module();
+    int made = module && PyDict_SetItemString(PyImport_GetModuleDict(), "interp.boundary", module) == 0;
+    PyErr_Clear();
+    Py_XDECREF(module);
+    PyGILState_Release(state);
+    return made;
+}
+#endif
