@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from interp.runtime.matching import import_type
 from interp.runtime.memory import Bytes, MemInst
 from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.runtime.table import GlobalInst, TableInst, TagInst
-from interp.runtime.values import from_bits, to_bits
+from interp.runtime.values import from_bits, result_bits, to_bits
 from interp.syntax.errors import EmbedderError, LinkError
 from interp.syntax.features import Features
 from interp.syntax.limits import VmLimits
@@ -52,12 +53,26 @@ class Function(Entry):
 
     def long_way(self, *args: Any) -> Any:
         """A call by the driver in Python: what calling this object does, where there is no shortcut."""
+        return self._given(driver.invoke_bits(self.raw.store, self.raw, self._taken(args)))
+
+    async def call_async(self, *args: Any) -> Any:
+        """The same, where host functions may be coroutine functions: the guest waits while other tasks run.
+
+        While it does, its store is closed to other tasks' calls (those by `call_async` wait). Raises EmbedderError on
+        the python engine, whose threads are not resumed.
+        """
+        awaiting = importlib.import_module("interp.exec.awaiting")  # asyncio is slow to import
+        return self._given(await awaiting.invoke_async(self.raw.store, self.raw, self._taken(args)))
+
+    def _taken(self, args: tuple[Any, ...]) -> list[int]:
         params = self.raw.type.params
         if len(args) != len(params):
             raise TypeError(f"{self.name or 'function'} takes {len(params)} arguments, {len(args)} given")
         store = self.raw.store
-        bits = [to_bits(store, type, unwrap(arg)) for type, arg in zip(params, args, strict=True)]
-        results = driver.invoke_bits(store, self.raw, bits)
+        return [to_bits(store, type, unwrap(arg)) for type, arg in zip(params, args, strict=True)]
+
+    def _given(self, results: Sequence[int]) -> Any:
+        store = self.raw.store
         values = [wrap_value(store, type, r) for type, r in zip(self.raw.type.results, results, strict=True)]
         return tuple(values) if len(values) > 1 else values[0] if values else None
 
@@ -327,22 +342,34 @@ def _extern(store: runtime.Store, valid: ValidModule, want: Import, given: Mappi
     raise LinkError(f"incompatible import type for {want.module}.{want.name}: a {want.kind} is needed, not {value!r}")
 
 
+class Awaited:
+    """What a host function gave to be awaited, as an awaitable of raw bits."""
+
+    def __init__(self, value: Awaitable[Any], convert: Callable[[Any], Sequence[int]]) -> None:
+        self._value = value
+        self._convert = convert
+
+    def __await__(self) -> Generator[Any, Any, Sequence[int]]:
+        return self._convert((yield from self._value.__await__()))
+
+    def close(self) -> None:
+        """It will not be awaited."""
+        if isinstance(self._value, Coroutine):
+            self._value.close()
+
+
 def host_code(store: runtime.Store, type: FuncType, function: Callable[..., Any]) -> runtime.HostCode:
     """Raw host code that calls `function` with Python values and takes its results by type.
 
     Raises TypeError where the function gives another number of results than the type has.
     """
-    params, results = type.params, type.results
+    params = type.params
 
-    def code(*bits: int) -> Sequence[int]:
+    def code(*bits: int) -> Any:
         value = function(*(wrap_value(store, t, b) for t, b in zip(params, bits, strict=True)))
-        if not results:
-            if value is not None:
-                raise TypeError(f"a host function of type {type} gives None, not {value!r}")
-            return ()
-        values = (value,) if len(results) == 1 else tuple(value)
-        if len(values) != len(results):
-            raise TypeError(f"a host function of type {type} gives {len(results)} values, not {len(values)}")
-        return [to_bits(store, t, unwrap(v)) for t, v in zip(results, values, strict=True)]
+        return Awaited(value, given) if isinstance(value, Awaitable) else given(value)
+
+    def given(value: Any) -> Sequence[int]:
+        return result_bits(store, type, value, unwrap)
 
     return code

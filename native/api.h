@@ -16,13 +16,11 @@ enum { TM_SHAPE_STRUCTURE = 0x80, TM_SHAPE_EXCEPTION = 0x81 }; /* an array's sha
 
 typedef struct tm_layout {
     uint32_t number;        /* for the caller to know it by */
-    uint32_t type_id;       /* the store's number of the type */
     uint32_t shape;
     uint32_t cells;         /* of a structure or an exception */
     uint32_t n_refs;
     const uint32_t *refs;   /* the cells that hold references; of an array n_refs says whether its elements do */
-    uint32_t n_supers;
-    const uint32_t *supers; /* numbers of the type and of all its supertypes */
+    const uint32_t *line;   /* how many supertypes the type has, their numbers, the root's first, and its own */
 } tm_layout;
 
 typedef struct tm_object {
@@ -39,6 +37,8 @@ typedef struct tm_heap {
     uint64_t count;
     uint64_t bytes;         /* of all objects, 16 for each besides its contents */
     uint64_t limit;         /* up to so many bytes the loop makes objects without asking */
+    uint64_t page_limit;    /* of the bytes of pages (blocks.h), which are more where blocks between others are free */
+    struct tm_blocks *blocks;
     uint8_t *marks;
     uint32_t *pending;      /* marked, and not looked through yet; has room for every object */
     uint64_t n_pending;
@@ -46,8 +46,11 @@ typedef struct tm_heap {
 
 tm_heap *tm_heap_new(void);
 void tm_heap_free(tm_heap *heap);
-/* Makes an object of zeros and gives its index, the lowest that is free; -1 when the machine gives no memory. */
+/* Makes an object of zeros and gives its index, the lowest that is free; -1 when the machine gives no memory, -2 past the
+   limit of pages. */
 int64_t tm_heap_add(tm_heap *heap, const tm_layout *layout, uint32_t length);
+/* Bytes of the pages that small objects stand on. */
+uint64_t tm_heap_pages(const tm_heap *heap);
 /* NULL where there is none. */
 tm_object *tm_heap_at(const tm_heap *heap, uint64_t index);
 /* Marks what n words refer to, those that are no references to objects being ignored. */
@@ -59,7 +62,7 @@ void tm_heap_sweep(tm_heap *heap);
 typedef struct tm_env {
     const uint8_t *bytes;
     uint64_t size;
-    uint32_t n_types, n_funcs, n_imported, n_tables, n_mems, n_globals, n_elems;
+    uint32_t n_types, n_funcs, n_imported, n_tables, n_mems, n_globals, n_elems, n_tags;
     int64_t n_datas;              /* -1: no data count section */
     const uint32_t *sigs;         /* per function type: parameter count, result count, types */
     const uint32_t *type_sig;     /* per type index: place in sigs, or 0xFFFFFFFF for a type that is no function type */
@@ -75,6 +78,7 @@ typedef struct tm_env {
     const uint32_t *mem_types;    /* bit 0 for i64 addresses, from bit 8 on the logarithm of the page size */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
+    const uint32_t *tag_types;    /* per tag: type index */
     const uint8_t *declared;      /* per function: may stand in ref.func */
     uint64_t features;
     uint64_t max_function_bytes, max_locals, max_nesting, max_br_table, max_frame_cells;
@@ -120,7 +124,9 @@ typedef struct tm_instance {
     tm_memory **memories;
     uint64_t **globals;       /* per global: its cell */
     tm_table **tables;
+    const tm_layout **layouts; /* per type index: of a structure or array; NULL for an instance without such types */
     uint32_t *imported;       /* per imported function: its address */
+    uint32_t *tags;           /* per tag: its number in the store */
     uint32_t n_imported;
     uint32_t first_addr;      /* own functions have consecutive addresses from here */
     tm_code *code;
@@ -138,6 +144,7 @@ typedef struct tm_frame {
 typedef struct tm_registers {
     uint64_t r[4];
     double f[4];
+    int tail;
 } tm_registers;
 
 typedef struct tm_thread {
@@ -146,6 +153,7 @@ typedef struct tm_thread {
     tm_frame *fp_limit;
     uint64_t cells_limit;
     tm_instance *instance;
+    tm_heap *heap;            /* the store's */
     tm_funcinst **funcs;      /* the store's functions by address */
     uint64_t n_funcs;
     tm_funcinst **owned;      /* blocks of function records, freed with the thread */
@@ -166,9 +174,14 @@ typedef struct tm_thread {
     uint32_t service;
     uint64_t need;            /* ticks asked for, or the table index of a trap */
     uint64_t addr;            /* host function */
-    uint64_t *args;           /* its arguments, and where results go; operands of a service */
+    uint64_t *args;           /* its arguments, and where results go; operands of a service; values of an exception */
     uint64_t imm1, imm2;
-    uint64_t answer;          /* to a question of the loop, which asks again: 1 no, 2 yes, 0 none yet */
+    int tail;                 /* a host function was tail-called: the innermost frame is over */
+    /* the exception on its way (unwind.c) */
+    uint32_t thrown;          /* the number of its tag */
+    uint32_t thrown_cells;    /* cells of its values, which stand at args */
+    struct tm_frame *catcher; /* where it goes on */
+    uint32_t clause;
 } tm_thread;
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);
@@ -183,8 +196,15 @@ int tm_thread_add_host(tm_thread *thread, uint64_t addr, const uint32_t *line);
 int tm_thread_enter(tm_thread *thread, uint64_t addr);
 /* Runs until it must leave; returns a TM_EXIT_ number. */
 int tm_thread_run(tm_thread *thread);
+/* Finds the clause that takes the exception of `thrown`, `thrown_cells` and `args`, and goes there: TM_EXIT_LANDED. `after` as
+   below. Else TM_EXIT_SLICE (the clause is in front of a loop and there is no tick), TM_EXIT_UNCAUGHT, or TM_EXIT_CAUGHT: the
+   clause wants a reference to the exception, with which tm_thread_land is to be called. Only landing changes anything. */
+int tm_thread_throw(tm_thread *thread, int after);
+void tm_thread_land(tm_thread *thread, uint64_t reference);
 /* Ends activations, whatever they are doing, until there are n. Done twice it is done once: a signal may come between. */
 void tm_thread_leave_to(tm_thread *thread, uint64_t n);
+/* All words that may be references: the stack, and behind it the registers. n gets how many. */
+uint64_t *tm_thread_roots(tm_thread *thread, uint64_t *n);
 /* How many frames the innermost activation has. */
 uint64_t tm_thread_depth(tm_thread *thread);
 /* Frame n (0 = innermost, below tm_thread_depth) of it: instance number, own index, word of its code.

@@ -42,7 +42,10 @@ def output(command: list[str]) -> str:
 
 
 #: What knows nothing of Python, and what does.
-CORE = ["memory.c", "walk.c", "code.c", "heap.c", "thread.c", "numeric.c", "run.c", "facts.c", "sections.c"]
+CORE = [
+    "memory.c", "walk.c", "code.c", "blocks.c", "heap.c", "thread.c", "unwind.c", "numeric.c", "run.c", "facts.c",
+    "sections.c",
+]  # fmt: skip
 SOURCES = [*CORE, "boundary.c"]
 FLAGS = [
     "-std=gnu11", "-O2", "-g0", "-fomit-frame-pointer", "-foptimize-sibling-calls", "-fcf-protection=none", "-fno-lto",

@@ -67,10 +67,12 @@ static int keep(tm_code *code, tm_func *f, const tm_walk *walk) {
     uint32_t n;
     const word *lowered = tm_walk_code(walk, &n);
     word *exact = malloc((n ? n : 1) * sizeof(word));
-    if (!exact) return -1;
+    tm_handlers *handlers = NULL;
+    if (!exact || tm_walk_handlers(walk, &handlers)) { free(exact); return -1; }
     memcpy(exact, lowered, n * sizeof(word));
     f->words = n;
-    code->bytes += (uint64_t)n * sizeof(word);
+    f->handlers = handlers;
+    code->bytes += (uint64_t)n * sizeof(word) + (handlers ? handlers->bytes : 0);
     __atomic_store_n(&f->code, (const word *)exact, __ATOMIC_RELEASE);
     return 0;
 }
@@ -107,7 +109,10 @@ uint64_t tm_code_bytes(const tm_code *code) { return code->bytes; }
 void tm_code_free(tm_code *code) {
     if (!code) return;
     for (uint32_t k = 0; k < code->n_own; k++)
-        if (code->funcs[k].words) free((void *)(uintptr_t)code->funcs[k].code);
+        if (code->funcs[k].words) {
+            free((void *)(uintptr_t)code->funcs[k].code);
+            free((void *)(uintptr_t)code->funcs[k].handlers);
+        }
     free(code->funcs);
     free(code);
 }

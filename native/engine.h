@@ -13,9 +13,39 @@ typedef uint64_t word;
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Where exceptions go on within a function: its try blocks as regions of its code, in the order in which they begin. They are
+   nested or apart, so a place is within the last region that begins before it, or within one of those around that. Nothing
+   here is looked at unless something is thrown. All places are words of the code. */
+typedef struct tm_region {
+    uint32_t start, end;
+    uint32_t outer;     /* the region around it, or NO_REGION */
+    uint32_t next;      /* where the search goes on when no clause takes the exception */
+    uint32_t first, count; /* its clauses */
+} tm_region;
+
+typedef struct tm_clause {
+    uint32_t tag;       /* of the instance, or ANY_TAG */
+    uint32_t target;    /* where to go on */
+    uint32_t values;    /* the first slot for the values of the exception; a clause for any tag gets none */
+    uint32_t reference; /* the slot for a reference to it, or NO_SLOT */
+    uint32_t loop;      /* the target is a loop: it costs a tick */
+} tm_clause;
+
+typedef struct tm_handlers {
+    uint32_t n_regions;
+    uint64_t bytes;
+    uint32_t pinned[8]; /* per register: the slot of the local pinned to it, or NO_SLOT */
+    tm_region *regions;
+    tm_clause *clauses;
+} tm_handlers;
+#define NO_REGION 0xFFFFFFFFu
+#define NO_SLOT 0xFFFFFFFFu
+#define ANY_TAG 0xFFFFFFFFu
+
 /* An own function of a module. `code` is the lowering stub until the first call. */
 struct tm_func {
     const word *code;
+    const tm_handlers *handlers; /* NULL for a function without try blocks */
     uint32_t ticks;     /* charged for entering: 1 + one per started 64 declared locals */
     uint32_t cells;     /* frame_cells: what the depth check sums up */
     uint32_t own_index;
@@ -45,6 +75,7 @@ enum {
 enum { KIND_func, KIND_struct, KIND_array };
 #define LIST_ONE (1ull << 62)
 #define LIST_SOME (1ull << 63)
+#define LIST_EXN (1ull << 61) /* and a reference to an exception behind them */
 
 /* What a cast asks for, as one word: a type's number and its place in its line as `line_word` gives them, and what else goes. */
 #define MATCH_NULL (1ull << 48)
@@ -58,4 +89,5 @@ enum { KIND_func, KIND_struct, KIND_array };
 
 /* The word that stands for a handler: its address where handlers are functions, its number where they are cases (run.c). */
 word tm_handler_word(uint32_t handler);
+const word *tm_entry_code(void);
 #endif

@@ -24,11 +24,16 @@ except ImportError:
 
 CTYPE = {"i32": "uint32_t", "i64": "uint64_t", "f32": "float", "f64": "double"}
 VALTYPE = {"i32": "T_I32", "addr": "T_ADDRESS", "i64": "T_I64", "f32": "T_F32", "f64": "T_F64", "v128": "T_V128"}
-EXITS = ("RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE")
+EXITS = (
+    "RETURNED", "HOST_CALL", "TRAPPED", "EXHAUSTED", "SLICE", "SERVICE", "NO_MEMORY", "BAD_REFERENCE",
+    "THROWN", "LANDED", "CAUGHT", "UNCAUGHT",
+)  # fmt: skip
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
-    "table_grow", "table_fill", "ref_matches",
-    "atomic_notify", "atomic_wait32", "atomic_wait64",
+    "table_grow", "table_fill", "throw_ref", "atomic_notify", "atomic_wait32", "atomic_wait64",
+    "struct_new", "struct_new_default", "struct_get", "struct_get_s", "struct_set", "array_new", "array_new_default",
+    "array_new_fixed", "array_new_data", "array_new_elem", "array_get", "array_get_s", "array_set", "array_len",
+    "array_fill", "array_copy", "array_init_data", "array_init_elem",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
@@ -38,9 +43,11 @@ SPECIAL = {
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "halt": 0,
     "use_memory": 2, "address": 3, "aligned_address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0,
-    "enter": 0, "lower": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3, "ref_cast": 3,
-    "i31_new": 2, "i31_get_s": 2, "i31_get_u": 2,
+    "enter": 0, "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3,
+    "ref_cast": 3, "i31_new": 2, "i31_get_s": 2, "i31_get_u": 2,
     "br_cast": 4, "br_cast_back": 4, "br_not_cast": 4, "br_not_cast_back": 4,  # emit_condition counts on the order
+    "struct_new": 5, "struct_new_default": 5, "array_new": 5, "array_new_default": 5, "array_new_fixed": 5,
+    "array_fill": 5, "array_copy": 5,
     "v128_const": 4, "mov_v": 2, "select_v": 2, "global_get_v": 3, "global_set_v": 3,
 }  # fmt: skip
 
@@ -330,12 +337,94 @@ def _moves(handlers: Handlers) -> None:
                 handlers.add(name, 3, f"if ({test}) {{ {'TICK; ' if back else ''}JUMP; }} NEXT(3);")
 
 
+#: Packed elements and fields with their sign or without: the C type that reads one.
+PACKED = {"s8": "int8_t", "u8": "uint8_t", "s16": "int16_t", "u16": "uint16_t"}
+
+
+def _objects(handlers: Handlers) -> None:
+    """Fields, elements and lengths: base + d * places + a, for elements base + (d * places + a) * places + b.
+
+    A reference and an index stand in a slot or an integer register, a result in a slot (d = 0) or the register for
+    temporaries of its class, a new value in a slot or that register.
+    """
+    here, spare, spare_f = places("i32"), places("i32")[-1], places("f64")[-1]
+
+    def add(name: str, size: int, body: str) -> None:
+        handlers.add(name, size, f"{body} NEXT({size});")
+
+    def base(name: str) -> None:
+        handlers.bases[name] = len(handlers.rows)
+
+    def put(d: str, value: str, f: bool = False) -> str:
+        return f"sp[A] = {value};" if d == "S" else f"f{d} = tm_double({value});" if f else f"r{d} = {value};"
+
+    for name, type in {"i": "", "f": "", **PACKED}.items():
+        base(f"struct_get_{name}")
+        for d in ("S", spare_f if name == "f" else spare):
+            for a in here:
+                find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
+                value = "o->contents[i]" if name in "if" else f"(uint32_t)({type})o->contents[i]"
+                body = f"{find} {put(d, value, name == 'f')}"
+                add(f"struct_get_{name}_{d}{a}", 3, body)
+    base("struct_get_v")
+    for a in here:
+        find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i + 1);"
+        add(f"struct_get_v_{a}", 3, f"{find} sp[A] = o->contents[i]; sp[A + 1] = o->contents[i + 1];")
+    base("struct_set")
+    for v in ("S", spare, f"f{spare_f}"):
+        for a in here:
+            source = "sp[C]" if v == "S" else f"tm_bits_f64({v})" if v[0] == "f" else f"r{v}"
+            find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
+            add(f"struct_set_{v}{a}", 3, f"{find} o->contents[i] = {source};")
+    base("struct_set_v")
+    for a in here:
+        find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i + 1);"
+        add(f"struct_set_v_{a}", 3, f"{find} o->contents[i] = sp[C]; o->contents[i + 1] = sp[C + 1];")
+
+    elements = {**PACKED, "i32": "uint32_t", "i64": "uint64_t", "f64": "uint64_t"}
+    for name, type in elements.items():
+        base(f"array_get_{name}")
+        for d in ("S", spare_f if name == "f64" else spare):
+            for a in here:
+                for b in here:
+                    find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, sizeof({type}), i);"
+                    widen = "" if "64" in name else "(uint32_t)"
+                    body = f"{find} {put(d, f'{widen}((const {type} *)o->contents)[i]', name == 'f64')}"
+                    add(f"array_get_{name}_{d}{a}{b}", 2, body)
+    base("array_get_v")
+    for a in here:
+        for b in here:
+            find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, 16, i);"
+            add(f"array_get_v_{a}{b}", 2, f"{find} sp[A] = o->contents[2 * i]; sp[A + 1] = o->contents[2 * i + 1];")
+    for width in (8, 16, 32, 64):
+        base(f"array_set_{width}")
+        type = f"uint{width}_t"
+        for v in ("S", spare, *([f"f{spare_f}"] if width == 64 else [])):
+            for a in here:
+                for b in here:
+                    source = "sp[C]" if v == "S" else f"tm_bits_f64({v})" if v[0] == "f" else f"r{v}"
+                    find = f"uint32_t i = {read('i32', b, 'B')}; ELEMENT(o, {read('i64', a, 'A')}, sizeof({type}), i);"
+                    add(f"array_set_{width}_{v}{a}{b}", 2, f"{find} (({type} *)o->contents)[i] = ({type}){source};")
+    base("array_set_v")
+    for a in here:
+        for b in here:
+            find = f"uint32_t i = {read('i32', b, 'B')}; ELEMENT(o, {read('i64', a, 'A')}, 16, i);"
+            add(f"array_set_v_{a}{b}", 2, f"{find} o->contents[2 * i] = sp[C]; o->contents[2 * i + 1] = sp[C + 1];")
+    base("array_len")
+    for d in ("S", spare):
+        for a in here:
+            find = f"uint64_t ref = {read('i64', a, 'B')}; tm_object *o = tm_object_of(cx->heap, ref);"
+            check = "if (unlikely(!o || o->shape >= TM_SHAPE_STRUCTURE)) { cx->need = ref; GO_COLD(no_array); }"
+            add(f"array_len_{d}{a}", 2, f"{find} {check} {put(d, 'o->length')}")
+
+
 def all_handlers() -> Handlers:
     """Every handler, the hand-written ones (without a body) first."""
     handlers = Handlers()
     for name, size in SPECIAL.items():
         handlers.add(name, size, "")
     _moves(handlers)
+    _objects(handlers)
     for op in OPS:
         kind = _class(op)
         if kind in ("UNARY", "BINARY", "COMPARE", "EQZ"):

@@ -12,12 +12,24 @@ _Static_assert(sizeof(tm_object) == 16, "what an object costs besides its conten
 
 static tm_object *chained(uint64_t next) { return (tm_object *)(uintptr_t)(next << 1 | 1); }
 
-tm_heap *tm_heap_new(void) { return calloc(1, sizeof(tm_heap)); }
+tm_heap *tm_heap_new(void) {
+    tm_heap *h = calloc(1, sizeof *h);
+    if (!h) return NULL;
+    h->blocks = calloc(1, sizeof *h->blocks);
+    if (!h->blocks) { free(h); return NULL; }
+    return h;
+}
+
+static uint64_t object_bytes(const tm_object *o) { return sizeof *o + tm_contents_bytes(o->layout, o->length); }
 
 void tm_heap_free(tm_heap *h) {
     if (!h) return;
-    for (uint64_t k = 0; k < h->capacity; k++)
-        if (!tm_is_free(h->objects[k])) free(h->objects[k]);
+    for (uint64_t k = 0; k < h->capacity; k++) {
+        tm_object *o = h->objects[k];
+        if (!tm_is_free(o) && object_bytes(o) > BLOCK_SMALL) free(o);
+    }
+    blocks_clear(h->blocks);
+    free(h->blocks);
     free(h->objects);
     free(h->marks);
     free(h->pending);
@@ -45,21 +57,22 @@ static int grow(tm_heap *h) {
     return 0;
 }
 
-int64_t tm_heap_add(tm_heap *h, const tm_layout *layout, uint32_t length) {
+int64_t tm_heap_make(tm_heap *h, const tm_layout *layout, uint32_t length) {
     if (unlikely(h->free == h->capacity) && grow(h)) return -1;
-    uint64_t bytes = sizeof(tm_object) + tm_contents_bytes(layout, length);
-    tm_object *made = bytes <= SIZE_MAX ? calloc(1, (size_t)bytes) : NULL;
-    if (!made) return -1;
-    made->layout = layout;
-    made->length = length;
-    made->shape = layout->shape;
-    uint64_t index = h->free;
-    h->free = (uintptr_t)h->objects[index] >> 1;
-    h->objects[index] = made;
-    h->count++;
-    h->bytes += bytes;
+    uint64_t bytes = sizeof(tm_object) + tm_contents_bytes(layout, length), index = h->free;
+    tm_object *made = block_new(h->blocks, bytes, h->page_limit);
+    if (!made) return bytes <= BLOCK_SMALL && h->blocks->held + PAGE_SIZE > h->page_limit ? -2 : -1;
+    tm_enter_object(h, made, layout, length, bytes);
     return (int64_t)index;
 }
+
+int64_t tm_heap_add(tm_heap *h, const tm_layout *layout, uint32_t length) {
+    int64_t index = tm_heap_make(h, layout, length);
+    if (index >= 0) memset(h->objects[index]->contents, 0, (size_t)tm_contents_bytes(layout, length));
+    return index;
+}
+
+uint64_t tm_heap_pages(const tm_heap *h) { return h->blocks->held; }
 
 tm_object *tm_heap_at(const tm_heap *h, uint64_t index) {
     return index < h->capacity && !tm_is_free(h->objects[index]) ? h->objects[index] : NULL;
@@ -87,6 +100,7 @@ void tm_heap_sweep(tm_heap *h) {
             tm_heap_visit(h, o->contents, o->length);
         }
     }
+    blocks_begin(h->blocks);
     uint64_t next = h->capacity;
     for (uint64_t k = h->capacity; k-- > 0;) { /* downwards, so that the chain goes up */
         tm_object *o = h->objects[k];
@@ -96,12 +110,14 @@ void tm_heap_sweep(tm_heap *h) {
             h->marks[k] = 0;
             continue;
         } else {
+            uint64_t bytes = object_bytes(o);
             h->count--;
-            h->bytes -= sizeof *o + tm_contents_bytes(o->layout, o->length);
-            free(o);
+            h->bytes -= bytes;
+            block_free(o, bytes);
             h->objects[k] = chained(next);
         }
         next = k;
     }
     h->free = next;
+    blocks_end(h->blocks);
 }

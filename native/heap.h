@@ -1,7 +1,7 @@
 /* Objects of garbage collection: what the handlers and heap.c share. */
 #ifndef TAMIS_HEAP_H
 #define TAMIS_HEAP_H
-#include "engine.h"
+#include "blocks.h"
 
 #define TM_OBJECT (1ull << 62)
 #define TM_I31 (1ull << 63)
@@ -21,4 +21,19 @@ static inline tm_object *tm_object_of(const tm_heap *heap, uint64_t bits) {
     tm_object *found = heap->objects[index];
     return unlikely(tm_is_free(found)) ? NULL : found;
 }
+
+/* Gives a fresh block the lowest free place, of which there is one. The contents are still to be written. */
+static inline void tm_enter_object(tm_heap *heap, tm_object *made, const tm_layout *layout, uint32_t length, uint64_t bytes) {
+    made->layout = layout;
+    made->length = length;
+    made->shape = layout->shape;
+    uint64_t index = heap->free;
+    heap->free = (uintptr_t)heap->objects[index] >> 1;
+    heap->objects[index] = made;
+    heap->count++;
+    heap->bytes += bytes;
+}
+
+/* An object of undefined contents at the lowest free place; its index, -1 or -2 as from tm_heap_add. */
+int64_t tm_heap_make(tm_heap *heap, const tm_layout *layout, uint32_t length);
 #endif

@@ -64,6 +64,12 @@ typedef struct tm_lower {
     uint32_t *map;                 /* byte offset per word, only for backtraces */
     uint32_t map_capacity;
     int out_of_memory;
+    /* try blocks, in the order in which they begin, and their clauses; while a label is not placed, the targets of its clauses
+       are a chain */
+    tm_region *regions;
+    uint32_t n_regions, regions_capacity;
+    tm_clause *clauses;
+    uint32_t n_clauses, clauses_capacity;
 } tm_lower;
 
 static inline uint32_t class_of(uint32_t type) { return type == T_F64 ? CLASS_FLOAT : type == T_I32 || type == T_I64 ? CLASS_INT : CLASS_NONE; }
@@ -594,6 +600,53 @@ static void place_label(tm_lower *l, uint32_t *head) {
     }
     *head = NONE;
     l->dirty = l->written; /* what is out of date on some path counts as such */
+    lower_barrier(l);
+}
+
+static int more(void **array, uint32_t *capacity, uint32_t n, size_t size) {
+    if (n < *capacity) return 0;
+    uint32_t larger = *capacity ? 2 * *capacity : 16;
+    void *p = realloc(*array, larger * size);
+    if (!p) return -1;
+    *array = p;
+    *capacity = larger;
+    return 0;
+}
+
+/* ---- exceptions: try blocks write no code, only down where in the code they are ---- */
+static uint32_t begin_region(tm_lower *l, uint32_t outer) {
+    lower_barrier(l);
+    if (more((void **)&l->regions, &l->regions_capacity, l->n_regions, sizeof *l->regions)) { l->out_of_memory = 1; return NO_REGION; }
+    l->regions[l->n_regions] = (tm_region){.start = l->n, .outer = outer, .next = outer, .first = l->n_clauses};
+    return l->n_regions++;
+}
+
+static void end_region(tm_lower *l, uint32_t region) {
+    lower_barrier(l);
+    if (region != NO_REGION) l->regions[region].end = l->n;
+}
+
+/* One more clause of a region; the caller gives it its target. */
+static tm_clause *add_clause(tm_lower *l, uint32_t region, tm_clause clause) {
+    static tm_clause nowhere;
+    if (region == NO_REGION || more((void **)&l->clauses, &l->clauses_capacity, l->n_clauses, sizeof *l->clauses)) {
+        l->out_of_memory = 1;
+        return &nowhere;
+    }
+    l->regions[region].count++;
+    l->clauses[l->n_clauses] = clause;
+    return &l->clauses[l->n_clauses++];
+}
+
+static void place_clauses(tm_lower *l, uint32_t *head) {
+    if (l->out_of_memory) return;
+    for (uint32_t at = *head; at != NONE;) {
+        uint32_t next = l->clauses[at].target;
+        l->clauses[at].target = l->n;
+        at = next;
+    }
+    *head = NONE;
+    l->dirty = l->written;
     lower_barrier(l);
 }
 

@@ -22,7 +22,7 @@ static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses,
         }
         const tm_op *row = &tm_ops[--op];
         switch (op) {
-        case OP_block: case OP_loop: case OP_if:
+        case OP_block: case OP_loop: case OP_if: case OP_try_table:
             if (depth < 64) {
                 loops[depth] = op == OP_loop;
                 if (op == OP_loop && weight < 4096) weight *= 8; else loops[depth] = 0;
@@ -54,9 +54,14 @@ static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses,
         case IMM_memarg: p = skip_numbers(p, *p & 0x40 ? 3 : 2); break; /* its flags say whether a memory is named */
         case IMM_memarg_lane: p = skip_numbers(p, *p & 0x40 ? 3 : 2) + 1; break;
         default:
-            if (op == OP_block || op == OP_loop || op == OP_if) { /* a type, or a number */
+            if (op == OP_block || op == OP_loop || op == OP_if || op == OP_try_table) { /* a type, or a number */
                 if (*p == BYTE_REF || *p == BYTE_REF_NULL) p = skip_value_type(p);
                 else p = skip_numbers(p, 1);
+                if (op == OP_try_table) { /* clauses: their kind, a tag for two of them, a label */
+                    uint32_t n = 0, shift = 0;
+                    do { n |= (uint32_t)(*p & 0x7F) << shift; shift += 7; } while (*p++ & 0x80);
+                    while (n--) { uint8_t kind = *p++; p = skip_numbers(p, kind < 2 ? 2 : 1); }
+                }
                 break;
             }
             if (row->indices != 0xFF) { p = skip_numbers(p, row->indices); break; }

@@ -3,6 +3,7 @@
    Three forms of the same bodies; dispatch.h chooses. */
 #include "dispatch.h"
 #include "engine.h"
+#include "heap.h"
 #include "numerics.h"
 #include "vectors.h"
 
@@ -78,6 +79,7 @@
         TICK;                                                                                                                 \
         cx->addr = c_fi->addr;                                                                                                \
         cx->args = sp + A;                                                                                                    \
+        cx->tail = 0;                                                                                                         \
         ip += call_size;                                                                                                      \
         LEAVE(TM_EXIT_HOST_CALL);                                                                                             \
     } while (0)
@@ -87,12 +89,10 @@
     if (unlikely((ref_) > cx->n_funcs || !cx->funcs[(ref_) - 1])) LEAVE(TM_EXIT_BAD_REFERENCE);                               \
     tm_funcinst *fi_ = cx->funcs[(ref_) - 1]
 /* Whether a function is of the type that a `line_word` tells, or of a subtype. */
-#define FUNC_FITS(fi_, w_)                                                                                                    \
-    (likely((fi_)->type_id == (uint32_t)(w_)) ||                                                                              \
-     ((fi_)->line[0] >= ((w_) >> 32 & 0xFFFF) && (fi_)->line[1 + ((w_) >> 32 & 0xFFFF)] == (uint32_t)(w_)))
+#define LINE_FITS(line_, w_) ((line_)[0] >= ((w_) >> 32 & 0xFFFF) && (line_)[1 + ((w_) >> 32 & 0xFFFF)] == (uint32_t)(w_))
+#define FUNC_FITS(fi_, w_) (likely((fi_)->type_id == (uint32_t)(w_)) || LINE_FITS((fi_)->line, w_))
 
-/* Whether a reference is of a type, told by a word of MATCH_ flags. What only Python knows it is asked: the loop leaves, and
-   runs the instruction again when the answer is there. */
+/* Whether a reference is of a type, told by a word of MATCH_ flags. */
 #define MATCH(yes_, ref_, w_)                                                                                                 \
     uint64_t m_w = (w_);                                                                                                      \
     uint64_t m_r = (ref_);                                                                                                    \
@@ -102,13 +102,11 @@
     else if (m_r >> 63) yes_ = (m_w & MATCH_I31) != 0;                                                                        \
     else if (!(m_r >> 62)) yes_ = (m_w & MATCH_HOST) != 0;                                                                    \
     else if (m_w & MATCH_OBJECT) yes_ = 1;                                                                                    \
-    else if (!(m_w & (MATCH_STRUCT | MATCH_ARRAY | MATCH_LINE))) yes_ = 0;                                                    \
-    else if (cx->answer) { yes_ = cx->answer == 2; cx->answer = 0; }                                                          \
     else {                                                                                                                    \
-        cx->service = SERVICE_ref_matches;                                                                                    \
-        cx->imm1 = m_w;                                                                                                       \
-        cx->imm2 = m_r;                                                                                                       \
-        LEAVE(TM_EXIT_SERVICE);                                                                                               \
+        const tm_object *m_o = tm_object_of(cx->heap, m_r);                                                                   \
+        yes_ = m_o && (m_w & MATCH_LINE                    ? LINE_FITS(m_o->layout->line, m_w)                                \
+                       : m_o->shape < TM_SHAPE_STRUCTURE   ? (m_w & MATCH_ARRAY) != 0                                         \
+                       : m_o->shape == TM_SHAPE_STRUCTURE && m_w & MATCH_STRUCT);                                             \
     }
 
 /* The same for a tail call: the frame on top becomes the callee's. */
@@ -137,6 +135,7 @@
         TICK;                                                                                                                 \
         cx->addr = c_fi->addr;                                                                                                \
         cx->args = sp + A;                                                                                                    \
+        cx->tail = 1;                                                                                                         \
         ip += call_size;                                                                                                      \
         LEAVE(TM_EXIT_HOST_CALL);                                                                                             \
     } while (0)
@@ -145,6 +144,52 @@
 static __attribute__((noinline, cold)) int cold_lower(tm_func *f) { return tm_code_lower(f->owner, f->own_index); }
 static __attribute__((noinline)) void cold_move(uint8_t *d, const uint8_t *s, uint64_t n) { memmove(d, s, (size_t)n); }
 static __attribute__((noinline)) void cold_fill(uint8_t *d, int v, uint64_t n) { memset(d, v, (size_t)n); }
+
+/* ---- objects ---- */
+
+/* Finds the object of a reference, of the shape that its type tells: raw bits that an embedder put there may have another. */
+#define OBJECT(o_, ref_, shape_, missing_)                                                                                    \
+    uint64_t o_##_ref = (ref_);                                                                                               \
+    tm_object *o_ = tm_object_of(cx->heap, o_##_ref);                                                                         \
+    if (unlikely(!o_ || o_->shape != (shape_))) { cx->need = o_##_ref; GO_COLD(missing_); }
+#define STRUCT(o_, ref_, cell_)                                                                                               \
+    OBJECT(o_, ref_, TM_SHAPE_STRUCTURE, no_structure)                                                                        \
+    if (unlikely((cell_) >= o_->length)) LEAVE(TM_EXIT_BAD_REFERENCE)
+#define ARRAY(o_, ref_, width_) OBJECT(o_, ref_, width_, no_array)
+#define ELEMENT(o_, ref_, width_, i_)                                                                                         \
+    ARRAY(o_, ref_, width_)                                                                                                   \
+    if (unlikely((i_) >= o_->length)) TRAP(array_bounds)
+#define SERVE do { cx->service = (uint32_t)ip[2]; cx->imm1 = ip[3]; cx->imm2 = ip[4]; cx->args = sp + A; LEAVE(TM_EXIT_SERVICE); } while (0)
+/* Makes an object `o` whose contents the rest writes, from operands that stand from A on; its reference goes there. */
+#define NEW(layout_, n_, ...)                                                                                                 \
+    {                                                                                                                         \
+        const tm_layout *w_layout = (layout_);                                                                                \
+        tm_heap *w_heap = cx->heap;                                                                                           \
+        uint64_t w_n = (n_), w_bytes = sizeof(tm_object) + tm_contents_bytes(w_layout, w_n);                                  \
+        if (unlikely(w_heap->bytes + w_bytes > w_heap->limit)) SERVE;                                                         \
+        BULK_TICKS(w_bytes);                                                                                                  \
+        int64_t w_index = cold_make(w_heap, w_layout, (uint32_t)w_n);                                                         \
+        if (unlikely(w_index < 0)) { cx->left += (int64_t)((w_bytes + 4095) >> 12); SERVE; }                                  \
+        tm_object *o = w_heap->objects[w_index];                                                                              \
+        __VA_ARGS__                                                                                                           \
+        sp[A] = TM_OBJECT | (uint64_t)w_index;                                                                                \
+        NEXT(5);                                                                                                              \
+    }
+
+static __attribute__((noinline)) int64_t cold_make(tm_heap *heap, const tm_layout *layout, uint32_t n) { return tm_heap_make(heap, layout, n); }
+static __attribute__((noinline)) void cold_zeros(tm_object *o) { memset(o->contents, 0, (size_t)tm_contents_bytes(o->layout, o->length)); }
+/* n elements from i on get a value that stands in one cell, or in two. */
+static __attribute__((noinline)) void cold_fill_array(tm_object *o, uint64_t i, const word *value, uint64_t n) {
+    uint64_t width = o->shape;
+    uint8_t *at = (uint8_t *)o->contents + i * width;
+    if (width == 1) { memset(at, (int)(value[0] & 0xFF), (size_t)n); return; }
+    for (; n > 0; n--, at += width) memcpy(at, value, (size_t)width);
+}
+static __attribute__((noinline)) void cold_elements(tm_object *o, const word *values) {
+    uint64_t width = o->shape;
+    uint8_t *at = (uint8_t *)o->contents;
+    for (uint32_t n = o->length; n > 0; n--, at += width, values += width == 16 ? 2 : 1) memcpy(at, values, (size_t)width);
+}
 
 #define BULK_TICKS(n) CHARGE(((uint64_t)(n) + 4095) >> 12)
 
@@ -199,7 +244,15 @@ typedef CONVENTION void (*handler)(ARGS);
     COLD(trap_null_reference, cx->trap = TRAP_null_reference; LEAVE(TM_EXIT_TRAPPED);)                                        \
     COLD(trap_null_function, cx->trap = TRAP_null_function; LEAVE(TM_EXIT_TRAPPED);)                                          \
     COLD(trap_null_i31, cx->trap = TRAP_null_i31; LEAVE(TM_EXIT_TRAPPED);)                                                    \
-    COLD(trap_cast_failure, cx->trap = TRAP_cast_failure; LEAVE(TM_EXIT_TRAPPED);)
+    COLD(trap_cast_failure, cx->trap = TRAP_cast_failure; LEAVE(TM_EXIT_TRAPPED);)\
+    COLD(trap_null_structure, cx->trap = TRAP_null_structure; LEAVE(TM_EXIT_TRAPPED);)                                        \
+    COLD(trap_null_array, cx->trap = TRAP_null_array; LEAVE(TM_EXIT_TRAPPED);)                                                \
+    COLD(trap_array_bounds, cx->trap = TRAP_array_bounds; LEAVE(TM_EXIT_TRAPPED);)                                            \
+    COLD(no_structure, if (cx->need == 0) TRAP(null_structure); LEAVE(TM_EXIT_BAD_REFERENCE);)                                \
+    COLD(no_array, if (cx->need == 0) TRAP(null_array); LEAVE(TM_EXIT_BAD_REFERENCE);)                                        \
+    COLD(new_structure,                                                                                                       \
+         const tm_layout *layout = cx->instance->layouts[ip[3]];                                                              \
+         NEW(layout, layout->cells, memcpy(o->contents, sp + A, 8 * (size_t)layout->cells);))
 
 #if defined(SWITCH)
 static int run(tm_thread *cx) {
@@ -216,6 +269,7 @@ COLD_PARTS
 #endif
 
 #include "special.inc"
+#include "objects.inc"
 #include "generated/handlers.inc"
 
 #if defined(SWITCH)
@@ -269,11 +323,20 @@ static inline uint64_t control(void) { return 0; }
 static inline void set_control(uint64_t v) { (void)v; }
 #endif
 
+static int run_on(tm_thread *thread) {
+    for (;;) {
+        int left = run(thread);
+        if (likely(left != TM_EXIT_THROWN)) return left;
+        left = tm_thread_throw(thread, 0);
+        if (left != TM_EXIT_LANDED) return left;
+    }
+}
+
 int tm_thread_run(tm_thread *thread) {
     uint64_t before = control();
-    if (likely(!(before & FLUSH_AND_ROUNDING))) return run(thread);
+    if (likely(!(before & FLUSH_AND_ROUNDING))) return run_on(thread);
     set_control(before & ~(uint64_t)FLUSH_AND_ROUNDING);
-    int left = run(thread);
+    int left = run_on(thread);
     set_control(before);
     return left;
 }

@@ -2,7 +2,8 @@
 #include "engine.h"
 #include "types.h"
 
-static const word *entry_code(void) {
+/* What the frame that marks an entry runs: it enters the function, and stands behind that while the function runs. */
+const word *tm_entry_code(void) {
     static word code[2];
     code[0] = tm_handler_word(H_enter);
     code[1] = tm_handler_word(H_halt);
@@ -11,19 +12,18 @@ static const word *entry_code(void) {
 
 static tm_memory no_memory;
 
-enum { MAX_ACTIVATIONS = 256 }; /* the store's own limit, nested_activations, is lower */
+enum { MAX_ACTIVATIONS = 256, SLACK = 4096 }; /* the store's own limit, nested_activations, is lower */
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     tm_thread *t = calloc(1, sizeof *t);
     if (!t) return NULL;
-    /* A host function's results and the arguments of an entry may stand above the last frame. */
-    uint64_t slack = 4096;
-    t->stack = calloc(stack_cells + slack, sizeof(word));
+    /* A host function's results and the arguments of an entry may stand above the last frame, and registers for the collector. */
+    t->stack = calloc(stack_cells + SLACK, sizeof(word));
     t->frame_count = depth + 2;
     t->frames = calloc(t->frame_count + MAX_ACTIVATIONS, sizeof(tm_frame));
     t->saved = calloc(MAX_ACTIVATIONS, sizeof *t->saved);
     if (!t->stack || !t->frames || !t->saved) { tm_thread_free(t); return NULL; }
-    t->stack_cells = stack_cells + slack;
+    t->stack_cells = stack_cells + SLACK;
     t->cells_limit = stack_cells;
     t->fp = t->frames; /* a frame of nobody: where the first activation stands */
     t->sp = t->stack;
@@ -107,6 +107,7 @@ int tm_thread_enter(tm_thread *t, uint64_t addr) {
     if (n >= MAX_ACTIVATIONS) return -1;
     memcpy(t->saved[n].r, t->r, sizeof t->r); /* of whatever is suspended here, as its ip and sp */
     memcpy(t->saved[n].f, t->f, sizeof t->f);
+    t->saved[n].tail = t->tail;
     word *top = tm_thread_top(t);
     fp->ip = t->ip;
     fp->sp = t->sp;
@@ -117,14 +118,14 @@ int tm_thread_enter(tm_thread *t, uint64_t addr) {
     t->fp = fp + 1;
     t->fp_limit++; /* the frame that marks the entry is none of the guest's */
     t->sp = top;
-    t->ip = entry_code();
+    t->ip = tm_entry_code();
     t->instance = f->instance;
     return 0;
 }
 
 /* The frame that marks the entry of the innermost activation: its code is the entry's. */
 static tm_frame *entry_frame(tm_thread *t) {
-    const word *code = entry_code();
+    const word *code = tm_entry_code();
     if (t->ip == code || t->ip == code + 1) return t->fp;
     tm_frame *fp = t->fp - 1;
     while (fp > t->frames && fp->ip != code + 1) fp--;
@@ -138,13 +139,22 @@ static void leave(tm_thread *t) {
     uint64_t n = activations(t);
     memcpy(t->r, t->saved[n].r, sizeof t->r);
     memcpy(t->f, t->saved[n].f, sizeof t->f);
+    t->tail = t->saved[n].tail;
     t->ip = t->fp->ip;
     t->sp = t->fp->sp;
     t->instance = t->fp->instance;
-    t->answer = 0;
 }
 
 void tm_thread_leave_to(tm_thread *t, uint64_t n) { while (activations(t) > n) leave(t); }
+
+uint64_t *tm_thread_roots(tm_thread *t, uint64_t *n) {
+    word *end = tm_thread_top(t); /* nothing stands above while guest code is left for its heap */
+    memcpy(end, t->r, sizeof t->r);
+    end += 4;
+    for (uint64_t k = activations(t); k-- > 0; end += 4) memcpy(end, t->saved[k].r, sizeof t->saved[k].r);
+    *n = (uint64_t)(end - t->stack);
+    return t->stack;
+}
 
 uint64_t tm_thread_depth(tm_thread *t) { return (uint64_t)(t->fp - entry_frame(t)); }
 

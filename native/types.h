@@ -101,9 +101,11 @@ static inline word match_word(const tm_env *env, uint32_t type) {
 }
 
 /* A list of types in an error: one type, or where in `sigs` they stand. */
-static inline uint64_t list_code(const tm_env *env, uint32_t n, const uint32_t *types) {
-    if (n == 1) return LIST_ONE | types[0];
+static inline uint64_t list_place(const tm_env *env, uint32_t n, const uint32_t *types) {
     return LIST_SOME | (uint64_t)n << 32 | (n ? (uint64_t)(types - env->sigs) : 0);
+}
+static inline uint64_t list_code(const tm_env *env, uint32_t n, const uint32_t *types) {
+    return n == 1 ? LIST_ONE | types[0] : list_place(env, n, types);
 }
 
 /* ---- in the binary format ---- */

@@ -8,7 +8,7 @@
 #include "walk.h"
 
 typedef struct tm_ctrl {
-    uint8_t opcode;      /* 0x02 block, 0x03 loop, 0x04 if, 0x05 else, 0 the function */
+    uint8_t opcode;      /* 0x02 block, 0x03 loop, 0x04 if, 0x05 else, 0x1F try_table, 0 the function */
     uint8_t unreachable;
     uint8_t entered;     /* emit: whether the block itself can be reached */
     uint32_t height, cells;
@@ -19,6 +19,8 @@ typedef struct tm_ctrl {
     uint32_t loop;       /* emit: place of a loop's first word */
     uint32_t ends;       /* emit: chain of branches to the end */
     uint32_t otherwise;  /* emit: chain of the branch to else */
+    uint32_t catches;    /* emit: chain of catch clauses to the end */
+    uint32_t region;     /* emit: the innermost try block around what is within */
     uint32_t pad_of, pad; /* emit: landing pad for the br_table whose words begin at pad_of */
 } tm_ctrl;
 
@@ -50,6 +52,8 @@ void tm_walk_free(tm_walk *s) {
     free(s->lower.cell);
     free(s->lower.local_slot);
     free(s->lower.pins);
+    free(s->lower.regions);
+    free(s->lower.clauses);
     free(s);
 }
 
@@ -82,6 +86,7 @@ static inline const uint32_t *label_types(const tm_ctrl *c) { return c->opcode =
 #define READ_HEAP_TYPE(var, nullable) tm_read var; do { if (read_heap_type(env, &p, end, nullable, &used, &var, err)) return -1; } while (0)
 #define KNOWN(type_) do { if ((type_).unknown >= 0) FAIL_A(unknown_type, (uint64_t)(type_).unknown); } while (0)
 #define LIST(n_, types_) list_code(env, n_, types_)
+#define LIST_PLACE(n_, types_) list_place(env, n_, types_)
 /* A tail call gives what the caller gives. */
 #define RESULTS_AS_OURS(t_)                                                                                                   \
     do {                                                                                                                      \
@@ -180,6 +185,62 @@ static int place_locals(tm_walk *s, const uint8_t *p, const uint8_t *end, uint32
     return failed ? -1 : 0;
 }
 
+/* ---- clauses of a try_table, which were read before: well-formed ---- */
+typedef struct tm_catch {
+    uint32_t kind, tag, label;
+    const uint32_t *sig; /* of the tag, NULL for any tag */
+} tm_catch;
+
+static inline tm_catch next_clause(const tm_env *env, const uint8_t **pp, const uint8_t *end) {
+    tm_catch c = {.kind = *(*pp)++};
+    if (c.kind < 2) (void)read_u32(pp, end, &c.tag);
+    (void)read_u32(pp, end, &c.label);
+    if (c.kind < 2 && c.tag < env->n_tags) c.sig = env->sigs + env->type_sig[env->tag_types[c.tag]];
+    return c;
+}
+
+/* Whether each label takes what its clause brings. `ctrl` is the block around the try_table. */
+static int check_clauses(const tm_env *env, const tm_ctrl *ctrl, uint32_t depth, const uint8_t *p, const uint8_t *end,
+                         uint32_t n_clauses, const uint8_t *at, tm_error *err) {
+    const uint8_t *bytes = env->bytes;
+    while (n_clauses--) {
+        tm_catch c = next_clause(env, &p, end);
+        if (c.kind < 2 && !c.sig) FAIL_A(unknown_tag, c.tag);
+        if (c.label > depth) FAIL_A(unknown_label, c.label);
+        const tm_ctrl *target = ctrl - c.label;
+        uint32_t n = label_count(target), carried = c.sig ? c.sig[0] : 0, reference = c.kind & 1;
+        const uint32_t *wanted = label_types(target), *brought = c.sig ? c.sig + 2 : NULL, exn = T_EXNREF | T_NON_NULL;
+        int fits = n == carried + reference && all_match(env, carried, brought, carried, wanted);
+        if (fits && reference) fits = matches(env, exn, wanted[carried]);
+        if (!fits) FAIL_AT(type_mismatch_label, at, LIST(n, wanted),
+                           !reference ? LIST(carried, brought) : carried ? LIST_EXN | LIST_PLACE(carried, brought) : LIST(1, &exn));
+    }
+    return 0;
+}
+
+/* Writes the clauses down: where their values go, and where the code goes on if that is known. */
+static void lower_clauses(tm_lower *l, const tm_env *env, tm_ctrl *ctrl, uint32_t region, const uint8_t *p, const uint8_t *end,
+                          uint32_t n) {
+    while (n--) {
+        tm_catch c = next_clause(env, &p, end);
+        tm_ctrl *target = ctrl - c.label;
+        uint32_t cells = 0;
+        for (uint32_t k = 0; c.sig && k < c.sig[0]; k++) cells += type_cells(c.sig[2 + k]);
+        /* results of the function are the caller's at once: there may be more of them than this frame has cells */
+        uint32_t values = target->opcode ? own_slot(l, target->height) : 0;
+        uint32_t place = l->n_clauses;
+        tm_clause *made = add_clause(l, region, (tm_clause){.tag = c.sig ? c.tag : ANY_TAG, .values = values,
+                                                            .reference = c.kind & 1 ? values + cells : NO_SLOT});
+        if (target->opcode == 0x03) {
+            made->loop = 1;
+            made->target = target->loop;
+        } else {
+            made->target = target->catches;
+            target->catches = place;
+        }
+    }
+}
+
 static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_t own, tm_walk *s, tm_func *funcs,
                                                       tm_walk_result *out, tm_error *err, const int lowering) {
     const uint8_t *bytes = env->bytes, *p = bytes + env->code_offset[own], *end = p + env->code_length[own], *at = p;
@@ -239,10 +300,11 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
     if (grow((void **)&s->ctrl, &s->ctrl_capacity, 16, sizeof *s->ctrl)) NO_MEMORY;
     uint32_t *types = s->types;
     tm_ctrl *ctrl = s->ctrl;
-    *ctrl = (tm_ctrl){.n_end = n_results, .end = sig + 2 + n_params, .entered = 1, .ends = NONE, .otherwise = NONE};
+    *ctrl = (tm_ctrl){.n_end = n_results, .end = sig + 2 + n_params, .entered = 1, .ends = NONE, .otherwise = NONE,
+                      .catches = NONE, .region = NO_REGION};
     int live = 1;
     if (lowering) {
-        l->n = l->n_pending = 0;
+        l->n = l->n_pending = l->n_regions = l->n_clauses = 0;
         l->nl = local_cells;
         l->out_of_memory = 0;
         lower_barrier(l);
@@ -400,8 +462,10 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         switch (op) {
 #include "walk_control.inc"
 #include "walk_refs.inc"
+#include "walk_gc.inc"
 #include "walk_tables.inc"
 #include "walk_variables.inc"
+#include "walk_exceptions.inc"
         default: /* rows of later versions: no rule here yet */
             FAIL_A(feature_off, row->feature);
         }
@@ -434,4 +498,22 @@ int tm_walk_lower(tm_walk *s, const tm_env *env, uint32_t own, tm_func *funcs, u
 const word *tm_walk_code(const tm_walk *s, uint32_t *words) {
     *words = s->lower.n;
     return s->lower.code;
+}
+
+int tm_walk_handlers(const tm_walk *s, tm_handlers **out) {
+    const tm_lower *l = &s->lower;
+    *out = NULL;
+    if (!l->n_regions) return 0;
+    size_t regions = l->n_regions * sizeof *l->regions, clauses = l->n_clauses * sizeof *l->clauses;
+    tm_handlers *made = malloc(sizeof *made + regions + clauses);
+    if (!made) return -1;
+    made->n_regions = l->n_regions;
+    made->bytes = sizeof *made + regions + clauses;
+    made->regions = (tm_region *)(made + 1);
+    made->clauses = (tm_clause *)(made->regions + l->n_regions);
+    for (int r = 0; r < ALL_REGISTERS; r++) made->pinned[r] = l->pinned[r] == NONE ? NO_SLOT : l->pinned[r];
+    memcpy(made->regions, l->regions, regions);
+    if (clauses) memcpy(made->clauses, l->clauses, clauses);
+    *out = made;
+    return 0;
 }

@@ -18,4 +18,6 @@ int tm_walk_validate(tm_walk *walk, const tm_env *env, uint32_t own, tm_walk_res
    gives no memory. The code belongs to the walk until its next use. */
 int tm_walk_lower(tm_walk *walk, const tm_env *env, uint32_t own, tm_func *funcs, uint32_t *map, uint32_t map_capacity);
 const word *tm_walk_code(const tm_walk *walk, uint32_t *words);
+/* A copy of its table of try blocks, to be freed: NULL if there are none. 0, or -1 when the machine gives no memory. */
+int tm_walk_handlers(const tm_walk *walk, tm_handlers **made);
 #endif

@@ -65,7 +65,9 @@ class Filter(Model):
     """A filter, and its configuration."""
 
     module: Text | None = Field(
-        None, description="The module, from this file's folder: .wasm, .wat, or FILE.py:CLASS for a filter in Python."
+        None,
+        description="The module, from this file's folder: .wasm, .wat, FILE.py:CLASS for a filter in Python, "
+        "or package://NAME/PATH for one in an installed Python package.",
     )
     build: Build | None = None
     name: Text = Field("", description="Its name, for logs and expectations.")
@@ -211,8 +213,8 @@ class Step(Model):
     null_means: ClassVar[frozenset[str]] = frozenset({"request", "upstream"})
 
     stream: Text = Field("main", description="The stream it happens to.")
-    request: Annotated[RequestStep, BeforeValidator(_optional)] | None = None
-    upstream: Annotated[UpstreamStep, BeforeValidator(_optional)] | None = None
+    request: Annotated[RequestStep | None, BeforeValidator(_optional)] = None
+    upstream: Annotated[UpstreamStep | None, BeforeValidator(_optional)] = None
     callout: CalloutStep | None = None
     release: Text | None = Field(None, description="A callout that was held comes to its end.")
     advance: Duration | None = Field(None, description="Time passes; timers and timeouts run out in order.")
@@ -286,8 +288,8 @@ class Case(_World):
     config: Any = Field(None, description="The first filter's configuration in this case.")
     envoy: Text | None = Field(None, description="yes, or no and why: whether real Envoy is expected to do the same.")
     start: Expect | None = Field(None, description="What comes of starting the filters.")
-    request: Annotated[RequestStep, BeforeValidator(_optional)] | None = None
-    upstream: Annotated[UpstreamStep, BeforeValidator(_optional)] | None = None
+    request: Annotated[RequestStep | None, BeforeValidator(_optional)] = None
+    upstream: Annotated[UpstreamStep | None, BeforeValidator(_optional)] = None
     callouts: list[CalloutStep] = Field(default_factory=list, description="What comes of calls, in the short form.")
     steps: list[Step] = Field(default_factory=list)
     expect: Expect | None = Field(None, description="What must have come of it all.")

@@ -60,8 +60,7 @@ from hostabi.core.plugin import Plugin
 
 MAIN = "main"
 _MOST_EVENTS = 10_000
-_TIMER_GRAIN = 1_000_000
-"""Timers have a grain of 1 ms: a filter that read its clock before it asked for 60 s is due when 60 s have passed."""
+_MILLISECOND = 1_000_000
 
 # What Envoy gives a filter or a client when an upstream does not answer (seen on 1.40).
 _BROKEN = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
@@ -392,7 +391,7 @@ class Session:
                 self.now = target
                 return
             moment, act = due
-            self.now = max(self.now, min(moment, target))
+            self.now = max(self.now, moment)
             act()
             self._settle()
         raise SessionError(f"more than {_MOST_EVENTS} timers came due in one advance")
@@ -404,7 +403,7 @@ class Session:
         for call in self.waiting:
             if call.deadline is not None and not call.held:
                 found.append((call.deadline, "", partial(self._decide, call, Outcome.TIMEOUT, "")))
-        due = [one for one in found if one[0] <= target + _TIMER_GRAIN]
+        due = [one for one in found if one[0] <= target]
         if not due:
             return None
         moment, _, act = min(due, key=lambda one: one[:2])
@@ -483,7 +482,9 @@ class Session:
                 case SetTimer():
                     self._timers.pop(command.plugin, None)
                     if command.deadline is not None:
-                        self._timers[command.plugin] = command.deadline
+                        # Periods are whole milliseconds; what readings of the clock before the call add is less.
+                        wait = (command.deadline - self.now) // _MILLISECOND * _MILLISECOND
+                        self._timers[command.plugin] = self.now + wait
                 case Wake():
                     self._pending.append(QueueReady(command.plugin, command.queue))
                 case PluginFailed():

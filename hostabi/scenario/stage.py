@@ -65,6 +65,22 @@ OpenStage = Callable[[Trial], Stage]
 MOST_BUILD_SECONDS = 600
 
 
+PACKAGE = "package://"
+"""What begins a module that lies in an installed Python package: package://NAME/PATH, with * for what varies."""
+
+
+def installed(name: str) -> Path:
+    """The file of an installed package, the last one where several fit; raises StageError."""
+    package, _, path = name.removeprefix(PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise StageError(f"{name}: the Python package {package!r} is not installed")
+    found = sorted(match for place in spec.submodule_search_locations for match in Path(place).glob(path))
+    if not found:
+        raise StageError(f"{name}: the package has no such file")
+    return found[-1]
+
+
 class Modules:
     """Loaded filters by path and profile, so that a file of many tests reads a module once; and what was built."""
 
@@ -81,7 +97,7 @@ class Modules:
             name = filter.module or ""
         if ".py:" in name:
             return python_filter(folder, name)
-        path = folder / name
+        path = installed(name) if name.startswith(PACKAGE) else folder / name
         try:
             stat = path.stat()
             key = (path.resolve(), stat.st_mtime_ns, stat.st_size, profile.strict_abi, profile.allow_unversioned)

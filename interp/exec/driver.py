@@ -9,7 +9,7 @@ Everything in the store stays usable afterwards.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def invoke_stepwise(store: Store, func: FuncInst | HostFunc, args: Sequence[int]
     try:
         store.enter()
         if isinstance(func, HostFunc):
-            _charge_host(store, func)
+            charge_host(store, func)
             return list(call_host(func, args))
         thread = store.engine.start(store, func, args)
         return drive(store, thread, thread.run)
@@ -110,6 +110,7 @@ def host_results(func: HostFunc, result: Any) -> Sequence[int]:
     wanted = func.type.results
     if type(result) is int and len(wanted) == 1 and wanted[0] is I32 and 0 <= result <= 0xFFFFFFFF:
         return (result,)  # what nearly every host function gives
+    refuse_awaitable(func, result)
     if result is None:
         values: Sequence[int] = ()
     elif isinstance(result, int):
@@ -123,7 +124,16 @@ def host_results(func: HostFunc, result: Any) -> Sequence[int]:
     return values
 
 
-def _charge_host(store: Store, func: HostFunc) -> None:
+def refuse_awaitable(func: HostFunc, result: object) -> None:
+    """Raises EmbedderError for the result of a coroutine function: only `invoke_async` waits for it."""
+    if isinstance(result, Awaitable):
+        if hasattr(result, "close"):
+            result.close()
+        raise EmbedderError(f"host function {func.name or func.addr} has to be awaited: call the export by call_async")
+
+
+def charge_host(store: Store, func: HostFunc) -> None:
+    """Charge the tick of a host function that is called from outside. Raises FuelExhausted."""
     if store.grant() < 1:
         raise FuelExhausted(where=Where(context=f"host function {func.name}"))
     store.settle(1)
@@ -136,34 +146,46 @@ def drive(store: Store, thread: Thread, first: Callable[[], Exit]) -> list[int]:
         while True:
             match exit:
                 case HostCall(func, args):
-                    _check_deadline(store, thread)
+                    check_deadline(store, thread)
                     exit = answer(store, thread, partial(call_host, func, args))
-                case Returned(results):
-                    return list(results)
                 case Paused():
-                    _check_deadline(store, thread)
+                    check_deadline(store, thread)
                     exit = thread.run()
-                case Trapped(trap):
-                    raise trap
-                case Threw(exception):
-                    raise exception
-                case Exhausted(_, backtrace):
-                    raise Exhaustion(TRAPS["stack_exhausted"], backtrace=backtrace)
-                case OutOfFuel(index, offset):
-                    raise FuelExhausted(where=Where(offset, context=f"func {index}"), backtrace=thread.backtrace())
-                case Failed(error):
-                    raise error
                 case _:
-                    raise Crash(f"an engine left with {exit!r}")
+                    return ended(thread, exit)
     except WasmError:
         thread.abort()
         raise
     except BaseException as error:
-        try:
-            _note(error, thread)
-        finally:
-            thread.abort()
+        dropped(thread, error)
         raise
+
+
+def ended(thread: Thread, exit: Exit) -> list[int]:
+    """What an activation that is over, or out of fuel, comes to: results, or the exception that is raised."""
+    match exit:
+        case Returned(results):
+            return list(results)
+        case Trapped(trap):
+            raise trap
+        case Threw(exception):
+            raise exception
+        case Exhausted(_, backtrace):
+            raise Exhaustion(TRAPS["stack_exhausted"], backtrace=backtrace)
+        case OutOfFuel(index, offset):
+            raise FuelExhausted(where=Where(offset, context=f"func {index}"), backtrace=thread.backtrace())
+        case Failed(error):
+            raise error
+        case _:
+            raise Crash(f"an engine left with {exit!r}")
+
+
+def dropped(thread: Thread, error: BaseException) -> None:
+    """Drop an activation for an exception of Python's, and note the guest's frames on it."""
+    try:
+        _note(error, thread)
+    finally:
+        thread.abort()
 
 
 def answer(store: Store, thread: Thread, host: Callable[[], Sequence[int]]) -> Exit:
@@ -178,7 +200,8 @@ def answer(store: Store, thread: Thread, host: Callable[[], Sequence[int]]) -> E
     return thread.resume(values)
 
 
-def _check_deadline(store: Store, thread: Thread) -> None:
+def check_deadline(store: Store, thread: Thread) -> None:
+    """Raises Interrupted if the store's deadline passed."""
     if store.deadline is not None and time.monotonic() >= store.deadline:
         raise Interrupted(backtrace=thread.backtrace())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import sys
 from collections.abc import Callable
 
 from interp import _native
@@ -25,15 +24,10 @@ def _make_native() -> Engine | None:
     return engine
 
 
-def _make_python() -> Engine | None:
-    # Its typed views of memory read in the machine's own order of bytes, which must be that of WebAssembly.
-    return PythonEngine() if sys.byteorder == "little" else None
-
-
 #: The fastest first. A maker gives None where its engine cannot run here.
 _MAKERS: dict[str, Callable[[], Engine | None]] = {
     "native": _make_native,
-    "python": _make_python,
+    "python": PythonEngine,
     "reference": ReferenceEngine,
 }
 

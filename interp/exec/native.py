@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from interp import _native
-from interp.runtime import bulk
-from interp.runtime.atomics import ATOMICS
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -28,12 +26,16 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException
 from interp.runtime.instance import ModuleInst
+from interp.runtime.native_objects import NativeObjects
+from interp.runtime.objects import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.syntax.errors import TRAPS, Crash, EmbedderError, Interrupted, ResourceError, Trap, UnsupportedError
-from interp.syntax.features import WASM_2, Feature
+from interp.syntax.features import WASM_3, Feature
 from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode, type_line
+
+from .native_services import SERVICES
 
 if TYPE_CHECKING:
     from interp.runtime.memory import MemInst
@@ -41,59 +43,6 @@ if TYPE_CHECKING:
 _TRAPS = tuple(TRAPS.values())
 #: Traps whose message ends in the table index that was asked for.
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
-
-#: A service: (operands, ticks, effect); both get the instance, the two immediates and the operands.
-Service = tuple[int, Callable[..., int], Callable[..., int | None]]
-
-
-def _last_bytes(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(operands[-1])
-
-
-def _last_refs(inst: ModuleInst, x: int, y: int, *operands: int) -> int:
-    return bulk.bulk_ticks(8 * operands[-1])
-
-
-def _nothing(inst: ModuleInst, x: int, y: int) -> int:
-    return 0
-
-
-def _atomic(name: str, operands: int) -> Service:
-    """A service of `memory.atomic`: its immediates are the offset and the memory, and it costs nothing."""
-    meaning = ATOMICS[f"memory.atomic.{name}"]
-    return (
-        operands,
-        lambda inst, offset, mem, *operands: 0,
-        lambda inst, offset, mem, address, *rest: meaning(inst.mems[mem], address, offset, *rest),
-    )
-
-
-def _services() -> dict[int, Service]:
-    lib = _native.lib
-    return {
-        lib.SERVICE_memory_grow: (
-            1,
-            lambda inst, x, y, n: bulk.memory_grow_ticks(inst, x, n),
-            lambda inst, x, y, n: bulk.memory_grow(inst, x, n),
-        ),
-        lib.SERVICE_table_grow: (
-            2,
-            lambda inst, x, y, ref, n: bulk.table_grow_ticks(inst, x, n),
-            lambda inst, x, y, ref, n: bulk.table_grow(inst, x, ref, n),
-        ),
-        lib.SERVICE_memory_init: (3, _last_bytes, bulk.memory_init),
-        lib.SERVICE_memory_copy: (3, _last_bytes, bulk.memory_copy),
-        lib.SERVICE_memory_fill: (3, _last_bytes, lambda inst, x, y, d, v, n: bulk.memory_fill(inst, x, d, v, n)),
-        lib.SERVICE_data_drop: (0, _nothing, lambda inst, x, y: bulk.data_drop(inst, x)),
-        lib.SERVICE_table_init: (3, _last_refs, bulk.table_init),
-        lib.SERVICE_elem_drop: (0, _nothing, lambda inst, x, y: bulk.elem_drop(inst, x)),
-        lib.SERVICE_table_copy: (3, _last_refs, bulk.table_copy),
-        lib.SERVICE_table_fill: (3, _last_refs, lambda inst, x, y, d, ref, n: bulk.table_fill(inst, x, d, ref, n)),
-        lib.SERVICE_atomic_notify: _atomic("notify", 2),
-        lib.SERVICE_atomic_wait32: _atomic("wait32", 3),
-        lib.SERVICE_atomic_wait64: _atomic("wait64", 3),
-    }
-
 
 #: Words of a service instruction, which the loop stands at while its service is done.
 _SERVICE_WORDS = 5
@@ -143,6 +92,12 @@ class NativeState:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        objects = store.heap.objects
+        if not isinstance(objects, NativeObjects):
+            raise Crash("a store of the native engine with objects in Python")
+        self.objects = objects
+        self.thread.heap = objects.handle
+        store.heap.watch(self)
         self.instances: list[_Instance] = []
         self.hosts = 0
         self._lines: list[Any] = []  # of the host functions' types
@@ -150,6 +105,12 @@ class NativeState:
         self.active: list[Any] = []  # the threads of the activations, or what the driver in C has in their place
         #: The driver in C, where there is one.
         self.shortcut: Shortcut | None = None
+
+    def roots(self) -> memoryview:
+        """Every word of the stack and the registers: any may be a reference."""
+        n = _native.ffi.new("uint64_t *")
+        words = _native.lib.tm_thread_roots(self.thread, n)
+        return memoryview(_native.ffi.buffer(words, 8 * n[0])).cast("Q")
 
     def sync_hosts(self, store: Store) -> None:
         """Tell C of host functions made since."""
@@ -190,7 +151,9 @@ class _Instance:
         cells = [ffi.from_buffer("uint64_t[]", g.cell.obj) for g in inst.globals]
         handle.globals = self._array("uint64_t *[]", cells)
         handle.tables = self._array("tm_table *[]", [table.handle for table in inst.tables])
+        handle.layouts = self._layouts(inst)
         handle.imported = self._array("uint32_t[]", inst.imported_addrs)
+        handle.tags = self._array("uint32_t[]", [tag.addr for tag in inst.tags])
         handle.n_imported = len(inst.imported_addrs)
         handle.first_addr = inst.first_addr
         handle.code = code.code
@@ -198,6 +161,20 @@ class _Instance:
         if lib.tm_thread_link(state.thread, handle):
             raise ResourceError("the machine has no memory for an instance")
         state.instances.append(self)
+
+    def _layouts(self, inst: ModuleInst) -> Any:
+        """Per type index how its objects are laid out; NULL where there are none."""
+        definitions = inst.valid.definitions
+        if all(isinstance(definition.comp, FuncType) for definition in definitions):
+            return _native.ffi.NULL
+        heap, objects, null = inst.store.heap, self._state.objects, _native.ffi.NULL
+        return self._array(
+            "tm_layout *[]",
+            [
+                null if isinstance(definition.comp, FuncType) else objects.native_layout(heap.layout(definition))
+                for definition in definitions
+            ],
+        )
 
     def _kept(self, memory: MemInst) -> Any:
         self._keep.append(memory)
@@ -213,8 +190,8 @@ class NativeThread:
     """One activation on the C loop."""
 
     __slots__ = (
-        "_args", "_host", "_level", "_mode", "_need", "_pace", "_results", "_state", "_store", "_values", "_vectors",
-        "entry",
+        "_args", "_cells", "_host", "_level", "_mode", "_need", "_origin", "_pace", "_results", "_state", "_store",
+        "_thrown", "_values", "_vectors", "entry",
     )  # fmt: skip
 
     def __init__(self, state: NativeState, store: Store, func: FuncInst, values: Sequence[int]) -> None:
@@ -230,6 +207,10 @@ class NativeThread:
         self._args: Any = None
         self._host: HostFunc | None = None  # the one that was called, when it has to do with vectors
         self._vectors = func.module.native.vectors and _has_vectors(func.type)
+        # An exception that is set off from here until it has arrived, and what a host function raised as that.
+        self._thrown: Exn | None = None
+        self._origin: WasmException | None = None
+        self._cells: Any = None  # the cells of its values
 
     # -- the protocol --------------------------------------------------------------------------------------------
 
@@ -254,11 +235,12 @@ class NativeThread:
         return self._go()
 
     def throw(self, exception: WasmException) -> Exit:
-        """Answer a HostCall with an exception: no guest code of this engine can catch one."""
+        """Answer a HostCall with an exception."""
         self._expect_host()
-        exception.backtrace += self.backtrace()
-        self._leave()
-        return Threw(exception)
+        self._sync()
+        self._thrown = Exn(exception.tag, exception.values)
+        self._origin = exception
+        return self._go()
 
     def throw_trap(self, trap: Trap) -> Exit:
         """Answer a HostCall with a trap."""
@@ -280,9 +262,9 @@ class NativeThread:
             return ()
         ffi, lib, thread = _native.ffi, _native.lib, self._state.thread
         number, own, word = ffi.new("uint32_t *"), ffi.new("uint32_t *"), ffi.new("uint64_t *")
-        after = int(self._mode == "host")
+        after = self._after
         places: list[tuple[int, int, int]] = []
-        for n in range(lib.tm_thread_depth(thread)):
+        for n in range(after and thread.tail, lib.tm_thread_depth(thread)):
             lib.tm_thread_where(thread, n, after, number, own, word)
             places.append((number[0], own[0], word[0]))
         known = self._infos(set(places))
@@ -302,6 +284,11 @@ class NativeThread:
             for word, offset in zip(wanted, offsets, strict=True):
                 known[number, own, word] = FrameInfo(native.inst, index, offset)
         return known
+
+    @property
+    def _after(self) -> int:
+        """1 where C stands behind its instruction, a call of a host function, else 0."""
+        return int(self._mode == "host" or self._origin is not None)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -341,7 +328,7 @@ class NativeThread:
             granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
             self._need = 1
             began = perf_counter()
-            code = lib.tm_thread_run(thread)
+            code = lib.tm_thread_run(thread) if self._thrown is None else self._throw(self._thrown)
             store.settle(granted - thread.left)
             if code == lib.TM_EXIT_SLICE:
                 self._pace.took(perf_counter() - began)
@@ -362,7 +349,8 @@ class NativeThread:
     def serve(self, level: int) -> Exit | None:
         """Do a service for the driver in C. None: the loop goes on; otherwise the exit."""
         self._take(level, "running")
-        return self._serve()
+        exit = self._serve()
+        return self._go() if exit is None and self._thrown is not None else exit
 
     def _take(self, level: int, mode: str) -> None:
         self._level, self._mode = level, mode
@@ -370,7 +358,7 @@ class NativeThread:
         self._state.active[level:] = [self]
 
     def _exit(self, code: int) -> Exit | None:
-        """What the loop left with as an exit; None when it was a service, which is done."""
+        """What the loop left with as an exit; None when it was something that is done, and the loop goes on."""
         state, lib, thread = self._state, _native.lib, self._state.thread
         if code == lib.TM_EXIT_HOST_CALL:
             func = self._store.funcs[thread.addr]
@@ -393,6 +381,11 @@ class NativeThread:
             return self._paused(thread.need)
         if code == lib.TM_EXIT_SERVICE:
             return self._serve()
+        if code == lib.TM_EXIT_LANDED:  # what was thrown from here has arrived
+            self._thrown = self._origin = None
+            return None
+        if code in (lib.TM_EXIT_CAUGHT, lib.TM_EXIT_UNCAUGHT):
+            return self._arrive(code == lib.TM_EXIT_CAUGHT)
         if code == lib.TM_EXIT_TRAPPED:
             message = _TRAPS[thread.trap]
             return self._trapped(Trap(f"{message} {thread.need}" if message in _INDEXED else message))
@@ -403,7 +396,7 @@ class NativeThread:
             return Exhausted(which, backtrace)
         self._leave()
         if code == lib.TM_EXIT_BAD_REFERENCE:
-            return Failed(EmbedderError("a table holds a reference that is none of this store's"))
+            return Failed(EmbedderError("the guest met a reference that is none of this store's, or is mistyped"))
         return Failed(ResourceError("the machine has no memory to lower a function"))
 
     def _paused(self, need: int) -> Exit:
@@ -419,17 +412,22 @@ class NativeThread:
     def _serve(self) -> Exit | None:
         """Do what the loop left for. None: go on; otherwise the exit."""
         store, thread = self._store, self._state.thread
-        count, ticks, effect = _SERVICES[thread.service]
-        args = thread.args
-        operands = [args[i] & 0xFFFFFFFFFFFFFFFF for i in range(count)]
+        if thread.service == _native.lib.SERVICE_throw_ref:
+            if not thread.args[0]:
+                return self._trapped(Trap(TRAPS["null_exception"]))
+            self._thrown = store.heap.exception(thread.args[0])
+            return None
         inst = self._state.instances[thread.instance.number].inst
         x, y = thread.imm1, thread.imm2
-        need = ticks(inst, x, y, *operands)
+        count, ticks, effect = SERVICES[thread.service]
+        args = thread.args
+        operands = _native.ffi.unpack(args, count(inst, x, y))
+        need = ticks(inst, x, y, operands)
         if need > store.grant(need):
             return self._paused(need)
         store.settle(need)
         try:
-            result = effect(inst, x, y, *operands)
+            results = effect(inst, x, y, operands)
         except Trap as trap:
             return self._trapped(trap)
         except Interrupted as error:
@@ -439,9 +437,41 @@ class NativeThread:
         except ResourceError as error:
             self._leave()
             return Failed(error)
-        if result is not None:
-            args[0] = result
+        for index, value in enumerate(results):
+            args[index] = value
         thread.ip = thread.ip + _SERVICE_WORDS
+        return None
+
+    # -- exceptions ----------------------------------------------------------------------------------------------
+
+    def _throw(self, exn: Exn) -> int:
+        """Set off an exception where the thread stands; gives what C says of it."""
+        thread = self._state.thread
+        cells = _to_cells(exn.tag.type.params, exn.values)
+        thread.args = self._cells = _native.ffi.new("uint64_t[]", cells if cells else 1)
+        thread.thrown, thread.thrown_cells = exn.tag.addr, len(cells)
+        return int(_native.lib.tm_thread_throw(thread, self._after))
+
+    def _arrive(self, caught: bool) -> Exit | None:
+        """Go on at a clause that wants a reference to the exception on its way, or leave with it. None: go on."""
+        store, thread = self._store, self._state.thread
+        exn = self._thrown
+        if exn is None:
+            tag = store.tags[thread.thrown]
+            exn = Exn(tag, _from_cells(tag.type.params, thread.args))
+        if not caught:
+            exception = self._origin or WasmException(exn.tag, exn.values)
+            exception.backtrace += self.backtrace()
+            self._leave()
+            return Threw(exception)
+        try:
+            store.heap.make_room(exn.bytes, exn.values)
+        except Trap as trap:
+            return self._trapped(trap)
+        left = thread.left
+        _native.lib.tm_thread_land(thread, store.heap.add(exn))
+        store.settle(left - thread.left)
+        self._thrown = self._origin = None
         return None
 
     def _trapped(self, trap: Trap) -> Exit:
@@ -451,21 +481,15 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs everything of version 2.0 in C, and relaxed vectors by the deterministic choice."""
+    """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
 
     name = "native"
-    features: frozenset[Feature] = WASM_2 | {
-        Feature.RELAXED_SIMD,
-        Feature.EXTENDED_CONST,
-        Feature.TAIL_CALL,
-        Feature.MULTI_MEMORY,
-        Feature.MEMORY64,
+    features: frozenset[Feature] = WASM_3 | {
         Feature.WIDE_ARITHMETIC,
         Feature.CUSTOM_PAGE_SIZES,
         Feature.THREADS,
-        Feature.FUNCTION_REFERENCES,
     }
-    capabilities = frozenset({"resumable"})
+    capabilities = frozenset({"resumable", "native objects"})
 
     def __init__(self, shortcut: Callable[[NativeState, Store], Shortcut] | None = None) -> None:
         self._states: WeakKeyDictionary[Store, NativeState] = WeakKeyDictionary()
@@ -511,6 +535,3 @@ def build_info() -> dict[str, str]:
         "handlers": str(lib.tm_handler_count()),
         "self-test": "passed" if not failed else f"handler {failed - 1} lost its tail call",
     }
-
-
-_SERVICES: dict[int, Service] = _services() if _native.lib is not None else {}

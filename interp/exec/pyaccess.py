@@ -1,9 +1,12 @@
 """Loads and stores as Python: through a view of the memory as numbers where the address is a multiple of the width.
 
 A view refuses what lies outside with an IndexError, and `struct` with its own error: the thread makes both the trap.
+A view reads in the machine's order of bytes; where that is not WebAssembly's, `struct` does all but single bytes.
 """
 
 from __future__ import annotations
+
+import sys
 
 from interp.syntax.instructions import BY_NAME, Ins, MemArg
 
@@ -11,6 +14,7 @@ from .pyoperands import Operands
 from .pyvalues import Value, canonical, helper, number
 
 _NARROW = {"8_s": ("b", 1), "8_u": ("B", 1), "16_s": ("h", 2), "16_u": ("H", 2), "32_s": ("i", 4), "32_u": ("I", 4)}
+_VIEWS = sys.byteorder == "little"
 _FULL = {"i32": ("I", 4), "i64": ("Q", 8), "f32": ("I", 4), "f64": ("d", 8)}
 
 
@@ -58,6 +62,8 @@ class Accesses(Operands):
         shift = width.bit_length() - 1
         if width == 1:
             return f"{self.use(view)}[{e}]"
+        if not _VIEWS:
+            return slow
         if aligned:
             return f"{self.use(view)}[{int(e) >> shift}]"
         if 1 << memarg.align < width:
@@ -89,6 +95,8 @@ class Accesses(Operands):
         slow = f"P{format}({self.use(f'mB{mem}')}, {e}, {v.text})"
         if width == 1:
             self.line(f"{self.use(view)}[{e}] = {v.text}")
+        elif not _VIEWS:
+            self.line(slow)
         elif aligned:
             self.line(f"{self.use(view)}[{int(e) >> shift}] = {v.text}")
         elif 1 << memarg.align < width:

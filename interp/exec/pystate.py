@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import struct
-import sys
 import time
 from array import array
 from collections.abc import Callable, Sequence
@@ -53,7 +52,6 @@ FILE = "<wasm>"
 _F64, _U64 = struct.Struct("<d"), struct.Struct("<Q")
 NAN = math.nan
 _FORMATS = "BbHhIiQqd"
-_LITTLE = sys.byteorder == "little"
 Callee = Callable[..., Any]
 
 

@@ -16,7 +16,7 @@ from interp import _native
 from interp.runtime import pace
 from interp.runtime.boundary import Entry, direct
 from interp.runtime.store import FuncInst, HostFunc, Store
-from interp.runtime.values import to_bits
+from interp.runtime.values import result_bits
 from interp.syntax.types import F32, F64, I32, I64, ValType
 
 from . import driver
@@ -133,17 +133,5 @@ def _raise(error: BaseException) -> Sequence[int]:
 def _results(host: HostFunc, result: object) -> Sequence[int]:
     if host.numbers is None:
         return driver.host_results(host, result)
-    return number_results(host, result)
-
-
-def number_results(host: HostFunc, result: object) -> Sequence[int]:
-    """What a host function of Python's numbers gave, as raw bits. Raises TypeError and OverflowError."""
-    types = host.type.results
-    if not types:
-        if result is not None:
-            raise TypeError(f"a host function of type {host.type} gives None, not {result!r}")
-        return ()
-    values = (result,) if len(types) == 1 else tuple(result)  # type: ignore[arg-type]
-    if len(values) != len(types):
-        raise TypeError(f"a host function of type {host.type} gives {len(types)} values, not {len(values)}")
-    return [to_bits(host.store, type, value) for type, value in zip(types, values, strict=True)]
+    driver.refuse_awaitable(host, result)
+    return result_bits(host.store, host.type, result)

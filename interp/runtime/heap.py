@@ -66,13 +66,13 @@ class Roots(Protocol):
         """
 
 
-def storage(engine: Engine) -> Objects:
+def storage(engine: Engine, heap_bytes: int) -> Objects:
     """Where the objects of a store are kept: in C for an engine that looks for them there.
 
     With TAMIS_HEAP=native for every engine, if there is C.
     """
     wanted = "native objects" in engine.capabilities or os.environ.get("TAMIS_HEAP") == "native"
-    return NativeObjects() if wanted and _native.lib is not None else PlainObjects()
+    return NativeObjects(heap_bytes) if wanted and _native.lib is not None else PlainObjects()
 
 
 class Heap:
@@ -80,7 +80,7 @@ class Heap:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.objects = storage(store.engine)
+        self.objects = storage(store.engine, store.limits.heap_bytes)
         self.collections = 0
         #: Activations, the innermost last; those that are over at the end may be there still.
         self._stacks: list[Roots] = []

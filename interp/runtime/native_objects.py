@@ -11,28 +11,32 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from interp import _native
-from interp.syntax.errors import ResourceError
+from interp.syntax.errors import TRAPS, ResourceError, Trap
 from interp.syntax.types import ValType
+from interp.valid.canon import definition
 
 from .layout import CODES, Cells, Layout, starts
 from .objects import OBJECT, Exn, Object, holds_objects, stale
 from .table import TagInst
 
 _LOW = (1 << 64) - 1
-#: The largest index: C chains free places by numbers of 32 bits.
+#: More than any index, which has 32 bits in C.
 _INDICES = (1 << 32) - 1
+#: A page of small objects goes only when nothing on it lives. All may hold so many times what objects may, and more.
+SPREAD, SPREAD_BYTES = 4, 8 << 20
 
 
 class NativeObjects:
     """Objects in C memory, by index."""
 
-    def __init__(self) -> None:
+    def __init__(self, heap_bytes: int) -> None:
         ffi, lib = _native.ffi, _native.lib
         heap = lib.tm_heap_new()
         if heap == ffi.NULL:
             raise ResourceError("the machine has no memory for a heap")
         #: The `tm_heap *` that the native engine reads.
         self.handle = ffi.gc(heap, lib.tm_heap_free)
+        self.handle.page_limit = SPREAD * heap_bytes + SPREAD_BYTES
         self._kinds: list[Layout | TagInst] = []
         self._layouts: dict[Layout | TagInst, Any] = {}
         self._keep: list[Any] = []
@@ -63,10 +67,10 @@ class NativeObjects:
             ffi = _native.ffi
             known = ffi.new("tm_layout *")
             known.number = len(self._kinds)
-            known.type_id, known.shape, known.cells, refs, supers = _facts(kind)
-            arrays = ffi.new("uint32_t[]", refs or 1), ffi.new("uint32_t[]", supers or 1)
-            known.refs, known.supers = arrays
-            known.n_refs, known.n_supers = len(refs), len(supers)
+            known.shape, known.cells, refs, line = _facts(kind)
+            arrays = ffi.new("uint32_t[]", refs or 1), ffi.new("uint32_t[]", line)
+            known.refs, known.line = arrays
+            known.n_refs = len(refs)
             self._keep.append(arrays)
             self._kinds.append(kind)
             self._layouts[kind] = known
@@ -75,11 +79,16 @@ class NativeObjects:
     # -- objects -------------------------------------------------------------------------------------------------
 
     def add(self, made: Object | Exn) -> int:
-        """Copy an object there and give its reference. Raises ResourceError where the machine has no memory."""
+        """Copy an object there and give its reference.
+
+        Raises ResourceError where the machine has no memory, Trap where live objects spread over too many pages.
+        """
         kind = made.kind
         is_array = isinstance(made, Object) and made.layout.field is not None
         layout = self.native_layout(kind)
         index = _native.lib.tm_heap_add(self.handle, layout, len(made.cells) if is_array else layout.cells)  # type: ignore[union-attr]
+        if index == -2:
+            raise Trap(TRAPS["heap_exhausted"])
         if index < 0:
             raise ResourceError("the machine has no memory for an object")
         bits: int = OBJECT | index
@@ -117,7 +126,7 @@ class NativeObjects:
         if isinstance(kind, TagInst):
             return Exn(kind, _read(block, _widths(kind.type.params)))
         if kind.field is None:
-            return Object(kind, _read(block, kind.widths))
+            return Object(kind, kind.structure(_read(block, kind.widths)))
         return Object(kind, self.part(bits, 0, block.length))
 
     def length(self, bits: int) -> int:
@@ -131,7 +140,8 @@ class NativeObjects:
         if layout.field is not None:
             return self.part(bits, place, 1)[0]  # type: ignore[no-any-return]
         at, cells = layout.places[place], block.contents
-        return cells[at] | cells[at + 1] << 64 if layout.widths[place] == 2 else cells[at]  # type: ignore[no-any-return]
+        value: int = cells[at] | cells[at + 1] << 64 if layout.widths[place] == 2 else cells[at]
+        return value & layout.mask(place)  # C writes packed fields uncut
 
     def set(self, bits: int, place: int, value: int) -> None:
         """Write a field or an element, cut to its width."""
@@ -178,16 +188,17 @@ class NativeObjects:
         lib.tm_heap_sweep(self.handle)
 
 
-def _facts(kind: Layout | TagInst) -> tuple[int, int, int, list[int], list[int]]:
-    """Of a layout as C has it: the type's number, shape, cells, cells that hold references, supertypes' numbers."""
+def _facts(kind: Layout | TagInst) -> tuple[int, int, list[int], list[int]]:
+    """Of a layout as C has it: shape, cells, cells that hold references, line of supertypes."""
     lib = _native.lib
     if isinstance(kind, TagInst):
         params = kind.type.params
         places = starts(_widths(params))
         refs = [at for at, type in zip(places, params, strict=False) if holds_objects(type)]
-        return _INDICES, lib.TM_SHAPE_EXCEPTION, places[-1], refs, []
+        return lib.TM_SHAPE_EXCEPTION, places[-1], refs, [0, _INDICES]
     shape = kind.width if kind.field is not None else lib.TM_SHAPE_STRUCTURE
-    return kind.definition.number, shape, kind.n_cells, kind.ref_cells, sorted(kind.definition.ancestors)
+    line = sorted(kind.definition.ancestors, key=lambda number: len(definition(number).ancestors))
+    return shape, kind.n_cells, kind.ref_cells, [len(line) - 1, *line]
 
 
 def _widths(types: Sequence[ValType]) -> list[int]:

@@ -7,6 +7,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from interp.syntax.errors import EmbedderError, LimitError
@@ -130,6 +131,10 @@ class FuncList(Sequence[FuncInst | HostFunc]):
         return first
 
 
+#: The waiting activations (`Store.waiting`) that this context belongs to, the outermost first.
+INSIDE: ContextVar[tuple[object, ...]] = ContextVar("INSIDE", default=())
+
+
 class Store(Accounts):
     """Functions, tables, memories, globals and external objects, with one engine that runs them.
 
@@ -151,6 +156,8 @@ class Store(Accounts):
         self.externs: list[object] = []
         self.sleep: Callable[[float], object] | None = time.sleep
         self._monitor: Any = None
+        #: The innermost activation that waits (exec/awaiting.py), or None.
+        self.waiting: Any = None
         #: What memories and tables hold.
         self.claimed_bytes = 0
         self.heap = Heap(self)
@@ -211,7 +218,9 @@ class Store(Accounts):
         me = threading.get_ident()
         if self.activations == 0:
             self.thread = me
-        elif self.thread != me:
+        elif self.waiting is not None and not (self.waiting in INSIDE.get() and self.waiting.thread == me):
+            raise EmbedderError("the store waits for a host function of another call, which has to end first")
+        elif self.waiting is None and self.thread != me:
             raise EmbedderError("a store runs on one thread at a time, and another one is in it")
         if self.activations >= self.limits.nested_activations:
             raise LimitError("activations nested deeper than the limit nested_activations", limit="nested_activations")
@@ -246,7 +255,7 @@ class Store(Accounts):
         definition = self._definition(type) if isinstance(type, FuncType) else type
         if not isinstance(definition.comp, FuncType) or definition.comp.results:
             raise EmbedderError("a tag needs a function type without results")
-        made = TagInst(self, definition.comp, definition)
+        made = TagInst(self, len(self.tags), definition.comp, definition)
         self.tags.append(made)
         return made
 

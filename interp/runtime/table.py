@@ -139,10 +139,11 @@ class GlobalInst:
 class TagInst:
     """An exception tag: the types of the values that it carries, as the parameters of a function type."""
 
-    __slots__ = ("__weakref__", "definition", "store", "type")
+    __slots__ = ("__weakref__", "addr", "definition", "store", "type")
 
-    def __init__(self, store: Store, type: FuncType, definition: Definition) -> None:
+    def __init__(self, store: Store, addr: int, type: FuncType, definition: Definition) -> None:
         self.store = store
+        self.addr = addr
         self.type = type
         self.definition = definition
 

@@ -6,14 +6,14 @@ objects. The interface takes and gives bits because a Python float loses the pay
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
 
 from interp.syntax.errors import EmbedderError
-from interp.syntax.types import F32, F64, I32, I64, V128, NumType, RefType, ValType
+from interp.syntax.types import F32, F64, I32, I64, V128, FuncType, NumType, RefType, ValType
 from interp.valid.subtyping import CLOSED
 
 from .numerics import f32_bits, f32_value, f64_bits, f64_value
@@ -141,3 +141,20 @@ def check_bits(store: Store, types: Sequence[ValType], values: Sequence[Any]) ->
         fits = isinstance(bits, int) and bits >= 0
         if not fits or not (bits >> type.bits == 0 if isinstance(type, NumType) else ref_matches(store, bits, type)):
             raise EmbedderError(f"{bits!r} is not the raw bits of a {type}")
+
+
+def result_bits(
+    store: Store, type: FuncType, result: object, each: Callable[[object], object] = lambda value: value
+) -> list[int]:
+    """What a host function of Python's values gave (None, one value, or several), as raw bits of `each` of them.
+
+    Raises TypeError for another number of results than the type has, and as `to_bits`.
+    """
+    if not type.results:
+        if result is not None:
+            raise TypeError(f"a host function of type {type} gives None, not {result!r}")
+        return []
+    values = (result,) if len(type.results) == 1 else tuple(result)  # type: ignore[arg-type]
+    if len(values) != len(type.results):
+        raise TypeError(f"a host function of type {type} gives {len(type.results)} values, not {len(values)}")
+    return [to_bits(store, t, each(value)) for t, value in zip(type.results, values, strict=True)]

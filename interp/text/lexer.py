@@ -14,17 +14,23 @@ from functools import cached_property
 from interp.syntax.errors import LimitError, MalformedError, Where
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 
+from .patterns import possessive
+
 _IDCHAR = r"[0-9A-Za-z!#$%&'*+\-./:<=>?@\\^_`|~]"
-_CHARACTER = r"""[^"\\\x00-\x1f\x7f]++|\\(?:[nrt\\'"]|[0-9a-fA-F]{2}|u\{[0-9a-fA-F]++(?:_[0-9a-fA-F]++)*+\})"""
-_STRING = rf'"(?:{_CHARACTER})*+"'
-_SKIP = r"(?:[ \t\n\r]++|;;[^\n\r]*+|\(;(?:[^;(]++|;(?!\))|\((?!;))*+;\))*+"
+_HEX = "[0-9a-fA-F]"
+_SCALAR = rf"u\{{{_HEX}++{possessive(f'_{_HEX}++')}\}}"
+_CHARACTER = rf"""[^"\\\x00-\x1f\x7f]++|\\(?:[nrt\\'"]|{_HEX}{{2}}|{_SCALAR})"""
+_STRING = rf'"{possessive(_CHARACTER)}"'
+_COMMENT = r"\(;" + possessive(r"[^;(]++|;(?!\))|\((?!;)") + r";\)"
+_SKIP = possessive(rf"[ \t\n\r]++|;;[^\n\r]*+|{_COMMENT}")
+_WORDS = possessive(rf"{_IDCHAR}++|{_STRING}", "+")
 #: Alternatives: a parenthesis, the start of a block comment that holds another one, the start of an annotation, a run
 #: of identifier characters and strings (in which all other tokens are), any other character, the end.
 _TOKEN = re.compile(
-    rf"{_SKIP}(\((?![;@])|\)|\(;|\(@(?:{_IDCHAR}++|{_STRING})?|(?:{_IDCHAR}++|{_STRING})++|.|\Z)", re.DOTALL
+    rf"{_SKIP}(\((?![;@])|\)|\(;|\(@(?:{_IDCHAR}++|{_STRING})?|{_WORDS}|.|\Z)", re.DOTALL
 )
 _COMMENT_EDGE = re.compile(r"\(;|;\)")
-_STRING_START = re.compile(rf'"(?:{_CHARACTER})*+', re.DOTALL)
+_STRING_START = re.compile(f'"{possessive(_CHARACTER)}', re.DOTALL)
 _IS_STRING = re.compile(rf"{_STRING}\Z", re.DOTALL)
 _ESCAPE = re.compile(r"""((?:\\[0-9a-fA-F]{2})+)|\\(?:([nrt\\'"])|u\{([0-9a-fA-F_]+)\})""")
 _ESCAPED = {"n": b"\n", "r": b"\r", "t": b"\t", "\\": b"\\", "'": b"'", '"': b'"'}

@@ -10,8 +10,10 @@ import re
 import struct
 from typing import NamedTuple
 
-_NUM = r"[0-9]++(?:_[0-9]++)*+"
-_HEX = r"[0-9a-fA-F]++(?:_[0-9a-fA-F]++)*+"
+from .patterns import possessive
+
+_NUM = f"[0-9]++{possessive('_[0-9]++')}"
+_HEX = f"[0-9a-fA-F]++{possessive('_[0-9a-fA-F]++')}"
 _NAT = re.compile(rf"(?:0x{_HEX}|{_NUM})\Z")
 _INT = re.compile(rf"([+-]?)(?:0x({_HEX})|({_NUM}))\Z")
 _FLOAT = re.compile(

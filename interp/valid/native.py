@@ -42,8 +42,10 @@ _PSEUDO = {0: "unknown", 1: "empty", 2: "a value", 3: "a number", 4: "a referenc
 _DEFINED, _NON_NULL = 1 << 30, 1 << 29
 #: The heap type below all others, of which dead code makes references.
 _BOTTOM = 0x68
-#: In what an error tells: one type in brackets; so many types from a place of `sigs` on.
-_LIST_ONE, _LIST_SOME = 1 << 62, 1 << 63
+#: A reference to an exception, which a clause brings.
+_EXN = HEAP_CODES["exn"] | _NON_NULL
+#: In what an error tells: one type in brackets; so many types from a place of `sigs` on, and an exception behind them.
+_LIST_ONE, _LIST_SOME, _LIST_EXN = 1 << 62, 1 << 63, 1 << 61
 #: Errors whose arguments are types.
 _TYPED = frozenset(
     {"type_mismatch", "type_mismatch_label", "type_mismatch_cast", "type_mismatch_storage", "not_defaultable"}
@@ -56,8 +58,8 @@ RULES = frozenset(
         Feature.MVP, Feature.MUTABLE_GLOBALS, Feature.SIGN_EXTENSION, Feature.SATURATING_FLOAT_TO_INT,
         Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
         Feature.RELAXED_SIMD, Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
+        Feature.FUNCTION_REFERENCES, Feature.GC, Feature.EXCEPTIONS,
         Feature.WIDE_ARITHMETIC, Feature.CUSTOM_PAGE_SIZES, Feature.THREADS,
-        Feature.FUNCTION_REFERENCES, Feature.GC,
     }
 )  # fmt: skip
 
@@ -160,6 +162,8 @@ class NativeCode:
         env.mem_types = self._u32(array("I", ((m.limits.index == "i64") | m.page_log2 << 8 for m in module.mem_types)))
         env.global_types = self._u32(array("I", (type_code(g.type) | g.mutable << 31 for g in module.global_types)))
         env.elem_types = self._u32(array("I", (type_code(e.ref) for e in module.elems)))
+        env.tag_types = self._u32(array("I", (tag.type_index for tag in module.tag_types)))
+        env.n_tags = len(module.tag_types)
         env.n_tables, env.n_mems = len(module.table_types), len(module.mem_types)
         env.n_globals, env.n_elems = len(module.global_types), len(module.elems)
         env.n_datas = -1 if module.data_count is None else module.data_count
@@ -187,8 +191,9 @@ class NativeCode:
         if code & _LIST_ONE:
             return f"[{_type_name(code & ~_LIST_ONE)}]"
         if code & _LIST_SOME:
-            count, place = code >> 32 & 0x3FFFFFFF, code & 0xFFFFFFFF
-            return "[" + " ".join(map(_type_name, self._types.sigs[place : place + count])) + "]"
+            count, place = code >> 32 & 0x1FFFFFFF, code & 0xFFFFFFFF
+            codes = [*self._types.sigs[place : place + count], *([_EXN] if code & _LIST_EXN else ())]
+            return "[" + " ".join(map(_type_name, codes)) + "]"
         return _type_name(code)
 
     @property

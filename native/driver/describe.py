@@ -89,9 +89,10 @@ def describe(valid: ValidModule) -> bytes:
 
 
 def sources() -> list[Path]:
-    """The tests' own scripts and modules. The first is the one whose world has something of everything."""
+    """The modules made for this, with something of everything, then the scripts and modules of the tests."""
     tests = ROOT / "spec_tests" / "wasm"
-    return [ROOT / "native" / "driver" / "world.wat", *sorted(tests.rglob("*.wast")), *sorted(tests.rglob("*.wat"))]
+    worlds = ROOT / "native" / "driver" / "worlds"
+    return [*sorted(worlds.glob("*.wat")), *sorted(tests.rglob("*.wast")), *sorted(tests.rglob("*.wat"))]
 
 
 def write(worlds: Path, seeds: Path, paths: list[Path]) -> None:

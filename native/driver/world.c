@@ -56,16 +56,25 @@ void worlds_close(tm_worlds *w) {
 
 /* ---- a world to run in ---- */
 
-enum { FUEL = 3000, STACK_CELLS = 4096, DEPTH = 50, PAGE = 65536, MOST_PAGES = 3, TABLE = 8, MOST_CELLS = 32 };
+enum { FUEL = 3000, STACK_CELLS = 4096, DEPTH = 50, PAGE = 65536, MOST_PAGES = 3, TABLE = 8, MOST_CELLS = 32, MOST_EXCEPTIONS = 64 };
+
+/* An exception that a clause wanted a reference to. */
+typedef struct tm_kept {
+    uint32_t tag, n;
+    word *cells;
+} tm_kept;
 
 typedef struct tm_world {
     tm_code *code;
     tm_thread *thread;
+    tm_heap *heap;
     tm_instance instance;
     tm_memory **memories;
     tm_table *tables, **table_list;
     word *cells, **globals;
-    uint32_t *imported;
+    uint32_t *imported, *tags;
+    tm_kept kept[MOST_EXCEPTIONS];
+    uint32_t n_kept;
 } tm_world;
 
 static uint32_t type_of(uint32_t code) { return code & T_CODE; }
@@ -110,13 +119,17 @@ static int world_open(tm_world *w, tm_code *code, uint64_t *seed) {
     memset(w, 0, sizeof *w);
     w->code = code;
     w->thread = tm_thread_new(STACK_CELLS, DEPTH);
+    w->heap = tm_heap_new();
     w->memories = calloc(env->n_mems + 1, sizeof *w->memories);
     w->tables = calloc(env->n_tables + 1, sizeof *w->tables);
     w->table_list = calloc(env->n_tables + 1, sizeof *w->table_list);
     w->cells = calloc(env->n_globals + 1, 2 * sizeof *w->cells);
     w->globals = calloc(env->n_globals + 1, sizeof *w->globals);
     w->imported = calloc(env->n_imported + 1, sizeof *w->imported);
-    if (!w->thread || !w->memories || !w->tables || !w->table_list || !w->cells || !w->globals || !w->imported) return -1;
+    w->tags = calloc(env->n_tags + 1, sizeof *w->tags);
+    if (!w->thread || !w->heap || !w->memories || !w->tables || !w->table_list || !w->cells || !w->globals || !w->imported || !w->tags) return -1;
+    w->thread->heap = w->heap;
+    for (uint32_t k = 0; k < env->n_tags; k++) w->tags[k] = k;
     for (uint32_t k = 0; k < env->n_mems; k++)
         if (!(w->memories[k] = tm_memory_new(PAGE, 0))) return -1;
     for (uint32_t k = 0; k < env->n_tables; k++) {
@@ -136,7 +149,7 @@ static int world_open(tm_world *w, tm_code *code, uint64_t *seed) {
         if (tm_thread_add_host(w->thread, k, line_of(env, env->func_types[k]))) return -1;
     }
     w->instance = (tm_instance){.memory = env->n_mems ? w->memories[0] : NULL, .memories = w->memories, .globals = w->globals,
-                                .tables = w->table_list, .imported = w->imported,
+                                .tables = w->table_list, .imported = w->imported, .tags = w->tags,
                                 .n_imported = env->n_imported, .first_addr = env->n_imported, .code = code};
     return tm_thread_link(w->thread, &w->instance);
 }
@@ -146,8 +159,10 @@ static void world_close(tm_world *w) {
     for (uint32_t k = 0; w->memories && k < env->n_mems; k++) tm_memory_free(w->memories[k]);
     for (uint32_t k = 0; w->tables && k < env->n_tables; k++) free(w->tables[k].cells);
     free(w->memories); free(w->tables); free(w->table_list);
-    free(w->cells); free(w->globals); free(w->imported);
+    free(w->cells); free(w->globals); free(w->imported); free(w->tags);
+    for (uint32_t k = 0; k < w->n_kept; k++) free(w->kept[k].cells);
     tm_thread_free(w->thread);
+    tm_heap_free(w->heap);
 }
 
 /* ---- services: those that touch what a world has are done, the others do nothing or end the run ---- */
@@ -214,6 +229,33 @@ static int serve(tm_world *w) {
     }
     t->ip += 5; /* words of a service instruction */
     return 1;
+}
+
+/* ---- exceptions ---- */
+
+/* Keeps the exception on its way and lands with a reference to it. 0: there are too many. */
+static int keep(tm_world *w) {
+    tm_thread *t = w->thread;
+    tm_kept *made = &w->kept[w->n_kept];
+    if (w->n_kept == MOST_EXCEPTIONS || !(made->cells = malloc(t->thrown_cells * sizeof(word) + 1))) return 0;
+    made->tag = t->thrown;
+    made->n = t->thrown_cells;
+    memcpy(made->cells, t->args, made->n * sizeof(word));
+    tm_thread_land(t, ++w->n_kept);
+    return 1;
+}
+
+/* Throws what a reference refers to; gives what came of it. */
+static int throw_again(tm_world *w) {
+    tm_thread *t = w->thread;
+    uint64_t reference = t->args[0];
+    if (reference > w->n_kept) broken("a reference to no exception");
+    if (!reference) return TM_EXIT_TRAPPED;
+    tm_kept *kept = &w->kept[reference - 1];
+    t->thrown = kept->tag;
+    t->thrown_cells = kept->n;
+    t->args = kept->cells;
+    return tm_thread_throw(t, 0);
 }
 
 /* ---- running ---- */
@@ -284,20 +326,22 @@ int world_run(tm_code *code, uint32_t own, tm_run *run) {
         if (granted > left) granted = left;
         t->left = (int64_t)granted;
         run->exit = tm_thread_run(t);
+        if (run->exit == TM_EXIT_SERVICE && t->service == SERVICE_throw_ref) run->exit = throw_again(&w);
+        if (run->exit == TM_EXIT_CAUGHT && keep(&w)) run->exit = TM_EXIT_LANDED;
         if (t->left < 0 || (uint64_t)t->left > granted) broken("more ticks used than there were");
         run->ticks += granted - (uint64_t)t->left;
         need = 1;
         if (run->exit == TM_EXIT_SLICE) need = t->need;
         else if (run->exit == TM_EXIT_HOST_CALL) { if (!answer(&w, &seed)) { check_backtrace(&w, 1); break; } }
         else if (run->exit == TM_EXIT_SERVICE) { if (!serve(&w)) { check_backtrace(&w, 0); break; } }
-        else break;
+        else if (run->exit != TM_EXIT_LANDED) break;
     }
     run->hash = hash_world(&w, 14695981039346656037u);
     if (run->exit == TM_EXIT_RETURNED) {
         uint64_t cells = 0;
         for (uint32_t k = 0; k < sig[1]; k++) cells += sig[2 + sig[0] + k] == T_V128 ? 2 : 1;
         run->hash = hash_bytes(run->hash, t->sp, cells * sizeof(word));
-    } else if (run->exit == TM_EXIT_TRAPPED || run->exit == TM_EXIT_EXHAUSTED) {
+    } else if (run->exit == TM_EXIT_TRAPPED || run->exit == TM_EXIT_EXHAUSTED || run->exit == TM_EXIT_UNCAUGHT) {
         check_backtrace(&w, 0);
     } else if (run->exit == TM_EXIT_BAD_REFERENCE) {
         broken("a reference to nothing");

@@ -1,4 +1,4 @@
-"""Exceptions across host calls (engine contract 2), on engines that run them."""
+"""Exceptions across host calls (engine contract 2), on every engine that runs them."""
 
 from __future__ import annotations
 

@@ -15,9 +15,12 @@ from interp.exec.engines import available
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "native" / "generated" / "list.inc"
 #: Handlers that only leave the loop: there is no jump to lose.
-LEAVING = {"unreachable", "service", "halt"}
+LEAVING = {"unreachable", "service", "halt", "throw"}
 #: Handlers that call a function of ours on their way; each goes on by a jump all the same.
-COLD = {"lower", "memory_copy", "memory_fill"}
+COLD = {
+    "lower", "memory_copy", "memory_fill", "struct_new_default", "array_new", "array_new_default", "array_new_fixed",
+    "array_fill", "array_copy",
+}  # fmt: skip
 
 pytestmark = pytest.mark.skipif("native" not in available(), reason="this installation has no native engine")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import pytest
 
@@ -115,6 +117,71 @@ def test_places_are_given_lowest_first(inst):
     again = [gc.struct_new_default(inst, EMPTY) for _ in range(1600)]
     assert again[:1500] == made[::2]
     assert again[1500:] == [OBJECT | index for index in range(3000, 3100)]
+
+
+@pytest.fixture
+def native(monkeypatch):
+    return instance("native", monkeypatch)
+
+
+def test_blocks_of_all_sizes_do_not_overlap(native):
+    rng, store = random.Random(1), native.store
+    live = {}
+    for _ in range(4000):
+        n = rng.randrange(700)
+        byte = rng.randrange(256)
+        live[gc.array_new(native, B, byte, n)] = (byte, n)
+        if rng.randrange(1000) == 0:
+            live = dict(rng.sample(sorted(live.items()), len(live) // 2))
+            store.heap.collect(live)
+            assert len(store.heap) == len(live)
+    for bits, (byte, n) in live.items():
+        assert bytes(store.heap.find(bits).cells) == bytes([byte]) * n
+
+
+def test_pages_go_when_nothing_on_them_lives(native):
+    heap = native.store.heap
+    kept = [gc.array_new(native, B, 7, n % 500) for n in range(3000)]
+    pages = _native.lib.tm_heap_pages(heap.objects.handle)
+    heap.collect(kept[:1])
+    assert len(heap) == 1
+    if pages:  # a build with a sanitizer has none
+        assert pages >= heap.bytes and _native.lib.tm_heap_pages(heap.objects.handle) == 1 << 15
+
+
+def test_objects_that_pin_too_many_pages_are_too_many(native):
+    heap = native.store.heap
+    gc.struct_new_default(native, EMPTY)
+    if not _native.lib.tm_heap_pages(heap.objects.handle):
+        pytest.skip("this build has no pages")
+    heap.objects.handle.page_limit = 20 << 15
+    with pytest.raises(interp.Trap, match="heap_bytes"):
+        for n in range(25):
+            gc.array_new(native, B, 0, 16 * n)
+    assert _native.lib.tm_heap_pages(heap.objects.handle) == 20 << 15
+
+
+def test_a_heap_goes_with_its_store(monkeypatch):
+    """A hundred stores of 16 MB each, one after the other."""
+    program = """
+import os, resource, interp
+os.environ["TAMIS_HEAP"] = "native"
+make = "(array.new $b (i32.const 1) (i32.const 16000000))"
+text = f'(module (type $b (array i8)) (func (export "f") (result anyref) {make}))'
+for n in range(100):
+    inst = interp.load(text, engine="reference", features=frozenset(interp.Feature))
+    inst.exports.f()
+    assert inst.store.heap.bytes >= 16_000_000
+    del inst
+    if n == 4:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    if _native.lib is None:
+        pytest.skip("this installation has no C part")
+    pytest.importorskip("resource")
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert int(result.stdout) < 100_000  # kilobytes; bytes on macOS
 
 
 def test_data_and_elements(inst):
