@@ -10,6 +10,11 @@ typedef struct tm_memory {
 tm_memory *tm_memory_new(uint64_t length, uint64_t reserve);
 int tm_memory_grow(tm_memory *memory, uint64_t new_length);
 void tm_memory_free(tm_memory *memory);
+/* An image of a memory's contents as a sealed file without a name, on Linux: its descriptor, which is the caller's, or -1.
+   Beyond *used it is all zeros. */
+int tm_image_save(const tm_memory *memory, uint64_t *used);
+/* A memory that begins with an image's contents and shares its pages until it writes them. NULL if that cannot be. */
+tm_memory *tm_image_map(int fd, uint64_t used, uint64_t length, uint64_t reserve);
 
 /* ---- the heap of a store (heap.c): objects by index; references are TM_OBJECT | index ---- */
 enum { TM_SHAPE_STRUCTURE = 0x80, TM_SHAPE_EXCEPTION = 0x81 }; /* an array's shape is the width of its elements in bytes */
@@ -164,6 +169,7 @@ typedef struct tm_thread {
     tm_frame *frames;
     tm_registers *saved;      /* per suspended activation */
     uint64_t stack_cells, frame_count;
+    uint64_t stretch;         /* bytes that are moved or filled here; more of them are a service */
 
 
     uint64_t r[4];            /* the registers of the loop, while it is left */
@@ -176,6 +182,8 @@ typedef struct tm_thread {
     uint64_t addr;            /* host function */
     uint64_t *args;           /* its arguments, and where results go; operands of a service; values of an exception */
     uint64_t imm1, imm2;
+    uint32_t words;           /* of the instruction of a service */
+    uint64_t operands[3];     /* where args points if they stand apart */
     int tail;                 /* a host function was tail-called: the innermost frame is over */
     /* the exception on its way (unwind.c) */
     uint32_t thrown;          /* the number of its tag */
