@@ -3,13 +3,18 @@
 /* ---- linear memory (memory.c) ---- */
 typedef struct tm_memory {
     uint8_t *base;
-    uint64_t length;   /* bytes in use, a multiple of the page size */
+    uint64_t length;   /* bytes in use */
     uint64_t reserved; /* bytes of address space held; 0 for a moving memory */
 } tm_memory;
 
 tm_memory *tm_memory_new(uint64_t length, uint64_t reserve);
 int tm_memory_grow(tm_memory *memory, uint64_t new_length);
 void tm_memory_free(tm_memory *memory);
+/* An image of a memory's contents as a sealed file without a name, on Linux: its descriptor, which is the caller's, or -1.
+   Beyond *used it is all zeros. */
+int tm_image_save(const tm_memory *memory, uint64_t *used);
+/* A memory that begins with an image's contents and shares its pages until it writes them. NULL if that cannot be. */
+tm_memory *tm_image_map(int fd, uint64_t used, uint64_t length, uint64_t reserve);
 
 /* ---- the heap of a store (heap.c): objects by index; references are TM_OBJECT | index ---- */
 enum { TM_SHAPE_STRUCTURE = 0x80, TM_SHAPE_EXCEPTION = 0x81 }; /* an array's shape is the width of its elements in bytes */
@@ -69,13 +74,14 @@ typedef struct tm_env {
     const uint8_t *type_kinds;    /* per type index: 0 function, 1 structure, 2 array */
     const uint32_t *type_fields;  /* per type index: place in fields of a structure or array */
     const uint32_t *fields;       /* per structure or array: how many fields, their type codes; bit 31 for mutable ones */
+    const uint32_t *field_cells;  /* as long as fields: per field the cell that it begins at, then how many cells there are */
     const uint32_t *type_line;    /* per type index: place in lines */
     const uint32_t *lines;        /* per type: how many supertypes it has, their canonical numbers, the root's first, its own */
     const uint32_t *func_types;   /* per function, imports first: type index */
     const uint32_t *code_offset;  /* per own function */
     const uint32_t *code_length;
     const uint32_t *table_types;  /* element type code (engine.h), bit 31 for i64 indices */
-    const uint32_t *mem_types;    /* bit 0 for i64 addresses */
+    const uint32_t *mem_types;    /* bit 0 for i64 addresses, from bit 8 on the logarithm of the page size */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
     const uint32_t *tag_types;    /* per tag: type index */
@@ -164,6 +170,7 @@ typedef struct tm_thread {
     tm_frame *frames;
     tm_registers *saved;      /* per suspended activation */
     uint64_t stack_cells, frame_count;
+    uint64_t stretch;         /* bytes that are moved or filled here; more of them are a service */
 
 
     uint64_t r[4];            /* the registers of the loop, while it is left */
@@ -176,6 +183,8 @@ typedef struct tm_thread {
     uint64_t addr;            /* host function */
     uint64_t *args;           /* its arguments, and where results go; operands of a service; values of an exception */
     uint64_t imm1, imm2;
+    uint32_t words;           /* of the instruction of a service */
+    uint64_t operands[3];     /* where args points if they stand apart */
     int tail;                 /* a host function was tail-called: the innermost frame is over */
     /* the exception on its way (unwind.c) */
     uint32_t thrown;          /* the number of its tag */
@@ -230,6 +239,9 @@ const char *tm_compiler(void);
 int tm_self_test(void);         /* 0, or 1 + the number of the first handler whose tail call was lost */
 int tm_self_covers(uint32_t handler); /* whether the last self-test ran this handler from probe to probe */
 uint32_t tm_handler_count(void);
+/* In a build with TAMIS_COUNT=1: the counts of three handlers in a row (0xFFFF for none), of those that ran or of those that
+   stand in lowered code, since the last question. Gives how many there are; always 0 in any other build. */
+uint64_t tm_counted(int standing, uint16_t *parts, uint64_t *counts, uint64_t room);
 /* One plain instruction by table id on raw bits, for comparing with the Python meanings. Trap row + 1, or 0. */
 int tm_numeric(uint32_t op, uint64_t a, uint64_t b, uint64_t *result);
 /* One vector instruction by table id: three operands of two cells each (a scalar stands in the first), its lane or its 16 lanes

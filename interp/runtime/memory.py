@@ -10,6 +10,9 @@ Where there is C, the struct behind `handle` ({base, length}) is the truth that 
 
 from __future__ import annotations
 
+import mmap
+import os
+import weakref
 from struct import Struct
 from struct import error as StructError
 from typing import TYPE_CHECKING, Any
@@ -19,7 +22,7 @@ import numpy.typing as npt
 
 from interp import _native
 from interp.syntax.errors import TRAPS, LimitError, ResourceError, Trap
-from interp.syntax.types import Limits, MemType
+from interp.syntax.types import PAGE_SIZE, Limits, MemType
 
 from .boundary import Region
 
@@ -36,31 +39,71 @@ def out_of_bounds() -> Trap:
     return Trap(TRAPS["memory_bounds"])
 
 
+class MemoryImage:
+    """The contents of a memory at one time, which other memories can begin with.
+
+    On Linux they share its pages until they write them; elsewhere, and for memories that move, they copy.
+    """
+
+    def __init__(self, memory: MemInst) -> None:
+        self.length: int = memory.length
+        self._fd = -1
+        self._bytes = b""
+        if _native.lib is not None:
+            used = _native.ffi.new("uint64_t *")
+            self._fd = _native.lib.tm_image_save(memory.handle, used)
+            self._used = used[0]
+        if self._fd < 0:
+            self._bytes = bytes(memory.view)
+        else:
+            weakref.finalize(self, os.close, self._fd)
+
+    def map(self, most: int) -> Any:
+        """A `tm_memory *` that shares the pages and can grow to `most` bytes, or NULL."""
+        if self._fd < 0:
+            return _native.ffi.NULL
+        return _native.lib.tm_image_map(self._fd, self._used, self.length, most)
+
+    def contents(self) -> bytes | mmap.mmap:
+        """The bytes."""
+        if self._fd < 0 or not self.length:
+            return self._bytes
+        return mmap.mmap(self._fd, self.length, prot=mmap.PROT_READ)
+
+
 class MemInst(Region):
     """A memory of `length` bytes. `array` (numpy uint8) and `view` (memoryview) show exactly these bytes, writable.
 
     `handle` is the `tm_memory *` of the C part, or None without it; it stays the same object for the memory's life.
     """
 
-    __slots__ = ("__weakref__", "_region", "array", "handle", "length", "page", "reserved", "store", "type", "view")
+    __slots__ = (
+        "__weakref__", "_region", "_room", "array", "handle", "length", "page", "reserved", "store", "type", "view",
+    )  # fmt: skip
 
     array: Bytes
     view: memoryview
+    length: int
 
-    def __init__(self, store: Store, type: MemType) -> None:
+    def __init__(self, store: Store, type: MemType, image: MemoryImage | None = None) -> None:
+        """Raises LimitError, and ResourceError where the machine has no memory. With an image, its contents."""
         self.store = store
         self.type = type
         self.page = 1 << type.page_log2
         self.handle: Any = None
         self.reserved = False
-        length = type.limits.min * self.page
+        length = type.limits.min * self.page if image is None else image.length
         if type.limits.min > self._page_limit:
             raise LimitError(f"memory of {type.limits.min} pages passes the limit memory_pages", limit="memory_pages")
         if not store.claim_bytes(length):
             raise LimitError(f"memory of {length} bytes passes the limit store_bytes", limit="store_bytes")
         self.length = length
-        if not self._reserve():
+        if not self._reserve(image):
+            self.length = 0
+            self._room = np.zeros(0, np.uint8)
             self._move(length)
+            if image is not None:
+                self.view[:] = image.contents()
         if _native.boundary is not None:
             self.attach(self.address, None)
 
@@ -82,7 +125,8 @@ class MemInst(Region):
     def _page_limit(self) -> int:
         """The largest size by a named limit, whatever the declared maximum says."""
         bits = 64 if self.type.limits.index == "i64" else 32
-        return min(self.store.limits.memory_pages, 1 << (bits - self.type.page_log2))
+        most = self.store.limits.memory_pages * PAGE_SIZE // self.page
+        return min(most, 1 << (bits - self.type.page_log2), (1 << bits) - 1)
 
     @property
     def max_pages(self) -> int:
@@ -122,11 +166,15 @@ class MemInst(Region):
         else:
             self._show(length)
 
-    def _reserve(self) -> bool:
+    def _reserve(self, image: MemoryImage | None = None) -> bool:
         """Make a region that never moves, if there is C, the store wants it and the machine can."""
         if _native.lib is None or self.store.memory_mode != "reserved":
             return False
-        handle = _native.lib.tm_memory_new(self.length, max(self.max_pages * self.page, self.length))
+        most = max(self.max_pages * self.page, self.length)
+        if image is None:
+            handle = _native.lib.tm_memory_new(self.length, most)
+        else:
+            handle = image.map(most)
         if handle == _native.ffi.NULL:
             return False
         owner = self.handle = _native.ffi.gc(handle, _native.lib.tm_memory_free)
@@ -144,20 +192,25 @@ class MemInst(Region):
         self.array = np.frombuffer(buffer, np.uint8) if length else np.zeros(0, np.uint8)
 
     def _move(self, length: int) -> None:
-        """Put the contents into a new region of this length. Raises ResourceError."""
-        try:
-            region = np.zeros(length, np.uint8)
-            if self.length and hasattr(self, "array"):
-                region[: len(self.array)] = self.array
-        except MemoryError:
-            raise ResourceError(f"the machine has no {length} bytes for a memory") from None
-        self.array = region
-        self.view = region.data
+        """Put the contents into a new region, unless the one there has room. Raises ResourceError.
+
+        There is room only where pages are small: a memory that grows byte by byte would be copied for each.
+        """
+        if length > len(self._room):
+            size = length if self.page >= PAGE_SIZE else -(-length // PAGE_SIZE) * PAGE_SIZE
+            try:
+                room = np.zeros(size, np.uint8)
+                room[: self.length] = self._room[: self.length]
+            except MemoryError:
+                raise ResourceError(f"the machine has no {length} bytes for a memory") from None
+            self._room = room
+        self.array = self._room[:length]
+        self.view = self.array.data
         self.length = length
         if _native.lib is not None:
             if self.handle is None:
                 self.handle = _native.ffi.new("tm_memory *")
-            self._region = _native.ffi.cast("uint8_t *", region.ctypes.data)
+            self._region = _native.ffi.cast("uint8_t *", self._room.ctypes.data)
             self.handle.base = self._region
             self.handle.length = length
             self.handle.reserved = 0
