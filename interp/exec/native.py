@@ -487,6 +487,7 @@ class NativeEngine:
         Feature.MULTI_MEMORY,
         Feature.MEMORY64,
         Feature.EXCEPTIONS,
+        Feature.LEGACY_EXCEPTIONS,
         Feature.FUNCTION_REFERENCES,
         Feature.GC,
     }

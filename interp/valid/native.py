@@ -59,6 +59,7 @@ RULES = frozenset(
         Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
         Feature.RELAXED_SIMD, Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
         Feature.FUNCTION_REFERENCES, Feature.GC, Feature.EXCEPTIONS,
+        Feature.LEGACY_EXCEPTIONS,
     }
 )  # fmt: skip
 
