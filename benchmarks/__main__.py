@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks import compute, load, plot, results
+from benchmarks import boundary, compute, load, plot, results
 from benchmarks.environment import describe
 from benchmarks.peers import PEERS, present
 from benchmarks.workloads import BY_NAME, WORKLOADS
@@ -155,12 +155,35 @@ def load_command(only: str, rounds: int, quick: bool, json_path: Path | None) ->
     write_json(json_path, {"environment": about, "plugins": [load.as_json(item) for item in loaded]})
 
 
+@main.command("boundary")
+@click.option("--rounds", default=15, show_default=True, help="Rounds of each measurement.")
+@click.option("--quick", is_flag=True, help="A smoke test: one round, few turns, ourselves alone.")
+@json_option
+def boundary_command(rounds: int, quick: bool, json_path: Path | None) -> None:
+    """Compare calls from Python, host calls into Python, and reading and writing memory."""
+    peers, missing = present(["tamis"] if quick else ["tamis", "wasm3", "wasmtime"])
+    about = describe(peers)
+    show_header(about)
+    for name in missing:
+        console.print(f"[yellow]{name} is not installed: pip install '.\\[bench]'[/]")
+    names = [peer.name.split()[0] for peer in peers]
+    rounds, turns = (1, 100) if quick else (rounds, 100_000)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(boundary.WHAT) * rounds)
+        times = boundary.measure(
+            names, rounds, turns, lambda label: progress.update(task, advance=1, description=label)
+        )
+    console.print(boundary.table(times))
+    write_json(json_path, {"environment": about, "ns": times})
+
+
 @main.command("results")
 @click.argument("speed", type=a_file)
 @click.argument("loading", type=a_file)
-def results_command(speed: Path, loading: Path) -> None:
-    """Write RESULTS.md from the JSON of both benchmarks."""
-    results.write(speed, loading, Path(__file__).parent / "RESULTS.md")
+@click.argument("calling", type=a_file)
+def results_command(speed: Path, loading: Path, calling: Path) -> None:
+    """Write RESULTS.md from the JSON of the benchmarks."""
+    results.write(speed, loading, calling, Path(__file__).parent / "RESULTS.md")
 
 
 if __name__ == "__main__":

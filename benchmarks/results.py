@@ -7,18 +7,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import boundary
 from benchmarks.compute import geometric_mean
 
 COMMAND = (
     "python -m benchmarks --json speed.json && python -m benchmarks load --json load.json"
-    " && python -m benchmarks results speed.json load.json"
+    " && python -m benchmarks boundary --json calls.json"
+    " && python -m benchmarks results speed.json load.json calls.json"
 )
 
 
-def write(speed: Path, load: Path, target: Path) -> None:
+def write(speed: Path, load: Path, calls: Path, target: Path) -> None:
     """Write the page."""
-    fast, loaded = json.loads(speed.read_text()), json.loads(load.read_text())
+    fast, loaded, called = (json.loads(path.read_text()) for path in (speed, load, calls))
     parts = [f"`{COMMAND}`", "# Results", about(fast["environment"]), speed_part(fast), load_part(loaded)]
+    parts.append(boundary_part(called))
     target.write_text("\n\n".join(parts) + "\n")
 
 
@@ -82,4 +85,17 @@ def load_part(result: dict[str, Any]) -> str:
         " without validation. Target: 50 times faster than wasmtime, 60 MB a second. On a busy machine the ratio"
         f" flatters us, since wasmtime wants every core; this was {result['environment']['machine']}."
     )
+    return text + "\n\n" + table(head, rows)
+
+
+def boundary_part(result: dict[str, Any]) -> str:
+    """Calls, host calls and memory, in nanoseconds and as ratios."""
+    peers = [peer for peer in next(iter(result["ns"].values())) if peer != "tamis"]
+    rows = []
+    for what, times in result["ns"].items():
+        label, base, target = boundary.WHAT[what]
+        ns = [f"{median(times[peer]):,.0f}" for peer in ("tamis", *peers)]
+        rows.append([label, *ns, *(f"{boundary.ratio(times, peer):.3g}" for peer in peers), f"{target} of {base}"])
+    head = ["what", *(f"{peer}, ns" for peer in ("tamis", *peers)), *(f"tamis / {peer}" for peer in peers), "target"]
+    text = "## In and out of Python\n\nMedians of rounds in which the peers take turns, all of our checks on."
     return text + "\n\n" + table(head, rows)

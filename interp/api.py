@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from interp.binary.decode import decode
 from interp.binary.encode import encode
 from interp.exec import driver, engines
+from interp.runtime import snapshot
 from interp.runtime import store as runtime
 from interp.runtime.engine import Engine
 from interp.runtime.instance import ModuleInst
 from interp.runtime.linker import Names
+from interp.syntax.errors import LinkError
 from interp.syntax.features import Features
 from interp.syntax.limits import VmLimits
 from interp.syntax.module import Module
@@ -24,6 +28,40 @@ class Store(runtime.Store):
 
     def __init__(self, engine: str | Engine | None = None, limits: VmLimits | None = None) -> None:
         super().__init__(engines.choose(engine) if engine is None or isinstance(engine, str) else engine, limits)
+
+
+    def snapshot(self) -> Snapshot:
+        """The state at this time, from which fresh stores begin. Raises EmbedderError while a call is live."""
+        return Snapshot(self)
+
+
+class Snapshot(snapshot.Snapshot):
+    """The state of a store at one time."""
+
+    def store(
+        self,
+        engine: str | Engine | None = None,
+        *,
+        hosts: Mapping[str, runtime.HostCode] | None = None,
+        limits: VmLimits | None = None,
+    ) -> Store:
+        """A fresh store in that state, with the source's limits unless told otherwise; `instances` as in the source.
+
+        Host functions are bound anew by their names, to raw host code; without `hosts` they are the source's.
+        Raises LinkError for one that `hosts` lacks, and EmbedderError, UnsupportedError, LimitError, ResourceError.
+        """
+        store = Store(engine, limits or self.limits)
+        self.restore(store, snapshot.same if hosts is None else _by_name(hosts))
+        return store
+
+
+def _by_name(hosts: Mapping[str, runtime.HostCode]) -> snapshot.Rebind:
+    def rebind(func: runtime.HostFunc, store: runtime.Store) -> tuple[runtime.HostCode, None]:
+        if func.name not in hosts:
+            raise LinkError(f"unknown import {func.name}")
+        return hosts[func.name], None
+
+    return rebind
 
 
 class Linker(Names):

@@ -15,6 +15,7 @@ from interp.runtime.boundary import Entry, Slices, direct
 from interp.runtime.instance import ModuleInst
 from interp.runtime.matching import import_type
 from interp.runtime.memory import Bytes, MemInst
+from interp.runtime.snapshot import same
 from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.runtime.table import GlobalInst, TableInst, TagInst
 from interp.runtime.values import from_bits, result_bits, to_bits
@@ -26,7 +27,7 @@ from interp.syntax.types import FuncType, GlobalType, ValType
 from interp.valid.canon import Definition
 from interp.valid.module import ValidModule, validate
 
-from .api import Store, is_text, read_module
+from .api import Snapshot, Store, is_text, read_module
 
 
 @direct
@@ -261,8 +262,42 @@ class Instance:
         """The store: fuel, ticks, deadline, engine."""
         return self.raw.store
 
+    def snapshot(self) -> InstanceSnapshot:
+        """The state of its store at this time. Raises EmbedderError while a call is live."""
+        if not isinstance(self.store, Store):
+            raise EmbedderError("a snapshot needs a store of `interp.Store`")
+        return InstanceSnapshot(self.store.snapshot(), self.store.instances.index(self.raw))
+
     def __repr__(self) -> str:
         return f"<Instance with {self.exports!r}>"
+
+
+class InstanceSnapshot:
+    """The state of an instance and its store at one time, from which fresh instances begin."""
+
+    def __init__(self, of_store: Snapshot, place: int) -> None:
+        self.of_store = of_store
+        self._place = place
+
+    def instance(
+        self, imports: Mapping[str, Mapping[str, Any]] | None = None, *, engine: str | None = None
+    ) -> Instance:
+        """A fresh instance in that state, in a store of its own.
+
+        Host functions are those of `imports`, found by name as `load` does; without it they are the source's. Raises
+        LinkError for one that `imports` lacks, and as `Snapshot.store`.
+        """
+
+        def rebind(func: HostFunc, store: runtime.Store) -> tuple[runtime.HostCode, Callable[..., Any] | None]:
+            module, _, name = func.name.partition(".")
+            found = (imports or {}).get(module, {}).get(name)
+            if not callable(found):
+                raise LinkError(f"unknown import {func.name}")
+            return host_code(store, func.type, found), found
+
+        store = Store(engine, self.of_store.limits)
+        self.of_store.restore(store, same if imports is None else rebind)
+        return Instance(store.instances[self._place])
 
 
 #: What `load` takes for imports: names to callables, wrapped or raw externs and numbers (for globals); or the exports

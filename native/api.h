@@ -10,6 +10,11 @@ typedef struct tm_memory {
 tm_memory *tm_memory_new(uint64_t length, uint64_t reserve);
 int tm_memory_grow(tm_memory *memory, uint64_t new_length);
 void tm_memory_free(tm_memory *memory);
+/* An image of a memory's contents as a sealed file without a name, on Linux: its descriptor, which is the caller's, or -1.
+   Beyond *used it is all zeros. */
+int tm_image_save(const tm_memory *memory, uint64_t *used);
+/* A memory that begins with an image's contents and shares its pages until it writes them. NULL if that cannot be. */
+tm_memory *tm_image_map(int fd, uint64_t used, uint64_t length, uint64_t reserve);
 
 /* ---- the heap of a store (heap.c): objects by index; references are TM_OBJECT | index ---- */
 enum { TM_SHAPE_STRUCTURE = 0x80, TM_SHAPE_EXCEPTION = 0x81 }; /* an array's shape is the width of its elements in bytes */

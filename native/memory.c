@@ -1,4 +1,7 @@
 /* Linear memory: a stretch of bytes, reserved ahead of use where the machine allows, so that growing does not move it. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memfd_create */
+#endif
 #include "engine.h"
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -69,3 +72,48 @@ void tm_memory_free(tm_memory *m) {
     free(m->base);
     free(m);
 }
+
+/* ---- images: contents that many memories begin with, copied page by page when one writes ---- */
+
+#if defined(__linux__) && defined(MFD_CLOEXEC)
+#include <fcntl.h>
+#include <unistd.h>
+
+static int is_zero(const uint8_t *p, size_t n) {
+    const uint64_t *w = (const uint64_t *)(const void *)p;
+    for (size_t k = 0; k < n / 8; k++) if (w[k]) return 0;
+    return 1;
+}
+
+int tm_image_save(const tm_memory *m, uint64_t *used) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    int fd = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) return -1;
+    uint64_t end = 0;
+    if (ftruncate(fd, (off_t)m->length)) { close(fd); return -1; }
+    for (uint64_t at = 0; at < m->length; at += page) { /* pages of zeros are holes */
+        size_t n = m->length - at < page ? (size_t)(m->length - at) : page;
+        if (n == page && is_zero(m->base + at, n)) continue;
+        if (pwrite(fd, m->base + at, n, (off_t)at) != (ssize_t)n) { close(fd); return -1; }
+        end = at + page;
+    }
+    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+    *used = end;
+    return fd;
+}
+
+tm_memory *tm_image_map(int fd, uint64_t used, uint64_t length, uint64_t reserve) {
+    tm_memory *m = tm_memory_new(length, reserve > length ? reserve : length);
+    if (!m) return NULL;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    if (used > (length + page - 1) / page * page) used = (length + page - 1) / page * page;
+    if (used && (!m->reserved || mmap(m->base, (size_t)used, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)) {
+        tm_memory_free(m);
+        return NULL;
+    }
+    return m;
+}
+#else
+int tm_image_save(const tm_memory *m, uint64_t *used) { return -1; }
+tm_memory *tm_image_map(int fd, uint64_t used, uint64_t length, uint64_t reserve) { return NULL; }
+#endif

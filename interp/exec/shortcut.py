@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from interp import _native
@@ -41,7 +41,8 @@ class RawEntry(Entry):
         return driver.invoke_stepwise(self.func.store, self.func, args)
 
 
-def plain(types: Sequence[ValType]) -> bytes | None:
+@lru_cache(1024)
+def plain(types: tuple[ValType, ...]) -> bytes | None:
     """The types of plain numbers as C is told of them; None if there are others among them, or too many."""
     if len(types) > _MOST or not all(type in _CODES for type in types):
         return None

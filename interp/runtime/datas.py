@@ -42,6 +42,16 @@ class DataSpace:
             found = self._made[index] = DataInst(b"" if gone else segment.init)
         return found
 
+    def dropped(self) -> list[int]:
+        """The indices of those that were dropped by an instruction, or asked for and found empty."""
+        return [index for index, data in self._made.items() if not len(data.data)]
+
+    def restore(self, written: int, dropped: Sequence[int]) -> None:
+        """Put back into the state of another instance of the same module."""
+        self.written = written
+        for index in dropped:
+            self[index].drop()
+
 
 def write_datas(inst: ModuleInst) -> None:
     """Write every active segment, in order. Raises Trap at the first that does not fit; those before it are written."""

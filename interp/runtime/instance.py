@@ -151,6 +151,11 @@ def _allocate(inst: ModuleInst) -> None:
     for t in module.tables:
         inst.tables.append(store.table(closed_table(inst.valid, t.type), evaluate(inst, t.init) if t.init else 0))
     inst.elems = [ElemInst(closed_ref(inst.valid, elem.ref), _elem_refs(inst, elem)) for elem in module.elems]
+    inst.exports = export_names(inst)
+
+
+def export_names(inst: ModuleInst) -> dict[str, Extern]:
+    """The exports of an instance whose index spaces are filled."""
     spaces: Mapping[str, Sequence[Extern]] = {
         "func": inst.funcs,
         "table": inst.tables,
@@ -158,7 +163,7 @@ def _allocate(inst: ModuleInst) -> None:
         "global": inst.globals,
         "tag": inst.tags,
     }
-    inst.exports = {export.name: spaces[export.kind][export.index] for export in module.exports}
+    return {export.name: spaces[export.kind][export.index] for export in inst.module.exports}
 
 
 def _elem_refs(inst: ModuleInst, elem: Elem) -> Sequence[int]:

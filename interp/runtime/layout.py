@@ -77,6 +77,17 @@ class Layout:
             return cells  # type: ignore[no-any-return]
         return [cells[place] for place in self._ref_places]
 
+    def ref_places(self, n: int) -> Sequence[int]:
+        """Which fields, or of `n` elements which, are references."""
+        return range(n) if self._refs else self._ref_places
+
+    def without_refs(self, cells: Cells) -> Cells:
+        """A copy of contents with null for every reference."""
+        copy = cells[:]
+        for place in self.ref_places(len(cells)):
+            copy[place] = 0
+        return copy
+
     def structure(self, values: Sequence[int]) -> Cells:
         """The contents of a structure, packed fields cut to their width."""
         return [value & mask for value, mask in zip(values, self.masks, strict=True)]

@@ -10,6 +10,9 @@ Where there is C, the struct behind `handle` ({base, length}) is the truth that 
 
 from __future__ import annotations
 
+import mmap
+import os
+import weakref
 from struct import Struct
 from struct import error as StructError
 from typing import TYPE_CHECKING, Any
@@ -36,6 +39,38 @@ def out_of_bounds() -> Trap:
     return Trap(TRAPS["memory_bounds"])
 
 
+class MemoryImage:
+    """The contents of a memory at one time, which other memories can begin with.
+
+    On Linux they share its pages until they write them; elsewhere, and for memories that move, they copy.
+    """
+
+    def __init__(self, memory: MemInst) -> None:
+        self.length: int = memory.length
+        self._fd = -1
+        self._bytes = b""
+        if _native.lib is not None:
+            used = _native.ffi.new("uint64_t *")
+            self._fd = _native.lib.tm_image_save(memory.handle, used)
+            self._used = used[0]
+        if self._fd < 0:
+            self._bytes = bytes(memory.view)
+        else:
+            weakref.finalize(self, os.close, self._fd)
+
+    def map(self, most: int) -> Any:
+        """A `tm_memory *` that shares the pages and can grow to `most` bytes, or NULL."""
+        if self._fd < 0:
+            return _native.ffi.NULL
+        return _native.lib.tm_image_map(self._fd, self._used, self.length, most)
+
+    def contents(self) -> bytes | mmap.mmap:
+        """The bytes."""
+        if self._fd < 0 or not self.length:
+            return self._bytes
+        return mmap.mmap(self._fd, self.length, prot=mmap.PROT_READ)
+
+
 class MemInst(Region):
     """A memory of `length` bytes. `array` (numpy uint8) and `view` (memoryview) show exactly these bytes, writable.
 
@@ -46,21 +81,25 @@ class MemInst(Region):
 
     array: Bytes
     view: memoryview
+    length: int
 
-    def __init__(self, store: Store, type: MemType) -> None:
+    def __init__(self, store: Store, type: MemType, image: MemoryImage | None = None) -> None:
+        """Raises LimitError, and ResourceError where the machine has no memory. With an image, its contents."""
         self.store = store
         self.type = type
         self.page = 1 << type.page_log2
         self.handle: Any = None
         self.reserved = False
-        length = type.limits.min * self.page
+        length = type.limits.min * self.page if image is None else image.length
         if type.limits.min > self._page_limit:
             raise LimitError(f"memory of {type.limits.min} pages passes the limit memory_pages", limit="memory_pages")
         if not store.claim_bytes(length):
             raise LimitError(f"memory of {length} bytes passes the limit store_bytes", limit="store_bytes")
         self.length = length
-        if not self._reserve():
+        if not self._reserve(image):
             self._move(length)
+            if image is not None:
+                self.view[:] = image.contents()
         if _native.boundary is not None:
             self.attach(self.address, None)
 
@@ -122,11 +161,15 @@ class MemInst(Region):
         else:
             self._show(length)
 
-    def _reserve(self) -> bool:
+    def _reserve(self, image: MemoryImage | None = None) -> bool:
         """Make a region that never moves, if there is C, the store wants it and the machine can."""
         if _native.lib is None or self.store.memory_mode != "reserved":
             return False
-        handle = _native.lib.tm_memory_new(self.length, max(self.max_pages * self.page, self.length))
+        most = max(self.max_pages * self.page, self.length)
+        if image is None:
+            handle = _native.lib.tm_memory_new(self.length, most)
+        else:
+            handle = image.map(most)
         if handle == _native.ffi.NULL:
             return False
         owner = self.handle = _native.ffi.gc(handle, _native.lib.tm_memory_free)

@@ -32,17 +32,35 @@ class TableInst:
     def __init__(self, store: Store, type: TableType, ref: int) -> None:
         self.store = store
         self.type = type
-        self.length = 0
-        self.cells = memoryview(bytearray(8)).cast("Q")
-        self.handle: Any = None
-        if _native.lib is not None:
-            self.handle = _native.ffi.new("tm_table *")
-            self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", self.cells.obj)
+        self.handle: Any = _native.ffi.new("tm_table *") if _native.lib is not None else None
+        self._hold(bytearray(8))
+        self._set_length(0)
         n = type.limits.min
         if n > store.limits.table_entries:
             raise LimitError(f"table of {n} entries passes the limit table_entries", limit="table_entries")
         if self.grow(n, ref) < 0:
             raise LimitError(f"table of {n} entries passes the limit store_bytes", limit="store_bytes")
+
+    @classmethod
+    def restored(cls, store: Store, type: TableType, contents: bytearray, length: int) -> TableInst:
+        """A table with these cells, of which `length` are its own. Takes no bytes of the store's."""
+        made = cls.__new__(cls)
+        made.store = store
+        made.type = type
+        made.handle = _native.ffi.new("tm_table *") if _native.lib is not None else None
+        made._hold(contents)
+        made._set_length(length)
+        return made
+
+    def _hold(self, contents: bytearray) -> None:
+        self.cells = memoryview(contents).cast("Q")
+        if self.handle is not None:
+            self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", contents)
+
+    def _set_length(self, length: int) -> None:
+        self.length = length
+        if self.handle is not None:
+            self.handle.length = length
 
     @property
     def extern_type(self) -> TableType:
@@ -68,16 +86,13 @@ class TableInst:
             if not self.store.claim_bytes(8 * (room - len(self.cells))):
                 return -1
             try:
-                cells = memoryview(bytearray(8 * room)).cast("Q")
+                contents = bytearray(8 * room)
             except MemoryError:
                 raise ResourceError(f"the machine has no {8 * room} bytes for a table") from None
-            cells[:old] = self.cells[:old]
-            self.cells = cells
-            if self.handle is not None:
-                self._region = self.handle.cells = _native.ffi.from_buffer("uint64_t[]", cells.obj)
-        self.length = new
-        if self.handle is not None:
-            self.handle.length = new
+            before = self.cells
+            self._hold(contents)
+            self.cells[:old] = before[:old]
+        self._set_length(new)
         if ref:
             self.fill(old, ref, delta)
         return old
