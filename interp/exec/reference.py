@@ -354,7 +354,6 @@ class ReferenceThread:
             raise Leave(Threw(exception))
         depth, place, clause = found
         frame, stack = self.frames[depth], self.stack
-        legacy = isinstance(clause, int)
         if not isinstance(clause, int) and frame.labels[place - 1 - clause.label][1].loop:
             self.ensure(1)
         if isinstance(clause, int) or clause.kind & 1:
