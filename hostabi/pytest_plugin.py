@@ -10,6 +10,7 @@ the host is imported before a file or a fixture asks for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ class ScenarioFile(pytest.File):
         from hostabi.scenario.places import FileError
 
         try:
-            trials = load(self.path)
+            trials = load(self.path, os.path.relpath(self.path))
         except FileError as error:
             raise self.CollectError(str(error)) from error
         for trial in trials:
@@ -89,10 +90,11 @@ class ScenarioItem(pytest.Item):
         """The transcript with the differences; anything else as pytest shows it."""
         if not isinstance(excinfo.value, ScenarioFailed):
             return super().repr_failure(excinfo, style)
-        from hostabi.cli.result_page import transcript
+        from hostabi.cli.result_page import report
 
         writer = self.config.get_terminal_writer()
-        return transcript(excinfo.value.result, width=writer.fullwidth, colour=writer.hasmarkup)
+        shown = report(excinfo.value.result, width=writer.fullwidth, colour=writer.hasmarkup)
+        return f"{shown.message}\n{shown.text}"
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where it stands."""

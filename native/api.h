@@ -169,6 +169,7 @@ typedef struct tm_thread {
     tm_frame *frames;
     tm_registers *saved;      /* per suspended activation */
     uint64_t stack_cells, frame_count;
+    uint64_t stretch;         /* bytes that are moved or filled here; more of them are a service */
 
 
     uint64_t r[4];            /* the registers of the loop, while it is left */
@@ -181,6 +182,8 @@ typedef struct tm_thread {
     uint64_t addr;            /* host function */
     uint64_t *args;           /* its arguments, and where results go; operands of a service; values of an exception */
     uint64_t imm1, imm2;
+    uint32_t words;           /* of the instruction of a service */
+    uint64_t operands[3];     /* where args points if they stand apart */
     int tail;                 /* a host function was tail-called: the innermost frame is over */
     /* the exception on its way (unwind.c) */
     uint32_t thrown;          /* the number of its tag */

@@ -158,7 +158,14 @@ static __attribute__((noinline)) void cold_fill(uint8_t *d, int v, uint64_t n) {
 #define ELEMENT(o_, ref_, width_, i_)                                                                                         \
     ARRAY(o_, ref_, width_)                                                                                                   \
     if (unlikely((i_) >= o_->length)) TRAP(array_bounds)
-#define SERVE do { cx->service = (uint32_t)ip[2]; cx->imm1 = ip[3]; cx->imm2 = ip[4]; cx->args = sp + A; LEAVE(TM_EXIT_SERVICE); } while (0)
+#define SERVE do { cx->service = (uint32_t)ip[2]; cx->imm1 = ip[3]; cx->imm2 = ip[4]; cx->words = 5; cx->args = sp + A; LEAVE(TM_EXIT_SERVICE); } while (0)
+/* The same for memory 0 with operands in any slots. */
+#define SERVE_WITH(name_)                                                                                                     \
+    do {                                                                                                                      \
+        cx->operands[0] = R_i32(A); cx->operands[1] = R_i32(B); cx->operands[2] = R_i32(C);                                   \
+        cx->service = SERVICE_##name_; cx->imm1 = cx->imm2 = 0; cx->words = 2; cx->args = cx->operands;                       \
+        LEAVE(TM_EXIT_SERVICE);                                                                                               \
+    } while (0)
 /* Makes an object `o` whose contents the rest writes, from operands that stand from A on; its reference goes there. */
 #define NEW(layout_, n_, ...)                                                                                                 \
     {                                                                                                                         \

@@ -21,7 +21,8 @@ def report(result: Result, *, width: int | None = None, colour: bool | None = No
     message = ""
     if result.failures:
         first = result.failures[0]
-        message = f"{_place(result, first)}: {path_text(inside(first.loc))}"
+        what = first.message.partition("\n")[0]
+        message = f"{path_text(inside(first.loc))}{': ' if what else ''}{what} ({_place(result, first)})"
     text = transcript(result, width=width, colour=colour) if verbose or not result.passed else ""
     test = result.test
     return Report(test.document.file, test.line, test.id, result.passed, result.seconds, message, text)

@@ -277,7 +277,11 @@ def _log_limits(expect: LogsExpect, seen: Observation) -> Iterator[Difference]:
 
 def call_data(call: StartCall) -> dict[str, object]:
     """An HTTP call as it is written in a file."""
-    data: dict[str, object] = {"upstream": call.upstream, "headers": pairs_data(call.headers)}
+    pseudo = {as_text(key[1:]): data_value(value) for key, value in call.headers if key.startswith(b":")}
+    data: dict[str, object] = {"upstream": call.upstream, **pseudo}
+    headers = pairs_data(tuple(pair for pair in call.headers if not pair[0].startswith(b":")))
+    if headers:
+        data["headers"] = headers
     if call.body:
         data["body"] = data_value(call.body)
     return data | {"timeout_ms": call.timeout_ms}

@@ -28,6 +28,8 @@ class Trial:
     row: int | None
     id: str
     variables: dict[str, object]
+    folder: Path
+    """The folder that paths in the file start from."""
 
     @property
     def case(self) -> Case:
@@ -40,29 +42,29 @@ class Trial:
         return ("cases", self.index)
 
     @property
-    def folder(self) -> Path:
-        """The folder that paths in the file start from."""
-        return Path(self.document.file).parent
-
-    @property
     def line(self) -> int:
         """Where the case stands."""
         return self.document.place(self.loc)[0]
 
 
-def load(path: Path | str) -> list[Trial]:
-    """The tests of a file. Raises FileError, with every problem that was found, and OSError."""
+def load(path: Path | str, shown: str | None = None) -> list[Trial]:
+    """The tests of a file, which messages call `shown`.
+
+    Raises FileError, with every problem that was found, and OSError.
+    """
+    name = str(path) if shown is None else shown
     data = Path(path).read_bytes()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise FileError([Problem(str(path), line, 1, "", "not UTF-8")]) from error
-    return loads(text, str(path))
+        raise FileError([Problem(name, line, 1, "", "not UTF-8")]) from error
+    return loads(text, name, Path(path).parent)
 
 
-def loads(text: str, file: str = "scenario.tamis.yaml") -> list[Trial]:
-    """The tests of a file's text."""
+def loads(text: str, file: str = "scenario.tamis.yaml", folder: Path | None = None) -> list[Trial]:
+    """The tests of a file's text; paths in it start from `folder`, without one from where `file` lies."""
+    base = Path(file).parent if folder is None else folder
     document = Document(file, text)
     problems: dict[tuple[int, int, str], Problem] = {}
     tests: list[Trial] = []
@@ -80,7 +82,7 @@ def loads(text: str, file: str = "scenario.tamis.yaml") -> list[Trial]:
         raise FileError(list(problems.values()) or [document.problem(("cases",), "there are no cases")])
     for index, case in enumerate(cases):
         for row, values in _rows(document, data, index, case, note):
-            test = _expand(document, data, index, row, values, note)
+            test = _expand(document, data, index, row, values, base, note)
             if test is not None:
                 tests.append(test)
     if problems:
@@ -104,7 +106,13 @@ def _rows(
 
 
 def _expand(
-    document: Document, data: dict[str, Any], index: int, row: int | None, values: dict[str, object], note: Any
+    document: Document,
+    data: dict[str, Any],
+    index: int,
+    row: int | None,
+    values: dict[str, object],
+    base: Path,
+    note: Any,
 ) -> Trial | None:
     rest = {key: value for key, value in data.items() if key not in ("cases", "vars")}
     given = data["cases"][index]
@@ -126,7 +134,7 @@ def _expand(
     name = scenario.cases[0].name or f"case {index + 1}"
     varies = isinstance(given, dict) and "${" in str(given.get("name", ""))
     label = "" if row is None or table is None or varies else f" [{_row_label(table[row])}]"
-    return Trial(document, scenario, index, row, name + label, values)
+    return Trial(document, scenario, index, row, name + label, values, base)
 
 
 def _row_label(row: dict[str, Any]) -> str:

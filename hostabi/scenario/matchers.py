@@ -44,7 +44,7 @@ class Matcher(Model):
         for path, wanted in (self.json_ or {}).items():
             jsonpath.parse(path)
             if is_matcher(wanted):
-                Matcher.model_validate(wanted)
+                (NumberMatcher if _is_of_numbers(wanted) else Matcher).model_validate(wanted)
         if self.base64 is not None:
             Base64(base64=self.base64).data()
         return self
@@ -74,12 +74,17 @@ Matches = Annotated[Text | Matcher | list[Match], BY_SHAPE]
 Number = Annotated[int | NumberMatcher, BY_SHAPE]
 """A number, or conditions on one."""
 
+_NUMBER_WORDS = set(NumberMatcher.model_fields) - set(Matcher.model_fields)
 _WORDS = {field.alias or name for name, field in Matcher.model_fields.items()} | set(NumberMatcher.model_fields)
 
 
 def is_matcher(value: object) -> bool:
     """Whether a value in a JSON expectation is a matcher, and not data."""
     return isinstance(value, dict) and bool(value) and set(value) <= _WORDS
+
+
+def _is_of_numbers(wanted: object) -> bool:
+    return isinstance(wanted, dict) and not set(wanted).isdisjoint(_NUMBER_WORDS)
 
 
 def as_text(data: bytes) -> str:
@@ -128,7 +133,7 @@ def _matches_at(wanted: object, found: list[object]) -> bool:
         return len(found) == 1 and same_json(wanted, found[0])
     if isinstance(wanted, dict) and wanted.get("absent"):
         return not found
-    if isinstance(wanted, dict) and set(wanted) <= set(NumberMatcher.model_fields) - {"equals", "any"}:
+    if _is_of_numbers(wanted):
         number = found[0] if len(found) == 1 else None
         limits = NumberMatcher.model_validate(wanted)
         return isinstance(number, int) and not isinstance(number, bool) and number_matches(limits, number)

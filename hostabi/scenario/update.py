@@ -43,17 +43,27 @@ class _Edit:
     end: int
     text: str
     path: str
+    case: int
 
 
 def update(document: Document, results: Iterable[Result]) -> Updated:
     """The text of a file in which every result of its tests is met, as far as values can do that."""
     updated = Updated(document.text)
-    edits: dict[tuple[int, int], _Edit] = {}
+    wanted: dict[tuple[int, int], list[_Edit]] = {}
+    rows: dict[int, int] = {}
     for result in results:
+        rows[result.test.index] = rows.get(result.test.index, 0) + 1
         for moment in result.moments:
             for failure in moment.failures:
-                _note(document, result, failure, moment.observation, edits, updated)
-    for edit in _outermost(edits.values()):
+                _note(document, result, failure, moment.observation, wanted, updated)
+    edits = []
+    for found in wanted.values():
+        # A value that all rows of a table share changes only when all of them agree what it should be.
+        if len({edit.text for edit in found}) == 1 and len(found) >= rows[found[0].case]:
+            edits.append(found[0])
+        else:
+            updated.kept.append(f"{found[0].path}: rows of the table differ here; use a variable")
+    for edit in _outermost(edits):
         updated.text = updated.text[: edit.start] + edit.text + updated.text[edit.end :]
         updated.changed.append(edit.path)
     updated.changed.reverse()
@@ -65,7 +75,7 @@ def _note(
     result: Result,
     failure: Failure,
     seen: Observation | None,
-    edits: dict[tuple[int, int], _Edit],
+    wanted: dict[tuple[int, int], list[_Edit]],
     updated: Updated,
 ) -> None:
     path = path_text(failure.loc)
@@ -85,10 +95,9 @@ def _note(
     if isinstance(target, str):
         updated.kept.append(f"{path}: {target}")
         return
-    edit = _edit(document, target, value)
-    known = edits.setdefault((edit.start, edit.end), edit)
-    if known.text != edit.text:
-        updated.kept.append(f"{path}: another row of the table gives another value; use a variable")
+    edit = _edit(document, target, value, result.test.index)
+    shared_by = 1 if "table" not in target else len(result.test.case.table or ())
+    wanted.setdefault((edit.start, edit.end), []).extend([edit] * shared_by)
 
 
 def _is_plain(wanted: object) -> bool:
@@ -152,7 +161,7 @@ def _end(node: yaml.Node) -> int:
     return end
 
 
-def _edit(document: Document, loc: Loc, value: object) -> _Edit:
+def _edit(document: Document, loc: Loc, value: object, case: int) -> _Edit:
     node, key, _ = document.node(loc)
     start, end = node.start_mark.index, _end(node)
     old = document.text[start:end]
@@ -161,12 +170,18 @@ def _edit(document: Document, loc: Loc, value: object) -> _Edit:
     if key is not None and not in_flow and isinstance(value, dict | list) and value and len(text) > _WIDTH - 30:
         margin = key.start_mark.column + 2
         text = "\n" + indented(block(value), margin)
-        start = len(document.text[:start].rstrip(" "))
-    elif start == end:
+        start = _behind_key(document, key)
+    elif key is not None and (start == end or node.start_mark.line > key.start_mark.line):
         text = " " + text
+        start = _behind_key(document, key)
     if old.endswith("\n") and not text.endswith("\n"):
         text += "\n"
-    return _Edit(start, end, text, path_text(loc))
+    return _Edit(start, end, text, path_text(loc), case)
+
+
+def _behind_key(document: Document, key: yaml.Node) -> int:
+    """The place right behind the colon of a key."""
+    return document.text.index(":", key.end_mark.index) + 1
 
 
 def _outermost(edits: Iterable[_Edit]) -> list[_Edit]:
@@ -265,7 +280,4 @@ def _brief(data: dict[str, object]) -> dict[str, object]:
 
 
 def _brief_call(data: dict[str, object]) -> dict[str, object]:
-    headers = data.pop("headers")
-    if isinstance(headers, dict):
-        data |= {name: headers[f":{name}"] for name in ("method", "path") if f":{name}" in headers}
     return {key: data[key] for key in ("upstream", "method", "path", "body") if key in data}

@@ -6,12 +6,14 @@ engine (growing, tables, segments) leaves the loop as a *service* and is done he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from interp import _native
+from interp.runtime import bulk
+from interp.runtime.bulk import Rest
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -43,10 +45,6 @@ if TYPE_CHECKING:
 _TRAPS = tuple(TRAPS.values())
 #: Traps whose message ends in the table index that was asked for.
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
-
-#: Words of a service instruction, which the loop stands at while its service is done.
-_SERVICE_WORDS = 5
-
 
 def _has_vectors(type: FuncType) -> bool:
     return V128 in type.params or V128 in type.results
@@ -92,6 +90,7 @@ class NativeState:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        thread.stretch = bulk.STRETCH
         objects = store.heap.objects
         if not isinstance(objects, NativeObjects):
             raise Crash("a store of the native engine with objects in Python")
@@ -190,8 +189,8 @@ class NativeThread:
     """One activation on the C loop."""
 
     __slots__ = (
-        "_args", "_cells", "_host", "_level", "_mode", "_need", "_origin", "_pace", "_results", "_state", "_store",
-        "_thrown", "_values", "_vectors", "entry",
+        "_args", "_cells", "_host", "_level", "_mode", "_need", "_origin", "_pace", "_rest", "_results", "_state",
+        "_store", "_thrown", "_values", "_vectors", "_words", "entry",
     )  # fmt: skip
 
     def __init__(self, state: NativeState, store: Store, func: FuncInst, values: Sequence[int]) -> None:
@@ -211,6 +210,9 @@ class NativeThread:
         self._thrown: Exn | None = None
         self._origin: WasmException | None = None
         self._cells: Any = None  # the cells of its values
+        # A service in the middle of which the thread left, and how many words its instruction has.
+        self._rest: Rest | None = None
+        self._words = 0
 
     # -- the protocol --------------------------------------------------------------------------------------------
 
@@ -324,6 +326,10 @@ class NativeThread:
     def _go(self) -> Exit:
         store, lib, thread = self._store, _native.lib, self._state.thread
         self._mode = "running"
+        if self._rest is not None:
+            exit = self._work(self._rest)
+            if exit is not None:
+                return exit
         while True:
             granted = thread.left = min(store.grant(self._need), max(self._need, self._pace.ticks))
             self._need = 1
@@ -433,9 +439,21 @@ class NativeThread:
         except ResourceError as error:
             self._leave()
             return Failed(error)
+        self._words = thread.words
+        if isinstance(results, Iterator):
+            return self._work(results)
         for index, value in enumerate(results):
             args[index] = value
-        thread.ip = thread.ip + _SERVICE_WORDS
+        thread.ip = thread.ip + self._words
+        return None
+
+    def _work(self, rest: Rest) -> Exit | None:
+        """Do a stretch of a service, and leave between two of them. None: it is done, go on."""
+        for _ in rest:
+            self._rest, self._mode = rest, "paused"
+            return Paused()
+        self._rest = None
+        self._state.thread.ip = self._state.thread.ip + self._words
         return None
 
     # -- exceptions ----------------------------------------------------------------------------------------------

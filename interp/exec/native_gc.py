@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from interp.runtime import gc
-from interp.runtime.bulk import bulk_ticks
+from interp.runtime.bulk import Rest, bulk_ticks
 from interp.runtime.instance import ModuleInst
 from interp.runtime.layout import Layout
 
@@ -18,7 +18,7 @@ Cells = Sequence[int]
 Service = tuple[
     Callable[[ModuleInst, int, int], int],
     Callable[[ModuleInst, int, int, Cells], int],
-    Callable[[ModuleInst, int, int, Cells], Cells],
+    Callable[[ModuleInst, int, int, Cells], Cells | Rest],
 ]
 
 LOW = (1 << 64) - 1

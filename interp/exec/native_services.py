@@ -1,8 +1,8 @@
 """The native engine's services: what has one meaning for every engine and leaves the loop to be done in Python.
 
 A service gets the instance, two immediates and its operands as 64-bit cells (a vector is two), and gives its results
-likewise. Its ticks come before any effect. The loop stands at the instruction meanwhile, so the operands are still on
-the stack, where the collector finds them.
+likewise, or what is left of a long one. Its ticks come before any effect. The loop stands at the instruction meanwhile,
+so the operands are still on the stack, where the collector finds them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 
 from interp import _native
 from interp.runtime import bulk
-from interp.runtime.bulk import bulk_ticks
+from interp.runtime.bulk import Rest, bulk_ticks
 from interp.runtime.instance import ModuleInst
 
 from . import native_gc
 from .native_gc import Cells, Service, some
 
 _Ticks = Callable[[ModuleInst, int, int, Cells], int]
-_Effect = Callable[[ModuleInst, int, int, Cells], Cells]
+_Effect = Callable[[ModuleInst, int, int, Cells], Cells | Rest]
 
 
 def _bytes(inst: ModuleInst, x: int, y: int, cells: Cells) -> int:
@@ -29,22 +29,24 @@ def _refs(inst: ModuleInst, x: int, y: int, cells: Cells) -> int:
     return bulk_ticks(8 * cells[-1])
 
 
-def _two(effect: Callable[..., None]) -> _Effect:
+def _two(effect: Callable[..., Rest | None]) -> _Effect:
     """An effect of both immediates."""
 
-    def run(inst: ModuleInst, x: int, y: int, cells: Cells) -> Cells:
-        effect(inst, x, y, *cells)
-        return ()
+    def run(inst: ModuleInst, x: int, y: int, cells: Cells) -> Cells | Rest:
+        rest = effect(inst, x, y, *cells)
+        return () if rest is None else rest
 
     return run
 
 
-def _one(effect: Callable[..., int | None]) -> _Effect:
+def _one(effect: Callable[..., int | Rest | None]) -> _Effect:
     """An effect of the first immediate, which may give an integer."""
 
-    def run(inst: ModuleInst, x: int, y: int, cells: Cells) -> Cells:
+    def run(inst: ModuleInst, x: int, y: int, cells: Cells) -> Cells | Rest:
         result = effect(inst, x, *cells)
-        return () if result is None else (result & native_gc.LOW,)
+        if isinstance(result, int):
+            return (result & native_gc.LOW,)
+        return () if result is None else result
 
     return run
 

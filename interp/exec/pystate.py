@@ -239,6 +239,13 @@ class Shared:
         """The ticks left once `needed` are taken."""
         return left - needed if left >= needed else self.more(left - needed, needed)
 
+    def work(self, left: int, rest: bulk.Rest | None) -> None:
+        """Do a bulk instruction to its end, the deadline looked at between two stretches; `left` are the ticks left."""
+        if rest is not None:
+            for _ in rest:
+                self.ticks[0] = left
+                self._check_deadline()
+
     def exhaust(self, left: int, depth: int) -> NoReturn:
         """Depth or cells are used up."""
         self.ticks[0] = left
@@ -420,6 +427,7 @@ class Linked:
             "A": shared.ticks,
             "MORE": shared.more,
             "CHARGE": shared.charge,
+            "WORK": shared.work,
             "EXHAUST": shared.exhaust,
             "GROW": shared.grow,
             "__linked__": self,

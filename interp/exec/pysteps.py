@@ -199,7 +199,7 @@ def bulk(function: str, unit: int) -> Callable[[Any, Ins], None]:
         amount = n if unit == 1 else f"{unit} * {n}"
         l.charge(f"BULK_TICKS({amount})")
         indices = ", ".join(str(i) for i in ins.imm)
-        l.line(f"{function}(I, {indices}, {d}, {s}, {n})")
+        l.line(f"WORK({l.ticks}, {function}(I, {indices}, {d}, {s}, {n}))")
 
     return write
 

@@ -13,7 +13,7 @@ from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from interp.runtime.bulk import bulk_ticks
+from interp.runtime.bulk import Rest, bulk_ticks
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -106,6 +106,7 @@ class ReferenceThread:
         self._announced = False
         self._pending: WasmException | None = None  # what a host function threw, until it is caught
         self._args: tuple[int, ...] = ()  # of the host call
+        self._rest: Rest | None = None  # of a bulk instruction in the middle of which the machine left
         limits = store.limits
         self._depth_limit = limits.call_depth - store.depth
         self._cells_limit = limits.value_stack_cells
@@ -115,7 +116,7 @@ class ReferenceThread:
     def run(self) -> Exit:
         """Begin, or go on after Paused or OutOfFuel."""
         self._expect("new", "paused")
-        if self.frame is not None and self._pending is None:
+        if self.frame is not None and self._pending is None and self._rest is None:
             self.frame.pc -= 1
         return self._go()
 
@@ -182,6 +183,8 @@ class ReferenceThread:
             if not started:
                 self.store.heap.watch(self)
                 self.call(self.entry)
+            if self._rest is not None:
+                self.work(self._rest)
             if self._pending is not None:
                 pending = self._pending
                 self.throw_exception(Exn(pending.tag, pending.values), pending)
@@ -326,6 +329,15 @@ class ReferenceThread:
         del stack[bottom:]
         self._state = "host"
         raise Leave(HostCall(func, args))
+
+    def work(self, rest: Rest | None) -> None:
+        """Do a stretch of a bulk instruction, and leave between two of them."""
+        if rest is not None:
+            self._rest = rest
+            for _ in rest:
+                self._state = "paused"
+                raise Leave(Paused())
+            self._rest = None
 
     def charge_bytes(self, n: int) -> None:
         """Take the ticks for moving or filling bytes."""

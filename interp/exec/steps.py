@@ -241,17 +241,17 @@ def table_grow(t: T, f: F, s: S, table: int) -> None:
 def table_fill(t: T, f: F, s: S, table: int) -> None:
     t.charge(bulk_ticks(8 * s[-1]))
     d, ref, n = pop3(s)
-    bulk.table_fill(f.module, table, d, ref, n)
+    t.work(bulk.table_fill(f.module, table, d, ref, n))
 
 
 def table_copy(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     t.charge(bulk_ticks(8 * s[-1]))
-    bulk.table_copy(f.module, *x, *pop3(s))
+    t.work(bulk.table_copy(f.module, *x, *pop3(s)))
 
 
 def table_init(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     t.charge(bulk_ticks(8 * s[-1]))
-    bulk.table_init(f.module, *x, *pop3(s))
+    t.work(bulk.table_init(f.module, *x, *pop3(s)))
 
 
 def elem_drop(t: T, f: F, s: S, elem: int) -> None:
@@ -279,17 +279,17 @@ def memory_grow(t: T, f: F, s: S, mem: int) -> None:
 
 def memory_fill(t: T, f: F, s: S, mem: int) -> None:
     t.charge(bulk_ticks(s[-1]))
-    bulk.memory_fill(f.module, mem, *pop3(s))
+    t.work(bulk.memory_fill(f.module, mem, *pop3(s)))
 
 
 def memory_copy(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     t.charge(bulk_ticks(s[-1]))
-    bulk.memory_copy(f.module, *x, *pop3(s))
+    t.work(bulk.memory_copy(f.module, *x, *pop3(s)))
 
 
 def memory_init(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     t.charge(bulk_ticks(s[-1]))
-    bulk.memory_init(f.module, *x, *pop3(s))
+    t.work(bulk.memory_init(f.module, *x, *pop3(s)))
 
 
 def data_drop(t: T, f: F, s: S, data: int) -> None:

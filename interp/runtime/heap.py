@@ -89,6 +89,7 @@ class Heap:
         self._next_purge = 64
         self._layouts: dict[int, Layout] = {}
         self._next_collection = FIRST_COLLECTION
+        self._always = False
         self._fruitless = 0
         self.set_limit()
 
@@ -174,13 +175,19 @@ class Heap:
         limits, claimed = self.store.limits, self.store.claimed_bytes
         self.objects.limit = min(self._next_collection, limits.heap_bytes, limits.store_bytes - claimed)
 
+    def collect_always(self) -> None:
+        """Collect at every allocation from now on: how tests find what the collector does not see."""
+        self._always = True
+        self._next_collection = 0
+        self.set_limit()
+
     # -- collecting ----------------------------------------------------------------------------------------------
 
     def collect(self, in_flight: Iterable[int] = ()) -> None:
         """Drop every object that no root leads to."""
         self.collections += 1
         self.objects.collect(chain((in_flight,), self._roots()))
-        self._next_collection = self.bytes + max(FIRST_COLLECTION, self.bytes)
+        self._next_collection = 0 if self._always else self.bytes + max(FIRST_COLLECTION, self.bytes)
         self.set_limit()
 
     def _roots(self) -> Iterator[Iterable[int]]:

@@ -9,7 +9,7 @@ from interp.syntax.errors import Crash, LinkError, UnsupportedError
 from interp.syntax.module import Elem, Module
 from interp.syntax.types import CompType, FuncType
 
-from .bulk import table_init
+from .bulk import table_init, whole
 from .constexpr import evaluate
 from .datas import DataSpace, write_datas
 from .matching import closed_global, closed_ref, closed_table, describe, import_type, matches
@@ -180,7 +180,7 @@ def _elem_refs(inst: ModuleInst, elem: Elem) -> Sequence[int]:
 def _run_segments(inst: ModuleInst) -> None:
     for index, elem in enumerate(inst.module.elems):
         if elem.mode == "active":
-            table_init(inst, index, elem.table, evaluate(inst, elem.offset), 0, len(inst.elems[index].refs))
+            whole(table_init(inst, index, elem.table, evaluate(inst, elem.offset), 0, len(inst.elems[index].refs)))
             inst.elems[index].drop()
     write_datas(inst)
 

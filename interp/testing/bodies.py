@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any, ClassVar
 
 from interp.syntax.features import WASM_2
 from interp.syntax.instructions import BY_NAME, OPS, Ins, MemArg, Op
@@ -27,7 +28,7 @@ from interp.syntax.types import (
     ValType,
 )
 
-from .shape import END, Shape, const, constant, pick
+from .shape import END, Shape, const, constant
 
 RUNNABLE = WASM_2
 
@@ -60,6 +61,15 @@ _STORES = [(op, takes) for op, takes, gives in PLAIN if not gives and op.immedia
 _TRUNCATES = frozenset(op.name for op in OPS if ".trunc_f" in op.name)
 
 
+#: Statements, and how often each is taken.
+Weighted = tuple[list[Callable[[Any], None]], list[int]]
+
+
+def weighted(rows: Sequence[tuple[Callable[[Any], None], int]]) -> Weighted:
+    """Rows as two lists."""
+    return [statement for statement, _ in rows], [weight for _, weight in rows]
+
+
 class _Label:
     """An open block: what a branch to it carries, the stack below it, whether the rest of it is dead."""
 
@@ -73,6 +83,8 @@ class _Label:
 class Body:
     """One body in the making. `budget` is about how many instructions it may have."""
 
+    STATEMENTS: ClassVar[Weighted]
+
     def __init__(self, shape: Shape, type: FuncType, locals: Sequence[ValType], budget: int) -> None:
         self.s = shape
         self.rng: Random = shape.rng
@@ -85,8 +97,28 @@ class Body:
         self.labels = [_Label(type.results, 0, False)]
         self.floor = 0
         self.depth = 0
+        #: Locals that have no value yet.
+        self.unset: set[int] = set()
         #: How often a leaf is a local. With few locals and many uses an engine may keep them in registers.
         self.thirst = self.rng.choice((0.4, 0.6, 0.9))
+
+    # -- types ---------------------------------------------------------------------------------------------------
+
+    def fits(self, found: ValType, wanted: ValType) -> bool:
+        """Whether a value of one type may stand where another is wanted."""
+        return found == wanted
+
+    def all_fit(self, found: Sequence[ValType], wanted: Sequence[ValType]) -> bool:
+        """The same of lists."""
+        return len(found) == len(wanted) and all(map(self.fits, found, wanted))
+
+    def readable(self, type: ValType) -> list[int]:
+        """The locals that give a value of a type."""
+        return [i for i, t in enumerate(self.locals) if self.fits(t, type) and i not in self.unset]
+
+    def writable(self, type: ValType) -> list[int]:
+        """The locals that take one."""
+        return [i for i, t in enumerate(self.locals) if self.fits(type, t)]
 
     # -- the small things ----------------------------------------------------------------------------------------
 
@@ -105,7 +137,7 @@ class Body:
         n = len(types)
         have = self.stack[max(self.floor, self.labels[-1].height) :][-n:] if n else []
         whole = len(have) == n or (self.labels[-1].dead and len(self.stack) - len(have) == self.labels[-1].height)
-        if n and whole and have == list(types[n - len(have) :]) and self.chance(0.6):
+        if n and whole and self.all_fit(have, types[n - len(have) :]) and self.chance(0.6):
             del self.stack[len(self.stack) - len(have) :]
             return
         for type in types:
@@ -168,11 +200,11 @@ class Body:
 
     def leaf(self, type: ValType) -> None:
         rng = self.rng
-        locals = [i for i, t in enumerate(self.locals) if t == type]
+        locals = self.readable(type)
         if locals and self.chance(self.thirst):
             self.emit("local.get", rng.choice(locals))
         else:
-            globals = [i for i, g in enumerate(self.s.globals) if g.type == type]
+            globals = [i for i, g in enumerate(self.s.globals) if self.fits(g.type, type)]
             if globals and self.chance(0.15):
                 self.emit("global.get", rng.choice(globals))
             elif isinstance(type, NumType):
@@ -181,8 +213,12 @@ class Body:
             elif type == FUNCREF and self.chance(0.7):
                 self.emit("ref.func", rng.randrange(len(self.s.funcs)))
             else:
-                self.emit("ref.null", type.heap)
+                self.made(type)
         self.push(type)
+
+    def made(self, type: RefType) -> None:
+        """A reference out of nothing; not pushed."""
+        self.emit("ref.null", type.heap)
 
     def tree(self, type: ValType) -> None:
         rng = self.rng
@@ -191,14 +227,16 @@ class Body:
             self.select(type)
         elif roll < 0.24 and (locals := [i for i, t in enumerate(self.locals) if t == type]):
             self.take((type,))
-            self.emit("local.tee", rng.choice(locals))
+            index = rng.choice(locals)
+            self.emit("local.tee", index)
+            self.unset.discard(index)
             self.push(type)
         elif roll < 0.34:
-            params = tuple(pick(rng) for _ in range(rng.choice((0, 0, 0, 1, 2))))
+            params = tuple(self.s.pick() for _ in range(rng.choice((0, 0, 0, 1, 2))))
             self.block(rng.choice(("block", "if", "if", "loop")), FuncType(params, (type,)))
         elif roll < 0.40 and (funcs := [i for i in range(len(self.s.funcs)) if self.s.func_type(i).results == (type,)]):
             self.call(rng.choice(funcs))
-        elif roll < 0.45 and (types := [i for i, t in enumerate(self.s.types) if t.results == (type,)]):
+        elif roll < 0.45 and (types := [i for i, t in self.s.signatures() if t.results == (type,)]):
             if not self.call_indirect(rng.choice(types)):
                 self.leaf(type)
         elif type == I32 and roll < 0.7:
@@ -285,10 +323,10 @@ class Body:
         self.push(*type.results)
 
     def call_indirect(self, type_index: int) -> bool:
-        tables = [i for i, t in enumerate(self.s.tables) if t.ref == FUNCREF]
+        tables = [i for i, t in enumerate(self.s.tables) if self.fits(t.ref, FUNCREF)]
         if not tables:
             return False
-        type = self.s.types[type_index]
+        type = self.s.signature(type_index)
         table = self.rng.choice(tables)
         self.take(type.params)
         self.push(*type.params)
@@ -318,18 +356,20 @@ class Body:
         else:
             shown = BlockType(self.s.type_index(type))
         self.emit(kind, shown)
-        floor = self.floor
+        floor, unset = self.floor, set(self.unset)
         counter = self._arm(kind, type, height, rng.randrange(4))
         if kind == "loop" and counter is not None:
             self.emit("br_if", 0)  # the parameters are on the stack, as the label wants them
         if kind == "if" and (type.params != type.results or self.chance(0.5)):
             self._close(type.results, height)
             self.emit("else")
+            self.unset = set(unset)
             del self.stack[height:]
             self.push(*type.params)
             self._arm("else", type, height, rng.randrange(3))
         self._close(type.results, height)
         self.code.append(END)
+        self.unset = unset
         del self.stack[height:]
         self.push(*type.results)
         self.floor = floor
@@ -343,7 +383,7 @@ class Body:
             self.statement()
         if not loop:
             return None
-        counters = [i for i, t in enumerate(self.locals) if t == I32]
+        counters = self.writable(I32)
         label = self.labels[-1]
         if not counters or label.dead or self.chance(0.3):
             return None
@@ -389,10 +429,14 @@ class Body:
     def consume(self) -> None:
         """Use up the topmost operand."""
         type = self.stack.pop()
-        locals = [i for i, t in enumerate(self.locals) if t == type]
+        locals = self.writable(type)
         if locals and self.chance(0.5):
-            self.emit("local.set", self.rng.choice(locals))
-        elif globals := [i for i, g in enumerate(self.s.globals) if g.type == type and g.mutable and self.chance(0.5)]:
+            index = self.rng.choice(locals)
+            self.emit("local.set", index)
+            self.unset.discard(index)
+        elif globals := [
+            i for i, g in enumerate(self.s.globals) if self.fits(type, g.type) and g.mutable and self.chance(0.5)
+        ]:
             self.emit("global.set", self.rng.choice(globals))
         else:
             self.emit("drop")
@@ -427,7 +471,7 @@ class Body:
         if self.budget <= 0:
             return
         self.depth += 1
-        self.rng.choices(_STATEMENTS, _STATEMENT_WEIGHTS)[0](self)
+        self.rng.choices(*self.STATEMENTS)[0](self)
         self.depth -= 1
         base = max(self.labels[-1].height, self.floor)
         while len(self.stack) - base > 14:
@@ -445,14 +489,15 @@ class Body:
 
     def _some_values(self) -> None:
         for _ in range(self.rng.choice((1, 2, 4))):
-            self.value(pick(self.rng))
+            self.value(self.s.pick())
 
     def _some_locals(self) -> None:
         if self.locals:
             for _ in range(self.rng.choice((1, 2, 3, 6, 20))):
                 index = self.rng.randrange(len(self.locals))
-                self.emit("local.get", index)
-                self.push(self.locals[index])
+                if index not in self.unset:
+                    self.emit("local.get", index)
+                    self.push(self.locals[index])
 
     def _set(self) -> None:
         if self.locals:
@@ -463,6 +508,7 @@ class Body:
                 self.push(self.locals[index])
             else:
                 self.emit("local.set", index)
+            self.unset.discard(index)
 
     def _set_global(self) -> None:
         mutable = [i for i, g in enumerate(self.s.globals) if g.mutable]
@@ -495,8 +541,8 @@ class Body:
         if waiting and self.chance(0.4):
             params = tuple(waiting[len(waiting) - rng.randrange(1, len(waiting) + 1) :][-5:])
         else:
-            params = tuple(pick(rng) for _ in range(rng.choice((0, 0, 1, 2) if kind != "if" else (0, 0, 1, 2, 3))))
-        results = params if self.chance(0.3) else tuple(pick(rng) for _ in range(rng.choice((0, 0, 1, 2, 3))))
+            params = tuple(self.s.pick() for _ in range(rng.choice((0, 0, 1, 2) if kind != "if" else (0, 0, 1, 2, 3))))
+        results = params if self.chance(0.3) else tuple(self.s.pick() for _ in range(rng.choice((0, 0, 1, 2, 3))))
         self.block(kind, FuncType(params, results))
 
     def _kernel(self) -> None:
@@ -507,7 +553,7 @@ class Body:
             return
         hot = rng.sample(numbers, min(len(numbers), rng.choice((2, 3, 4, 6))))
         height = len(self.stack)
-        floor, self.floor = self.floor, height
+        floor, self.floor, unset = self.floor, height, set(self.unset)
         self.emit("loop", BlockType())
         self.labels.append(_Label((), height, True))
         for _ in range(rng.randrange(4, 12)):
@@ -535,16 +581,16 @@ class Body:
             self.emit("br_if", 0)
         self.labels.pop()
         self.code.append(END)
-        self.floor = floor
+        self.floor, self.unset = floor, unset
 
     def _some_call(self) -> None:
         self.call(self.rng.randrange(len(self.s.funcs)))
 
     def _some_call_indirect(self) -> None:
-        self.call_indirect(self.rng.randrange(len(self.s.types)))
+        self.call_indirect(self.rng.choice(self.s.signatures())[0])
 
     def _some_select(self) -> None:
-        self.select(pick(self.rng))
+        self.select(self.s.pick())
 
     def _br_if(self) -> None:
         depth = self.rng.randrange(len(self.labels))
@@ -688,7 +734,7 @@ class Body:
         return tuple(self.code)
 
 
-_WEIGHTED: list[tuple[Callable[[Body], None], int]] = [
+WEIGHTED: list[tuple[Callable[[Any], None], int]] = [
     (Body._some_values, 6),
     (Body._some_locals, 8),
     (Body._set, 12),
@@ -710,5 +756,4 @@ _WEIGHTED: list[tuple[Callable[[Body], None], int]] = [
     (Body._bulk_table, 4),
     (Body._consume, 5),
 ]
-_STATEMENTS = [statement for statement, _ in _WEIGHTED]
-_STATEMENT_WEIGHTS = [weight for _, weight in _WEIGHTED]
+Body.STATEMENTS = weighted(WEIGHTED)

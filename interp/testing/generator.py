@@ -10,6 +10,7 @@ from interp.syntax.module import Func, Module
 from interp.syntax.types import F64, I32, I64, FuncType, ValType
 
 from .bodies import Body
+from .objects import ObjectBody, pick_locals
 from .shape import Shape, finish, make_shape, pick
 
 
@@ -21,9 +22,12 @@ class Program:
     seed: int
 
 
-def make_module(rng: Random, before: Module | None = None, size: int = 120) -> Module:
-    """A well-typed module; `size` is about how many instructions a body has at most."""
-    shape = make_shape(rng, before)
+def make_module(rng: Random, before: Module | None = None, size: int = 120, objects: bool = False) -> Module:
+    """A well-typed module; `size` is about how many instructions a body has at most.
+
+    With `objects` it has typed references and garbage collection.
+    """
+    shape = make_shape(rng, before, objects)
     for type_index in shape.funcs[shape.imported :]:
         _add_body(shape, type_index, rng.randrange(size))
     starts = [i for i in range(len(shape.funcs)) if shape.func_type(i) == FuncType()]
@@ -31,8 +35,9 @@ def make_module(rng: Random, before: Module | None = None, size: int = 120) -> M
 
 
 def _add_body(shape: Shape, type_index: int, size: int) -> None:
-    locals = _locals(shape.rng)
-    code = Body(shape, shape.types[type_index], locals, size).whole()
+    body = ObjectBody if shape.objects else Body
+    locals = pick_locals(shape.rng) if shape.objects else _locals(shape.rng)
+    code = body(shape, shape.signature(type_index), locals, size).whole()
     shape.bodies.append(Func(type_index, _contents=(locals, code)))
 
 
@@ -45,15 +50,15 @@ def _locals(rng: Random) -> tuple[ValType, ...]:
     return few
 
 
-def make_program(rng: Random, size: int = 120) -> Program:
+def make_program(rng: Random, size: int = 120, objects: bool = False) -> Program:
     """A program; a function of what the generator gives."""
-    first = make_module(rng, None, size)
+    first = make_module(rng, None, size, objects)
     modules = [first]
     if rng.random() < 0.4:
-        modules.append(make_module(rng, first, size))
+        modules.append(make_module(rng, first, size, objects))
     return Program(tuple(map(encode, modules)), rng.getrandbits(32))
 
 
-def program(seed: int, size: int = 120) -> Program:
+def program(seed: int, size: int = 120, objects: bool = False) -> Program:
     """The program of a seed."""
-    return make_program(Random(seed), size)
+    return make_program(Random(seed), size, objects)

@@ -39,10 +39,11 @@ from interp.runtime.instance import ModuleInst, resolve
 from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.syntax.errors import FuelExhausted, Trap, WasmError
 from interp.syntax.limits import VmLimits
-from interp.syntax.types import FuncType, GlobalType, NumType, ValType
+from interp.syntax.types import FuncType, GlobalType
 from interp.valid.module import validate
 
 from .generator import Program
+from .referents import shown, shown_all, value
 from .shape import constant
 
 #: Small enough that programs meet them.
@@ -54,21 +55,31 @@ Seen = list[Any]
 
 @dataclass(frozen=True)
 class Machine:
-    """An engine by name, the memory mode, and ticks per slice."""
+    """An engine by name, the memory mode, ticks per slice, and whether every allocation collects."""
 
     engine: str
     memory: str = "reserved"
     slice: int = 1 << 16
+    collecting: bool = False
 
     def store(self) -> Store:
         """A new store on this machine."""
         store = Store(self.engine, replace(LIMITS, ticks_per_slice=self.slice))
         store.memory_mode = self.memory
+        if self.collecting:
+            store.heap.collect_always()
         return store
 
 
 REFERENCE = Machine("reference")
 MACHINES = (REFERENCE, Machine("native"), Machine("native", "moving", 3))
+#: For programs with objects.
+COLLECTING = (
+    *MACHINES,
+    Machine("reference", slice=7, collecting=True),
+    Machine("native", collecting=True),
+    Machine("native", "moving", 5, collecting=True),
+)
 #: Their threads are not resumed: compared by what the driver shows.
 DRIVEN = (Machine("python"), Machine("python", "moving", 3))
 
@@ -98,13 +109,15 @@ class World:
         if isinstance(wanted, GlobalType):
             bits = constant(Random(name), wanted.type)
             return self.store.global_(wanted, bits)
-        return self.store.host_func(wanted, self._host(name, wanted), name=name)
+        type = wanted.comp
+        return self.store.typed_host_func(wanted, self._host(name, type), name=name)
 
     def _host(self, name: str, type: FuncType) -> Callable[..., Sequence[int]]:
         def code(*bits: int) -> Sequence[int]:
             self.calls += 1
-            rng = Random(crc32(repr((name, bits, self.calls, self.program.seed)).encode()))
-            self.seen.append(("host", name, bits, self.store.ticks))
+            args = shown_all(self.store, bits, type.params)
+            rng = Random(crc32(repr((name, args, self.calls, self.program.seed)).encode()))
+            self.seen.append(("host", name, args, self.store.ticks))
             roll = rng.random()
             if roll < 0.04:
                 raise Trap("the host trapped")
@@ -118,7 +131,7 @@ class World:
                         memory.grow(1)
                         if memory.length:
                             memory.view[rng.randrange(memory.length)] = rng.randrange(256)
-            return [self.value(rng, type) for type in type.results]
+            return [value(self.store, rng, type) for type in type.results]
 
         return code
 
@@ -127,7 +140,8 @@ class World:
         funcs = [f for f in rng.choice(self.instances).exports.values() if isinstance(f, FuncInst | HostFunc)]
         func = rng.choice(funcs)
         try:
-            results: Any = invoke_bits(self.store, func, [self.value(rng, type) for type in func.type.params])
+            args = [value(self.store, rng, type) for type in func.type.params]
+            results: Any = shown_all(self.store, invoke_bits(self.store, func, args), func.type.results)
         except (WasmError, HostError) as error:
             results = described(error, self)
             if isinstance(error, FuelExhausted):
@@ -143,13 +157,6 @@ class World:
             self.seen.append(("interleaved", str(error)))
         self.store.fuel = left
 
-    def value(self, rng: Random, type: ValType) -> int:
-        """The bits of an argument or of a host's result."""
-        if isinstance(type, NumType):
-            return constant(rng, type)
-        known = len(self.store.externs) if type.heap == "extern" else len(self.store.funcs)
-        return rng.randrange(min(known, 6) + 1)
-
     # -- running -------------------------------------------------------------------------------------------------
 
     def instantiate(self) -> bool:
@@ -160,7 +167,7 @@ class World:
 
             def find(module: str, name: str, wanted: Any = wanted, valid: Any = valid) -> Extern:
                 desc = wanted[module, name]
-                return self.find(module, name, valid.module.comp(desc) if isinstance(desc, int) else desc)
+                return self.find(module, name, valid.definitions[desc] if isinstance(desc, int) else desc)
 
             self.store.fuel = FUEL
             before = len(self.store.instances)
@@ -180,7 +187,7 @@ class World:
         funcs = [f for inst in self.instances for f in inst.exports.values() if isinstance(f, FuncInst)]
         for _ in range(count if funcs else 0):
             func = rng.choice(funcs)
-            yield func, [self.value(rng, type) for type in func.type.params]
+            yield func, [value(self.store, rng, type) for type in func.type.params]
 
     def look(self) -> None:
         """Note the state of everything."""
@@ -190,8 +197,8 @@ class World:
                 "state",
                 store.ticks,
                 tuple((m.pages, crc32(m.view)) for m in store.mems),
-                tuple(g.bits for g in store.globals),
-                tuple(tuple(t.cells[: t.length]) for t in store.tables),
+                tuple(shown(store, g.bits, g.type.type) for g in store.globals),
+                tuple(tuple(shown(store, bits, t.type.ref) for bits in t.cells[: t.length]) for t in store.tables),
             )
         )
 
@@ -217,9 +224,10 @@ def observe(program: Program, machine: Machine, jobs: int = 4, fuel: int = FUEL)
     if world.instantiate():
         for func, args in world.jobs(jobs):
             world.store.fuel = fuel
-            world.seen.append(("call", func.index, tuple(args)))
+            world.seen.append(("call", func.index, shown_all(world.store, args, func.type.params)))
             try:
-                world.seen.append(("returned", tuple(invoke_bits(world.store, func, args))))
+                results = invoke_bits(world.store, func, args)
+                world.seen.append(("returned", shown_all(world.store, results, func.type.results)))
             except (WasmError, HostError) as error:
                 world.seen.append(described(error, world))
             world.look()
@@ -278,7 +286,7 @@ def feed(
                         return
                     exit = thread.run()
                 case _:
-                    world.seen.append(_over(world, exit))
+                    world.seen.append(_over(world, func, exit))
                     world.look()
                     return
 
@@ -301,10 +309,10 @@ def _answer(world: World, thread: Thread, host: HostFunc, args: Sequence[int]) -
     return thread.resume(values)
 
 
-def _over(world: World, exit: Exit) -> tuple[Any, ...]:
+def _over(world: World, func: FuncInst, exit: Exit) -> tuple[Any, ...]:
     match exit:
         case Returned(values):
-            return ("returned", tuple(values))
+            return ("returned", shown_all(world.store, values, func.type.results))
         case Trapped(trap):
             return described(trap, world)
         case Exhausted(which, backtrace):

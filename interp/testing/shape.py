@@ -18,6 +18,7 @@ from interp.syntax.types import (
     I32,
     I64,
     V128,
+    CompType,
     FuncType,
     GlobalType,
     Limits,
@@ -29,6 +30,8 @@ from interp.syntax.types import (
     TableType,
     ValType,
 )
+
+from . import family
 
 TYPES: tuple[ValType, ...] = (I32, I64, F32, F64, V128, FUNCREF, EXTERNREF)
 #: How often each is taken.
@@ -53,7 +56,8 @@ class Shape:
     """A module in the making: index spaces with imports first, what call_indirect may hit, and the bodies so far."""
 
     rng: Random
-    types: list[FuncType] = field(default_factory=list)
+    objects: bool = False  # whether the types of family.py stand at the front
+    types: list[CompType] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
     funcs: list[int] = field(default_factory=list)  # type indices of the whole space
     imported: int = 0
@@ -69,15 +73,36 @@ class Shape:
     bodies: list[Func] = field(default_factory=list)
     exports: list[Export] = field(default_factory=list)
 
+    @property
+    def family(self) -> int:
+        """How many types are those that all modules share."""
+        return len(family.COMPS) if self.objects else 0
+
     def type_index(self, type: FuncType) -> int:
-        """The index of a function type, added if it is new."""
-        if type not in self.types:
+        """The index of a function type of its own, added if it is new."""
+        first = self.family
+        if type not in self.types[first:]:
             self.types.append(type)
-        return self.types.index(type)
+        return self.types.index(type, first)
+
+    def signature(self, type_index: int) -> FuncType:
+        """A function type by index."""
+        type = self.types[type_index]
+        if not isinstance(type, FuncType):
+            raise TypeError(f"type {type_index} is no function type")
+        return type
+
+    def signatures(self) -> list[tuple[int, FuncType]]:
+        """The function types with their indices."""
+        return [(index, type) for index, type in enumerate(self.types) if isinstance(type, FuncType)]
 
     def func_type(self, index: int) -> FuncType:
         """The type of a function of the whole space."""
-        return self.types[self.funcs[index]]
+        return self.signature(self.funcs[index])
+
+    def pick(self) -> ValType:
+        """A value type."""
+        return family.pick(self.rng) if self.objects else pick(self.rng)
 
 
 def pick(rng: Random) -> ValType:
@@ -101,22 +126,26 @@ def const(type: NumType, bits: int) -> Ins:
     return Ins(BY_NAME[f"{type.name}.const"], (bits,))
 
 
-def func_type(rng: Random) -> FuncType:
+def func_type(s: Shape) -> FuncType:
     """A function type; several results are common."""
-    params = tuple(pick(rng) for _ in range(rng.choice((0, 0, 1, 1, 2, 3, 5))))
-    results = tuple(pick(rng) for _ in range(rng.choice((0, 1, 1, 1, 1, 2, 3))))
+    rng = s.rng
+    params = tuple(s.pick() for _ in range(rng.choice((0, 0, 1, 1, 2, 3, 5))))
+    results = tuple(s.pick() for _ in range(rng.choice((0, 1, 1, 1, 1, 2, 3))))
     return FuncType(params, results)
 
 
-def make_shape(rng: Random, before: Module | None) -> Shape:
+def make_shape(rng: Random, before: Module | None, objects: bool = False) -> Shape:
     """A module without bodies; `before` is one whose exports it may import under the module name `before`."""
-    s = Shape(rng)
+    s = Shape(rng, objects, list(family.COMPS) if objects else [])
     for _ in range(rng.randrange(3, 8)):
-        s.type_index(func_type(rng))
+        s.type_index(func_type(s))
     s.type_index(FuncType())
     _imports(s, before)
     s.imported = len(s.funcs)
-    s.funcs += [rng.randrange(len(s.types)) for _ in range(rng.randrange(2, 6))]
+    kinds = [index for index, _ in s.signatures()]
+    s.funcs += [rng.choice(kinds) for _ in range(rng.randrange(2, 6))]
+    if objects:
+        s.funcs += family.FUNCS
     if rng.random() < 0.5:
         s.funcs.append(s.type_index(FuncType()))
     _tables(s)
@@ -134,7 +163,7 @@ def make_shape(rng: Random, before: Module | None) -> Shape:
 def _imports(s: Shape, before: Module | None) -> None:
     rng = s.rng
     for number in range(rng.choice((0, 1, 2, 3))):
-        type = s.type_index(func_type(rng) if rng.random() < 0.6 else rng.choice(s.types))
+        type = s.type_index(func_type(s)) if rng.random() < 0.6 else rng.choice(s.signatures())[0]
         s.imports.append(Import("host", f"h{number}", "func", type))
         s.funcs.append(type)
     if rng.random() < 0.3:
@@ -147,7 +176,9 @@ def _imports(s: Shape, before: Module | None) -> None:
         if rng.random() < 0.4:
             continue
         if export.kind == "func":
-            index = s.type_index(before.func_type(export.index))
+            index = before.func_type_index(export.index)
+            if index >= s.family:
+                index = s.type_index(before.func_type(export.index))
             s.imports.append(Import("before", export.name, "func", index))
             s.funcs.append(index)
         elif export.kind == "table":
@@ -169,26 +200,31 @@ def _tables(s: Shape) -> None:
     for _ in range(rng.choice((0, 1, 1, 2))):
         low = rng.randrange(0, 9)
         ref = FUNCREF if not s.tables or rng.random() < 0.6 else EXTERNREF
+        if s.objects and s.tables and rng.random() < 0.7:
+            ref = rng.choice((family.ANY, family.null(0), family.null(19)))
         s.tables.append(TableType(ref, Limits(low, rng.choice((None, low, low + 5)))))
         s.own_tables += 1
 
 
 def _global(s: Shape) -> None:
     rng = s.rng
-    type = pick(rng)
+    type = s.pick()
     imported = len(s.globals) - len(s.own_globals)
     same = [i for i, g in enumerate(s.globals[:imported]) if g.type == type and not g.mutable]
+    init: Expr
     if same and rng.random() < 0.3:
-        init = Ins(BY_NAME["global.get"], (rng.choice(same),))
+        init = (Ins(BY_NAME["global.get"], (rng.choice(same),)),)
     elif isinstance(type, NumType):
-        init = const(type, constant(rng, type))
+        init = (const(type, constant(rng, type)),)
     elif type == FUNCREF and rng.random() < 0.6:
-        init = Ins(BY_NAME["ref.func"], (rng.randrange(len(s.funcs)),))
+        init = (Ins(BY_NAME["ref.func"], (rng.randrange(len(s.funcs)),)),)
+    elif s.objects:
+        init = family.constant(rng, type)
     else:
-        init = Ins(BY_NAME["ref.null"], (type.heap,))
+        init = (Ins(BY_NAME["ref.null"], (type.heap,)),)
     kind = GlobalType(type, rng.random() < 0.8)
     s.globals.append(kind)
-    s.own_globals.append(Global(kind, (init, END)))
+    s.own_globals.append(Global(kind, (*init, END)))
 
 
 def _offset(rng: Random, room: int) -> Expr:
@@ -198,6 +234,8 @@ def _offset(rng: Random, room: int) -> Expr:
 def _item(rng: Random, ref: RefType, funcs: int) -> Expr:
     if ref == FUNCREF and rng.random() < 0.8:
         return (Ins(BY_NAME["ref.func"], (rng.randrange(funcs),)), END)
+    if ref not in (FUNCREF, EXTERNREF):
+        return (*family.constant(rng, ref), END)
     return (Ins(BY_NAME["ref.null"], (ref.heap,)), END)
 
 
@@ -211,6 +249,8 @@ def _segments(s: Shape) -> None:
         s.elems.append(Elem(FUNCREF, "active", True, list(s.filled), 0, (const(I32, 0), END)))
     for _ in range(rng.choice((0, 1, 2))):
         ref = rng.choice((FUNCREF, FUNCREF, EXTERNREF))
+        if s.objects and rng.random() < 0.6:
+            ref = rng.choice((family.ANY, family.null(0), family.ref(0)))
         items = [_item(rng, ref, len(s.funcs)) for _ in range(rng.randrange(4))]
         fitting = [i for i, t in enumerate(s.tables) if t.ref == ref and t.limits.min > len(items)]
         if fitting and rng.random() < 0.3:
@@ -236,7 +276,7 @@ def _exports(s: Shape) -> None:
 def finish(s: Shape, start: int | None) -> Module:
     """The module."""
     return Module(
-        rec_types=tuple(RecType((SubType(type),)) for type in s.types),
+        rec_types=(*family.FAMILY[: s.family], *(RecType((SubType(type),)) for type in s.types[s.family :])),
         imports=tuple(s.imports),
         funcs=tuple(s.bodies),
         tables=tuple(Table(type) for type in s.tables[len(s.tables) - s.own_tables :]),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from interp import _native
 from interp.binary.decode import decode
 from interp.binary.encode import encode
 from interp.exec import steps
+from interp.exec.driver import invoke_bits
 from interp.exec.engines import available
+from interp.exec.native import NativeState
+from interp.syntax.errors import WasmError
+from interp.syntax.features import Feature
 from interp.syntax.instructions import OPS
 from interp.testing import parity
 from interp.testing.bodies import RUNNABLE
 from interp.testing.generator import Program, program
-from interp.testing.parity import DRIVEN, MACHINES, REFERENCE, Machine, difference
+from interp.testing.parity import COLLECTING, DRIVEN, MACHINES, REFERENCE, Machine, difference
 from interp.testing.strategies import programs
 from interp.text.parser import parse
 from interp.valid.module import validate
@@ -55,6 +60,24 @@ def test_random_programs_as_python(batch: int) -> None:
 def test_many_random_programs(batch: int) -> None:
     for seed in range(100_000 + 200 * batch, 100_200 + 200 * batch):
         check(program(seed, 60 if seed % 3 else 400), seed)
+
+
+@both
+@pytest.mark.parametrize("batch", range(6))
+def test_random_programs_with_objects(batch: int) -> None:
+    """Typed references, structures and arrays; collected at every allocation, and not at all."""
+    for seed in range(10 * batch, 10 * batch + 10):
+        found = difference(program(seed, objects=True), COLLECTING)
+        assert not found, f"program {seed} with objects: {found}"
+
+
+@both
+@pytest.mark.long
+@pytest.mark.parametrize("batch", range(50))
+def test_many_random_programs_with_objects(batch: int) -> None:
+    for seed in range(100_000 + 100 * batch, 100_100 + 100 * batch):
+        found = difference(program(seed, 60 if seed % 3 else 300, objects=True), COLLECTING)
+        assert not found, f"program {seed} with objects: {found}"
 
 
 @both
@@ -99,6 +122,17 @@ def test_the_generator_uses_every_instruction_and_makes_valid_modules_only() -> 
     assert len(rest) <= 3, rest  # a rare one may be missing from 250 programs, a forgotten kind of them not
 
 
+def test_with_objects_it_uses_every_instruction_of_theirs() -> None:
+    used = set()
+    for seed in range(60):
+        for data in program(seed, objects=True).modules:
+            module = decode(data)
+            validate(module)
+            used |= {ins.op.name for func in module.funcs for ins in func.body}
+    rest = {op.name for op in OPS if op.feature in (Feature.FUNCTION_REFERENCES, Feature.GC)} - used
+    assert len(rest) <= 2, rest
+
+
 def test_a_program_is_a_function_of_its_seed() -> None:
     assert program(5) == program(5) != program(6)
 
@@ -126,6 +160,27 @@ def test_a_wrong_meaning_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity, "observe", wrong)
     machines = (REFERENCE, Machine("reference", "reserved", 77))
     assert any(difference(program(seed), machines) for seed in range(40))
+
+
+@both
+def test_an_object_that_the_collector_does_not_see_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stack of the native engine is kept from the collector."""
+    machines = (REFERENCE, Machine("native", collecting=True))
+    cases = [program(seed, objects=True) for seed in range(30)]
+    assert not any(difference(case, machines) for case in cases[:3])
+    monkeypatch.setattr(NativeState, "roots", lambda self: memoryview(b""))
+    assert any(difference(case, machines) for case in cases)
+
+
+@both
+def test_collecting_machines_collect() -> None:
+    world = parity.World(program(1, objects=True), Machine("native", collecting=True))
+    assert world.instantiate()
+    before = world.store.heap.collections
+    for func, args in world.jobs(20):
+        with suppress(WasmError, parity.HostError):
+            invoke_bits(world.store, func, args)
+    assert world.store.heap.collections > before + 5
 
 
 @pytest.mark.skipif(_native.lib is None, reason="this installation has no C extension")

@@ -123,6 +123,28 @@ def test_changed_programs(batch: int) -> None:
     check_changed(range(12 * batch, 12 * batch + 12), 10)
 
 
+def check_changed_objects(seeds: range, changes: int) -> None:
+    """Typed references and garbage collection; some changes are asked about with those features off."""
+    for seed in seeds:
+        rng = Random(seed)
+        for data in program(seed, objects=True).modules:
+            agree(data, f"program {seed} with objects")
+            for change in range(changes):
+                name = f"program {seed} with objects changed {change}"
+                agree(mutate(rng, data), name, features=WASM_2 if change % 8 == 7 else None)
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_changed_programs_with_objects(batch: int) -> None:
+    check_changed_objects(range(8 * batch, 8 * batch + 8), 10)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("batch", range(20))
+def test_many_changed_programs_with_objects(batch: int) -> None:
+    check_changed_objects(range(1000 + 40 * batch, 1040 + 40 * batch), 25)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("batch", range(20))
 def test_many_changed_programs(batch: int) -> None:

@@ -36,7 +36,9 @@ def play(test: Trial, engine: str) -> tuple[Result, list[object]]:
 def is_small(test: Trial) -> bool:
     names = [one.module or "" for one in test.scenario.filters]
     paths = [test.folder / name for name in names if ".py:" not in name]
-    return not any(name.startswith(PACKAGE) for name in names) and all(path.stat().st_size < MOST_BYTES for path in paths)
+    if any(name.startswith(PACKAGE) for name in names):
+        return False
+    return all(path.stat().st_size < MOST_BYTES for path in paths)
 
 
 @pytest.mark.skipif("native" not in available(), reason="this installation has no native engine")
