@@ -74,6 +74,7 @@ typedef struct tm_env {
     const uint8_t *type_kinds;    /* per type index: 0 function, 1 structure, 2 array */
     const uint32_t *type_fields;  /* per type index: place in fields of a structure or array */
     const uint32_t *fields;       /* per structure or array: how many fields, their type codes; bit 31 for mutable ones */
+    const uint32_t *field_cells;  /* as long as fields: per field the cell that it begins at, then how many cells there are */
     const uint32_t *type_line;    /* per type index: place in lines */
     const uint32_t *lines;        /* per type: how many supertypes it has, their canonical numbers, the root's first, its own */
     const uint32_t *func_types;   /* per function, imports first: type index */

@@ -31,9 +31,8 @@ EXITS = (
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
     "table_grow", "table_fill", "throw_ref",
-    "struct_new", "struct_new_default", "struct_get", "struct_get_s", "struct_set", "array_new", "array_new_default",
-    "array_new_fixed", "array_new_data", "array_new_elem", "array_get", "array_get_s", "array_set", "array_len",
-    "array_fill", "array_copy", "array_init_data", "array_init_elem",
+    "struct_new", "struct_new_default", "array_new", "array_new_default", "array_new_fixed", "array_new_data",
+    "array_new_elem", "array_init_data", "array_init_elem",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
@@ -316,10 +315,11 @@ PACKED = {"s8": "int8_t", "u8": "uint8_t", "s16": "int16_t", "u16": "uint16_t"}
 def _objects(handlers: Handlers) -> None:
     """Fields, elements and lengths: base + d * places + a, for elements base + (d * places + a) * places + b.
 
-    A reference and an index stand in a slot or an integer register, a result in a slot (d = 0) or the register for
-    temporaries of its class, a new value in a slot or that register.
+    A reference and an index stand in a slot or an integer register; results and new values too, or in a float register.
+    Packed results and new elements know only the register for temporaries: the lowering has the rest moved.
     """
-    here, spare, spare_f = places("i32"), places("i32")[-1], places("f64")[-1]
+    here, floats = places("i32"), places("f64")
+    spare, spare_f = here[-1], floats[-1]
 
     def add(name: str, size: int, body: str) -> None:
         handlers.add(name, size, f"{body} NEXT({size});")
@@ -332,7 +332,7 @@ def _objects(handlers: Handlers) -> None:
 
     for name, type in {"i": "", "f": "", **PACKED}.items():
         base(f"struct_get_{name}")
-        for d in ("S", spare_f if name == "f" else spare):
+        for d in {"i": here, "f": floats}.get(name, ("S", spare)):
             for a in here:
                 find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
                 value = "o->contents[i]" if name in "if" else f"(uint32_t)({type})o->contents[i]"
@@ -343,7 +343,7 @@ def _objects(handlers: Handlers) -> None:
         find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i + 1);"
         add(f"struct_get_v_{a}", 3, f"{find} sp[A] = o->contents[i]; sp[A + 1] = o->contents[i + 1];")
     base("struct_set")
-    for v in ("S", spare, f"f{spare_f}"):
+    for v in (*here, *(f"f{place}" for place in floats[1:])):
         for a in here:
             source = "sp[C]" if v == "S" else f"tm_bits_f64({v})" if v[0] == "f" else f"r{v}"
             find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
@@ -356,7 +356,7 @@ def _objects(handlers: Handlers) -> None:
     elements = {**PACKED, "i32": "uint32_t", "i64": "uint64_t", "f64": "uint64_t"}
     for name, type in elements.items():
         base(f"array_get_{name}")
-        for d in ("S", spare_f if name == "f64" else spare):
+        for d in floats if name == "f64" else here if name in ("i32", "i64") else ("S", spare):
             for a in here:
                 for b in here:
                     find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, sizeof({type}), i);"

@@ -630,12 +630,19 @@ static void emit_jump(tm_lower *l, uint32_t *head, uint32_t loop_start) {
     lower_barrier(l);
 }
 
-static void emit_service(tm_lower *l, uint32_t service, uint32_t i, uint32_t n, uint64_t imm1, uint64_t imm2) {
+/* A handler of five words: operands from A on, then the service that it leaves for where it cannot go on itself. */
+static void emit_served(tm_lower *l, uint32_t handler, uint32_t service, uint32_t i, uint32_t n, uint64_t imm1, uint64_t imm2) {
     for (uint32_t k = n; k-- > 0;) materialise(l, i + k); /* downwards: the last instruction may write its slot itself */
     pending_cut(l, i);
-    emit(l, H_service, own_slot(l, i), 0, 0, 0);
+    emit(l, handler, own_slot(l, i), 0, 0, 0);
     emit_word(l, service);
     emit_word(l, imm1);
     emit_word(l, imm2);
 }
+
+static void emit_service(tm_lower *l, uint32_t service, uint32_t i, uint32_t n, uint64_t imm1, uint64_t imm2) {
+    emit_served(l, H_service, service, i, n, imm1, imm2);
+}
+
+#include "lower_objects.h"
 #endif

@@ -171,7 +171,7 @@ static __attribute__((noinline)) void cold_fill(uint8_t *d, int v, uint64_t n) {
     {                                                                                                                         \
         const tm_layout *w_layout = (layout_);                                                                                \
         tm_heap *w_heap = cx->heap;                                                                                           \
-        uint64_t w_n = (n_), w_bytes = sizeof(tm_object) + tm_contents_bytes(w_layout, w_n);                                  \
+        uint64_t w_n = (n_), w_bytes = sizeof(tm_object) + tm_contents_bytes(w_layout->shape, w_n);                                  \
         if (unlikely(w_heap->bytes + w_bytes > w_heap->limit)) SERVE;                                                         \
         BULK_TICKS(w_bytes);                                                                                                  \
         int64_t w_index = cold_make(w_heap, w_layout, (uint32_t)w_n);                                                         \
@@ -183,7 +183,7 @@ static __attribute__((noinline)) void cold_fill(uint8_t *d, int v, uint64_t n) {
     }
 
 static __attribute__((noinline)) int64_t cold_make(tm_heap *heap, const tm_layout *layout, uint32_t n) { return tm_heap_make(heap, layout, n); }
-static __attribute__((noinline)) void cold_zeros(tm_object *o) { memset(o->contents, 0, (size_t)tm_contents_bytes(o->layout, o->length)); }
+static __attribute__((noinline)) void cold_zeros(tm_object *o) { memset(o->contents, 0, (size_t)tm_contents_bytes(o->shape, o->length)); }
 /* n elements from i on get a value that stands in one cell, or in two. */
 static __attribute__((noinline)) void cold_fill_array(tm_object *o, uint64_t i, const word *value, uint64_t n) {
     uint64_t width = o->shape;

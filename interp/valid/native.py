@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from interp import _native
@@ -77,6 +78,11 @@ def _field_code(field: FieldType) -> int:
     return (storage.code if isinstance(storage, PackedType) else type_code(storage)) | field.mutable << 31
 
 
+def _field_width(field: FieldType) -> int:
+    """The 64-bit cells that a field takes in a structure."""
+    return 2 if field.storage.bits > 64 else 1
+
+
 def _type_name(code: int) -> str:
     if code in _PSEUDO:
         return _PSEUDO[code]
@@ -94,7 +100,7 @@ class TypeArrays:
 
     def __init__(self, types: Sequence[SubType], definitions: Sequence[Definition]) -> None:
         self.sigs, self.places = array("I"), array("I")
-        self.fields, self.field_places = array("I"), array("I")
+        self.fields, self.field_places, self.field_cells = array("I"), array("I"), array("I")
         self.lines, self.line_places = array("I"), array("I")
         self.kinds = bytearray()
         for sub, definition in zip(types, definitions, strict=True):
@@ -115,6 +121,7 @@ class TypeArrays:
             fields = comp.fields if isinstance(comp, StructType) else (comp.field,)
             self.fields.append(len(fields))
             self.fields.extend(map(_field_code, fields))
+            self.field_cells.extend(accumulate(map(_field_width, fields), initial=0))
         self.places.append(place)
         self.field_places.append(field_place)
 
@@ -151,6 +158,7 @@ class NativeCode:
         env.n_funcs = len(imported) + len(own)
         env.sigs, env.type_sig = self._u32(types.sigs), self._u32(types.places)
         env.fields, env.type_fields = self._u32(types.fields), self._u32(types.field_places)
+        env.field_cells = self._u32(types.field_cells)
         env.lines, env.type_line = self._u32(types.lines), self._u32(types.line_places)
         env.type_kinds = self._keep(ffi.from_buffer("uint8_t[]", types.kinds or bytearray(1)))
         env.func_types = self._u32(imported + indices)
