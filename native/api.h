@@ -3,7 +3,7 @@
 /* ---- linear memory (memory.c) ---- */
 typedef struct tm_memory {
     uint8_t *base;
-    uint64_t length;   /* bytes in use, a multiple of the page size */
+    uint64_t length;   /* bytes in use */
     uint64_t reserved; /* bytes of address space held; 0 for a moving memory */
 } tm_memory;
 
@@ -76,13 +76,14 @@ typedef struct tm_env {
     const uint8_t *type_kinds;    /* per type index: 0 function, 1 structure, 2 array */
     const uint32_t *type_fields;  /* per type index: place in fields of a structure or array */
     const uint32_t *fields;       /* per structure or array: how many fields, their type codes; bit 31 for mutable ones */
+    const uint32_t *field_cells;  /* as long as fields: per field the cell that it begins at, then how many cells there are */
     const uint32_t *type_line;    /* per type index: place in lines */
     const uint32_t *lines;        /* per type: how many supertypes it has, their canonical numbers, the root's first, its own */
     const uint32_t *func_types;   /* per function, imports first: type index */
     const uint32_t *code_offset;  /* per own function */
     const uint32_t *code_length;
     const uint32_t *table_types;  /* element type code (engine.h), bit 31 for i64 indices */
-    const uint32_t *mem_types;    /* bit 0 for i64 addresses */
+    const uint32_t *mem_types;    /* bit 0 for i64 addresses, from bit 8 on the logarithm of the page size */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
     const uint32_t *tag_types;    /* per tag: type index */

@@ -1,14 +1,26 @@
 /* Memory for objects: see blocks.h. */
 #include "blocks.h"
 
+/* A sanitizer sees what is done to a block of malloc; aligned pages need POSIX. Then no block is on a page. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NO_PAGES 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || !(defined(__unix__) || defined(__APPLE__))
+#define NO_PAGES 1
+#endif
+
 /* A page is a little shorter than its alignment: malloc's own word before the next one then fits between the two. */
 enum { PAGE_BYTES = PAGE_SIZE - 64, PAGE_HEAD = (sizeof(tm_page) + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP };
 
 static tm_page *page_of(void *block) { return (tm_page *)((uintptr_t)block & ~(uintptr_t)(PAGE_SIZE - 1)); }
 
-#if defined(BLOCKS_ALONE)
+#if defined(NO_PAGES)
+int block_is_alone(uint64_t bytes) { (void)bytes; return 1; }
 static tm_page *page_new(void) { return NULL; }
 #else
+int block_is_alone(uint64_t bytes) { return bytes > BLOCK_SMALL; }
 static tm_page *page_new(void) {
     void *p;
     return posix_memalign(&p, PAGE_SIZE, PAGE_BYTES) ? NULL : p;
@@ -43,7 +55,7 @@ static int next_page(tm_blocks *b, uint64_t size_class, uint64_t limit) {
 }
 
 void *block_new(tm_blocks *b, uint64_t bytes, uint64_t limit) {
-    if (bytes > BLOCK_SMALL) return bytes <= SIZE_MAX ? malloc((size_t)bytes) : NULL;
+    if (block_is_alone(bytes)) return bytes <= SIZE_MAX ? malloc((size_t)bytes) : NULL;
     uint64_t size_class = block_class(bytes);
     if (!b->free[size_class] && next_page(b, size_class, limit)) return NULL;
     tm_block *block = b->free[size_class];
@@ -63,7 +75,7 @@ void blocks_begin(tm_blocks *b) {
 }
 
 void block_free(void *p, uint64_t bytes) {
-    if (bytes > BLOCK_SMALL) { free(p); return; }
+    if (block_is_alone(bytes)) { free(p); return; }
     tm_page *page = page_of(p);
     tm_block *block = p;
     block->next = page->free;

@@ -6,23 +6,9 @@
 #define TAMIS_BLOCKS_H
 #include "engine.h"
 
-/* A sanitizer sees what is done to a block of malloc; aligned pages need POSIX. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define BLOCKS_ALONE 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || !(defined(__unix__) || defined(__APPLE__))
-#define BLOCKS_ALONE 1
-#endif
-
 enum {
     BLOCK_STEP = 16,
-#if defined(BLOCKS_ALONE)
-    BLOCK_SMALL = 0, /* the largest block on a page */
-#else
-    BLOCK_SMALL = 512,
-#endif
+    BLOCK_SMALL = 512, /* the largest block on a page */
     BLOCK_CLASSES = BLOCK_SMALL / BLOCK_STEP + 1,
     PAGE_SIZE = 1 << 15
 };
@@ -47,6 +33,8 @@ static inline uint64_t block_class(uint64_t bytes) { return (bytes + BLOCK_STEP 
 
 /* A block of undefined contents; NULL when the machine gives no memory, or when it takes a page that would pass the limit. */
 void *block_new(tm_blocks *blocks, uint64_t bytes, uint64_t limit);
+/* Whether a block of this size is malloc's own, to be freed one by one at the end. */
+int block_is_alone(uint64_t bytes);
 /* Blocks are freed between begin and end only, and none is made there. */
 void blocks_begin(tm_blocks *blocks);
 void block_free(void *block, uint64_t bytes);

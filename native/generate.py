@@ -30,10 +30,9 @@ EXITS = (
 )  # fmt: skip
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
-    "table_grow", "table_fill", "throw_ref",
-    "struct_new", "struct_new_default", "struct_get", "struct_get_s", "struct_set", "array_new", "array_new_default",
-    "array_new_fixed", "array_new_data", "array_new_elem", "array_get", "array_get_s", "array_set", "array_len",
-    "array_fill", "array_copy", "array_init_data", "array_init_elem",
+    "table_grow", "table_fill", "throw_ref", "atomic_notify", "atomic_wait32", "atomic_wait64",
+    "struct_new", "struct_new_default", "array_new", "array_new_default", "array_new_fixed", "array_new_data",
+    "array_new_elem", "array_init_data", "array_init_elem",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
@@ -42,10 +41,9 @@ SPECIAL = {
     "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "halt": 0,
-    "use_memory": 2, "address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
-    "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3, "ref_cast": 3,
-    "i31_new": 2,
-    "i31_get_s": 2, "i31_get_u": 2,
+    "use_memory": 2, "address": 3, "aligned_address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0,
+    "enter": 0, "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3,
+    "ref_cast": 3, "i31_new": 2, "i31_get_s": 2, "i31_get_u": 2,
     "br_cast": 4, "br_cast_back": 4, "br_not_cast": 4, "br_not_cast_back": 4,  # emit_condition counts on the order
     "struct_new": 5, "struct_new_default": 5, "array_new": 5, "array_new_default": 5, "array_new_fixed": 5,
     "array_fill": 5, "array_copy": 5,
@@ -81,6 +79,10 @@ def _class(op: Op) -> str:
         return "LOAD" if op.results else "STORE"
     if op.name.endswith(".const"):
         return "CONST"
+    if op.name in m.WIDE:
+        return "WIDE"
+    if op.atomic and not op.name.startswith("memory."):
+        return "ATOMIC"
     if op.name in v.VECTORS or op.name in v.EXTRACT or op.name in v.REPLACE:
         return "VECTOR"
     if op.name in v.LOADS or op.name in v.LOAD_LANES:
@@ -223,6 +225,31 @@ def _access(handlers: Handlers, op: Op) -> None:
             handlers.add(f"{op.ident}_{a}{v}", size, body)
 
 
+def _wide(op: Op) -> tuple[int, str]:
+    """Size and body of an instruction with two results: operands in any slots, the fourth named by word 2."""
+    count = len(op.params or ())
+    places = ["sp[B]", "sp[C]", "sp[D]", "sp[(uint16_t)ip[2]]"][:count]
+    reads = ", ".join(f"{v} = {place}" for v, place in zip("abcd", places, strict=False))
+    size = 3 if count == 4 else 2
+    return size, f"uint64_t {reads}, lo, hi; {m.WIDE[op.name]} sp[A] = lo; sp[A + 1] = hi; NEXT({size});"
+
+
+def _atomic(op: Op) -> str:
+    """The body of an atomic access: address in B, operands in C and D, the offset in word 2."""
+    type, what = f"uint{8 * op.width}_t", op.name.split(".")[-1].removesuffix("_u")
+    load, store = f"memcpy(&o, mem + ea, {op.width});", f"memcpy(mem + ea, &n, {op.width});"
+    body = f"uint64_t ea = (uint64_t)R_i32(B) + ip[2]; ALIGNED(ea, {op.width}); BOUNDS(ea, {op.width}); "
+    if what.startswith("load"):
+        body += f"{type} o; {load} sp[A] = o;"
+    elif what.startswith("store"):
+        body += f"{type} n = ({type})sp[C]; {store}"
+    elif what == "cmpxchg":
+        body += f"{type} o, e = ({type})sp[C], n = ({type})sp[D]; {load} if (o == e) {store} sp[A] = o;"
+    else:
+        body += f"{type} o, v = ({type})sp[C]; {load} {type} n = ({type})({m.CHANGES[what]}); {store} sp[A] = o;"
+    return f"{body} NEXT(3);"
+
+
 def _vector(op: Op, slots: str = "BCD") -> str:
     """The body of a vector instruction on cells, up to where it goes on; a lane stands behind the operands' slots."""
     if op.name in v.EXTRACT:
@@ -316,10 +343,11 @@ PACKED = {"s8": "int8_t", "u8": "uint8_t", "s16": "int16_t", "u16": "uint16_t"}
 def _objects(handlers: Handlers) -> None:
     """Fields, elements and lengths: base + d * places + a, for elements base + (d * places + a) * places + b.
 
-    A reference and an index stand in a slot or an integer register, a result in a slot (d = 0) or the register for
-    temporaries of its class, a new value in a slot or that register.
+    A reference and an index stand in a slot or an integer register; results and new values too, or in a float register.
+    Packed results and new elements know only the register for temporaries: the lowering has the rest moved.
     """
-    here, spare, spare_f = places("i32"), places("i32")[-1], places("f64")[-1]
+    here, floats = places("i32"), places("f64")
+    spare, spare_f = here[-1], floats[-1]
 
     def add(name: str, size: int, body: str) -> None:
         handlers.add(name, size, f"{body} NEXT({size});")
@@ -332,7 +360,7 @@ def _objects(handlers: Handlers) -> None:
 
     for name, type in {"i": "", "f": "", **PACKED}.items():
         base(f"struct_get_{name}")
-        for d in ("S", spare_f if name == "f" else spare):
+        for d in {"i": here, "f": floats}.get(name, ("S", spare)):
             for a in here:
                 find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
                 value = "o->contents[i]" if name in "if" else f"(uint32_t)({type})o->contents[i]"
@@ -343,7 +371,7 @@ def _objects(handlers: Handlers) -> None:
         find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i + 1);"
         add(f"struct_get_v_{a}", 3, f"{find} sp[A] = o->contents[i]; sp[A + 1] = o->contents[i + 1];")
     base("struct_set")
-    for v in ("S", spare, f"f{spare_f}"):
+    for v in (*here, *(f"f{place}" for place in floats[1:])):
         for a in here:
             source = "sp[C]" if v == "S" else f"tm_bits_f64({v})" if v[0] == "f" else f"r{v}"
             find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
@@ -356,7 +384,7 @@ def _objects(handlers: Handlers) -> None:
     elements = {**PACKED, "i32": "uint32_t", "i64": "uint64_t", "f64": "uint64_t"}
     for name, type in elements.items():
         base(f"array_get_{name}")
-        for d in ("S", spare_f if name == "f64" else spare):
+        for d in floats if name == "f64" else here if name in ("i32", "i64") else ("S", spare):
             for a in here:
                 for b in here:
                     find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, sizeof({type}), i);"
@@ -409,12 +437,18 @@ def all_handlers() -> Handlers:
             handlers.add(f"{op.ident}_S", size, f"{_vector(op)} NEXT({size});")
         elif kind in ("VECTOR_LOAD", "VECTOR_STORE"):
             _vector_access(handlers, op)
+        elif kind in ("WIDE", "ATOMIC"):
+            handlers.kinds[op.name] = Kinds(len(handlers.rows))
+            size, body = _wide(op) if kind == "WIDE" else (3, _atomic(op))
+            handlers.add(f"{op.ident}_S", size, body)
     return handlers
 
 
 def _c_signature(op: Op) -> str:
     params = [VALTYPE[t] for t in op.params or ()] if all(t in VALTYPE for t in op.params or ()) else []
     results = [VALTYPE[t] for t in op.results or ()]
+    if len(set(results)) > 1:
+        raise ValueError(f"{op.name}: a row has results of one type")
     padded = (params + ["0"] * 4)[:4]
     return f"{len(params)}, {len(results)}, {{{', '.join(padded)}}}, {[*results, '0'][0]}"
 
@@ -438,8 +472,8 @@ def tables_h(handlers: Handlers) -> str:
     enum("H_", (name for name, _, _ in handlers.rows))
     enum("FEATURE_", (feature.name for feature in Feature))
     classes = ("SPECIAL", "UNARY", "BINARY", "COMPARE", "EQZ", "LOAD", "STORE", "CONST", "RENAME")
-    enum("CLS_", (*classes, "VECTOR", "VECTOR_LOAD", "VECTOR_STORE", "OTHER"))
-    kinds = sorted({"memarg", "lane", "lanes16", "v128", "mem"})
+    enum("CLS_", (*classes, "VECTOR", "VECTOR_LOAD", "VECTOR_STORE", "WIDE", "ATOMIC", "OTHER"))
+    kinds = sorted({"memarg", "lane", "lanes16", "v128", "mem", "zero"})
     enum("IMM_", ("none", *kinds, "memarg_lane", "i32", "i64", "f32", "f64", "other"))
     out.append("enum { " + ", ".join(f"REGISTERS_{c} = {n}" for c, n in REGISTERS.items()) + " };")
     out.append("enum { " + ", ".join(f"BASE_{name} = {base}" for name, base in handlers.bases.items()) + " };")
@@ -458,6 +492,7 @@ def _immediate(op: Op) -> str:
         "lanes16",
         "v128",
         "mem",
+        "zero",
         "i32",
         "i64",
         "f32",

@@ -20,13 +20,13 @@ tm_heap *tm_heap_new(void) {
     return h;
 }
 
-static uint64_t object_bytes(const tm_object *o) { return sizeof *o + tm_contents_bytes(o->layout, o->length); }
+static uint64_t object_bytes(const tm_object *o) { return sizeof *o + tm_contents_bytes(o->shape, o->length); }
 
 void tm_heap_free(tm_heap *h) {
     if (!h) return;
     for (uint64_t k = 0; k < h->capacity; k++) {
         tm_object *o = h->objects[k];
-        if (!tm_is_free(o) && object_bytes(o) > BLOCK_SMALL) free(o);
+        if (!tm_is_free(o) && block_is_alone(object_bytes(o))) free(o);
     }
     blocks_clear(h->blocks);
     free(h->blocks);
@@ -59,16 +59,16 @@ static int grow(tm_heap *h) {
 
 int64_t tm_heap_make(tm_heap *h, const tm_layout *layout, uint32_t length) {
     if (unlikely(h->free == h->capacity) && grow(h)) return -1;
-    uint64_t bytes = sizeof(tm_object) + tm_contents_bytes(layout, length), index = h->free;
+    uint64_t bytes = sizeof(tm_object) + tm_contents_bytes(layout->shape, length), index = h->free;
     tm_object *made = block_new(h->blocks, bytes, h->page_limit);
-    if (!made) return bytes <= BLOCK_SMALL && h->blocks->held + PAGE_SIZE > h->page_limit ? -2 : -1;
+    if (!made) return !block_is_alone(bytes) && h->blocks->held + PAGE_SIZE > h->page_limit ? -2 : -1;
     tm_enter_object(h, made, layout, length, bytes);
     return (int64_t)index;
 }
 
 int64_t tm_heap_add(tm_heap *h, const tm_layout *layout, uint32_t length) {
     int64_t index = tm_heap_make(h, layout, length);
-    if (index >= 0) memset(h->objects[index]->contents, 0, (size_t)tm_contents_bytes(layout, length));
+    if (index >= 0) memset(h->objects[index]->contents, 0, (size_t)tm_contents_bytes(layout->shape, length));
     return index;
 }
 

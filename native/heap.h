@@ -9,9 +9,9 @@
 /* A free place holds the number of the next one in the chain, with the lowest bit set, which no address has. */
 static inline int tm_is_free(const tm_object *place) { return (uintptr_t)place & 1; }
 
-/* The bytes of an object's contents. */
-static inline uint64_t tm_contents_bytes(const tm_layout *layout, uint64_t length) {
-    return length * (layout->shape < TM_SHAPE_STRUCTURE ? layout->shape : 8);
+/* The bytes of an object's contents. Asks no layout: those may be gone when the heap is freed. */
+static inline uint64_t tm_contents_bytes(uint32_t shape, uint64_t length) {
+    return length * (shape < TM_SHAPE_STRUCTURE ? shape : 8);
 }
 
 /* The object behind raw bits; NULL for null, for an i31, for an object of the embedder, and for a reference that is stale. */

@@ -357,6 +357,39 @@ static void lower_address(tm_lower *l, uint32_t i, uint64_t offset) {
     push_temp(l, i);
 }
 
+/* An atomic access, all operands in slots. One with an address of 64 bits is checked for its alignment before it is cut. */
+static void lower_atomic(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide) {
+    const tm_op *row = &tm_ops[op];
+    uint32_t s[4] = {0};
+    if (wide) {
+        uint32_t from = slot(l, i);
+        pending_drop(l, i); /* its location is about to change */
+        emit(l, H_aligned_address, own_slot(l, i), from, (1u << row->width_log2) - 1, 0);
+        emit_word(l, offset);
+        push_temp(l, i);
+        offset = 0;
+    }
+    for (uint32_t k = 0; k < row->n_params; k++) s[k] = slot(l, i + k);
+    pending_cut(l, i);
+    if (memory) use_memory(l, memory);
+    if (row->n_results) emit_result(l, row->base, 1, 0, 0, CLASS_NONE, i, s[0], s[1], s[2]);
+    else emit(l, row->base, 0, s[0], s[1], s[2]);
+    emit_word(l, offset);
+    if (memory) use_memory(l, 0);
+}
+
+/* Two results from numbers in slots. */
+static void lower_wide(tm_lower *l, uint32_t op, uint32_t i) {
+    const tm_op *row = &tm_ops[op];
+    uint32_t s[4] = {0};
+    for (uint32_t k = 0; k < row->n_params; k++) s[k] = slot(l, i + k);
+    pending_cut(l, i);
+    emit(l, row->base, own_slot(l, i), s[0], s[1], s[2]);
+    if (row->n_params == 4) emit_word(l, s[3]);
+    push_temp(l, i);
+    push_temp(l, i + 1);
+}
+
 /* A load or store of memory `memory` with addresses of 32 or 64 bits; `lane` for those of a vector that have one. */
 static void lower_access(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide, uint32_t lane) {
     if (wide) { lower_address(l, i, offset); offset = 0; }
@@ -626,12 +659,19 @@ static void emit_jump(tm_lower *l, uint32_t *head, uint32_t loop_start) {
     lower_barrier(l);
 }
 
-static void emit_service(tm_lower *l, uint32_t service, uint32_t i, uint32_t n, uint64_t imm1, uint64_t imm2) {
+/* A handler of five words: operands from A on, then the service that it leaves for where it cannot go on itself. */
+static void emit_served(tm_lower *l, uint32_t handler, uint32_t service, uint32_t i, uint32_t n, uint64_t imm1, uint64_t imm2) {
     for (uint32_t k = n; k-- > 0;) materialise(l, i + k); /* downwards: the last instruction may write its slot itself */
     pending_cut(l, i);
-    emit(l, H_service, own_slot(l, i), 0, 0, 0);
+    emit(l, handler, own_slot(l, i), 0, 0, 0);
     emit_word(l, service);
     emit_word(l, imm1);
     emit_word(l, imm2);
 }
+
+static void emit_service(tm_lower *l, uint32_t service, uint32_t i, uint32_t n, uint64_t imm1, uint64_t imm2) {
+    emit_served(l, H_service, service, i, n, imm1, imm2);
+}
+
+#include "lower_objects.h"
 #endif

@@ -27,6 +27,7 @@
 /* A handler leaves by a jump to one of these, so that what they have to write down stands in the code once. */
 #define TRAP(name) GO_COLD(trap_##name)
 #define BOUNDS(ea, n) do { if (unlikely((ea) + (n) > ml)) TRAP(memory_bounds); } while (0)
+#define ALIGNED(ea, n) do { if (unlikely((ea) & ((n) - 1))) TRAP(unaligned_atomic); } while (0)
 /* A tick before a branch to a loop. Nothing has changed yet, so leaving and coming back runs the same instruction again. */
 #define TICK do { if (unlikely(--cx->left < 0)) GO_COLD(slice_one); } while (0)
 #define CHARGE(n) do { int64_t n_ = (int64_t)(n); if (unlikely((cx->left -= n_) < 0)) { cx->left += n_; cx->need = (uint64_t)n_; LEAVE(TM_EXIT_SLICE); } } while (0)
@@ -171,7 +172,7 @@ static __attribute__((noinline)) void cold_fill(uint8_t *d, int v, uint64_t n) {
     {                                                                                                                         \
         const tm_layout *w_layout = (layout_);                                                                                \
         tm_heap *w_heap = cx->heap;                                                                                           \
-        uint64_t w_n = (n_), w_bytes = sizeof(tm_object) + tm_contents_bytes(w_layout, w_n);                                  \
+        uint64_t w_n = (n_), w_bytes = sizeof(tm_object) + tm_contents_bytes(w_layout->shape, w_n);                                  \
         if (unlikely(w_heap->bytes + w_bytes > w_heap->limit)) SERVE;                                                         \
         BULK_TICKS(w_bytes);                                                                                                  \
         int64_t w_index = cold_make(w_heap, w_layout, (uint32_t)w_n);                                                         \
@@ -183,7 +184,7 @@ static __attribute__((noinline)) void cold_fill(uint8_t *d, int v, uint64_t n) {
     }
 
 static __attribute__((noinline)) int64_t cold_make(tm_heap *heap, const tm_layout *layout, uint32_t n) { return tm_heap_make(heap, layout, n); }
-static __attribute__((noinline)) void cold_zeros(tm_object *o) { memset(o->contents, 0, (size_t)tm_contents_bytes(o->layout, o->length)); }
+static __attribute__((noinline)) void cold_zeros(tm_object *o) { memset(o->contents, 0, (size_t)tm_contents_bytes(o->shape, o->length)); }
 /* n elements from i on get a value that stands in one cell, or in two. */
 static __attribute__((noinline)) void cold_fill_array(tm_object *o, uint64_t i, const word *value, uint64_t n) {
     uint64_t width = o->shape;
@@ -242,6 +243,7 @@ typedef CONVENTION void (*handler)(ARGS);
     COLD(trap_integer_overflow, cx->trap = TRAP_integer_overflow; LEAVE(TM_EXIT_TRAPPED);)                                    \
     COLD(trap_invalid_conversion, cx->trap = TRAP_invalid_conversion; LEAVE(TM_EXIT_TRAPPED);)                                \
     COLD(trap_memory_bounds, cx->trap = TRAP_memory_bounds; LEAVE(TM_EXIT_TRAPPED);)                                          \
+    COLD(trap_unaligned_atomic, cx->trap = TRAP_unaligned_atomic; LEAVE(TM_EXIT_TRAPPED);)                                    \
     COLD(trap_table_bounds, cx->trap = TRAP_table_bounds; LEAVE(TM_EXIT_TRAPPED);)                                            \
     COLD(trap_undefined_element, cx->trap = TRAP_undefined_element; LEAVE(TM_EXIT_TRAPPED);)                                  \
     COLD(trap_uninitialized_element, cx->trap = TRAP_uninitialized_element; LEAVE(TM_EXIT_TRAPPED);)                          \

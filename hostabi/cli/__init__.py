@@ -21,6 +21,7 @@ COMMANDS = {
     "wat": ("convert", "Turn a binary module into text."),
     "wasm": ("convert", "Turn a text module into binary."),
     "trace": ("trace", "Run an export and show every instruction."),
+    "profile": ("profile", "Count the instructions of each function."),
     "spec": ("spec", "Run .wast scripts of the specification's test suite."),
     "demo": ("demo", "Show a filter at work on a sample request."),
 }

@@ -33,10 +33,6 @@ def values(widths: Iterable[int], cells: Cells) -> list[int]:
     return found
 
 
-def _cells(value: int, width: int) -> Cells:
-    return (value & LOW, value >> 64) if width == 2 else (value,)
-
-
 def _width(layout: Layout) -> int:
     """The cells that an element of an array takes on the stack."""
     return 2 if layout.width == 16 else 1
@@ -86,19 +82,6 @@ def _struct_new_default(inst: ModuleInst, type: int, y: int, cells: Cells) -> Ce
     return (gc.struct_new_default(inst, type),)
 
 
-def _struct_get(inst: ModuleInst, type: int, place: int, cells: Cells) -> Cells:
-    return _cells(gc.struct_get(inst.store, cells[0], place), gc.layout(inst, type).widths[place])
-
-
-def _struct_get_s(inst: ModuleInst, type: int, place: int, cells: Cells) -> Cells:
-    return (gc.extend(gc.layout(inst, type).fields[place], gc.struct_get(inst.store, cells[0], place)),)
-
-
-def _struct_set(inst: ModuleInst, type: int, place: int, cells: Cells) -> Cells:
-    gc.struct_set(inst.store, cells[0], place, *values((gc.layout(inst, type).widths[place],), cells[1:]))
-    return ()
-
-
 def _array_new(inst: ModuleInst, type: int, y: int, cells: Cells) -> Cells:
     _room(inst, type, cells[-1])
     return (gc.array_new(inst, type, *values((_width(gc.layout(inst, type)), 1), cells)),)
@@ -124,35 +107,6 @@ def _array_new_elem(inst: ModuleInst, type: int, elem: int, cells: Cells) -> Cel
     gc.check_elem(inst, elem, *cells)
     _room(inst, type, cells[-1])
     return (gc.array_new_elem(inst, type, elem, *cells),)
-
-
-def _array_get(inst: ModuleInst, type: int, y: int, cells: Cells) -> Cells:
-    return _cells(gc.array_get(inst.store, *cells), _width(gc.layout(inst, type)))
-
-
-def _array_get_s(inst: ModuleInst, type: int, y: int, cells: Cells) -> Cells:
-    field = gc.layout(inst, type).field
-    bits = gc.array_get(inst.store, *cells)
-    return (gc.extend(field, bits) if field is not None else bits,)
-
-
-def _array_set(inst: ModuleInst, type: int, y: int, cells: Cells) -> Cells:
-    gc.array_set(inst.store, *values((1, 1, _width(gc.layout(inst, type))), cells))
-    return ()
-
-
-def _array_len(inst: ModuleInst, x: int, y: int, cells: Cells) -> Cells:
-    return (gc.array_len(inst.store, cells[0]),)
-
-
-def _array_fill(inst: ModuleInst, type: int, y: int, cells: Cells) -> Cells:
-    gc.array_fill(inst.store, *values((1, 1, _width(gc.layout(inst, type)), 1), cells))
-    return ()
-
-
-def _array_copy(inst: ModuleInst, type: int, y: int, cells: Cells) -> Cells:
-    gc.array_copy(inst.store, *cells)
-    return ()
 
 
 def _array_init_data(inst: ModuleInst, type: int, data: int, cells: Cells) -> Cells:
@@ -181,9 +135,6 @@ def services(lib: Any) -> dict[int, Service]:
     return {
         lib.SERVICE_struct_new: (lambda inst, x, y: gc.layout(inst, x).n_cells, _structure_ticks, _struct_new),
         lib.SERVICE_struct_new_default: (some(0), _structure_ticks, _struct_new_default),
-        lib.SERVICE_struct_get: (some(1), free, _struct_get),
-        lib.SERVICE_struct_get_s: (some(1), free, _struct_get_s),
-        lib.SERVICE_struct_set: (lambda inst, x, y: 1 + gc.layout(inst, x).widths[y], free, _struct_set),
         lib.SERVICE_array_new: (_and_element(1), _array_ticks, _array_new),
         lib.SERVICE_array_new_default: (some(1), _array_ticks, _array_new_default),
         lib.SERVICE_array_new_fixed: (
@@ -193,12 +144,6 @@ def services(lib: Any) -> dict[int, Service]:
         ),
         lib.SERVICE_array_new_data: (some(2), _array_ticks, _array_new_data),
         lib.SERVICE_array_new_elem: (some(2), _array_ticks, _array_new_elem),
-        lib.SERVICE_array_get: (some(2), free, _array_get),
-        lib.SERVICE_array_get_s: (some(2), free, _array_get_s),
-        lib.SERVICE_array_set: (_and_element(2), free, _array_set),
-        lib.SERVICE_array_len: (some(1), free, _array_len),
-        lib.SERVICE_array_fill: (_and_element(3), _payload_ticks, _array_fill),
-        lib.SERVICE_array_copy: (some(5), _payload_ticks, _array_copy),
         lib.SERVICE_array_init_data: (some(4), _payload_ticks, _array_init_data),
         lib.SERVICE_array_init_elem: (some(4), _payload_ticks, _array_init_elem),
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from interp import _native
@@ -59,6 +60,7 @@ RULES = frozenset(
         Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
         Feature.RELAXED_SIMD, Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
         Feature.FUNCTION_REFERENCES, Feature.GC, Feature.EXCEPTIONS,
+        Feature.WIDE_ARITHMETIC, Feature.CUSTOM_PAGE_SIZES, Feature.THREADS,
     }
 )  # fmt: skip
 
@@ -74,6 +76,11 @@ def type_code(type: ValType) -> int:
 def _field_code(field: FieldType) -> int:
     storage = field.storage
     return (storage.code if isinstance(storage, PackedType) else type_code(storage)) | field.mutable << 31
+
+
+def _field_width(field: FieldType) -> int:
+    """The 64-bit cells that a field takes in a structure."""
+    return 2 if field.storage.bits > 64 else 1
 
 
 def _type_name(code: int) -> str:
@@ -93,7 +100,7 @@ class TypeArrays:
 
     def __init__(self, types: Sequence[SubType], definitions: Sequence[Definition]) -> None:
         self.sigs, self.places = array("I"), array("I")
-        self.fields, self.field_places = array("I"), array("I")
+        self.fields, self.field_places, self.field_cells = array("I"), array("I"), array("I")
         self.lines, self.line_places = array("I"), array("I")
         self.kinds = bytearray()
         for sub, definition in zip(types, definitions, strict=True):
@@ -114,6 +121,7 @@ class TypeArrays:
             fields = comp.fields if isinstance(comp, StructType) else (comp.field,)
             self.fields.append(len(fields))
             self.fields.extend(map(_field_code, fields))
+            self.field_cells.extend(accumulate(map(_field_width, fields), initial=0))
         self.places.append(place)
         self.field_places.append(field_place)
 
@@ -150,6 +158,7 @@ class NativeCode:
         env.n_funcs = len(imported) + len(own)
         env.sigs, env.type_sig = self._u32(types.sigs), self._u32(types.places)
         env.fields, env.type_fields = self._u32(types.fields), self._u32(types.field_places)
+        env.field_cells = self._u32(types.field_cells)
         env.lines, env.type_line = self._u32(types.lines), self._u32(types.line_places)
         env.type_kinds = self._keep(ffi.from_buffer("uint8_t[]", types.kinds or bytearray(1)))
         env.func_types = self._u32(imported + indices)
@@ -158,7 +167,7 @@ class NativeCode:
         env.table_types = self._u32(
             array("I", (type_code(t.ref) | w << 31 for t, w in zip(module.table_types, wide, strict=True)))
         )
-        env.mem_types = self._u32(array("I", (int(m.limits.index == "i64") for m in module.mem_types)))
+        env.mem_types = self._u32(array("I", ((m.limits.index == "i64") | m.page_log2 << 8 for m in module.mem_types)))
         env.global_types = self._u32(array("I", (type_code(g.type) | g.mutable << 31 for g in module.global_types)))
         env.elem_types = self._u32(array("I", (type_code(e.ref) for e in module.elems)))
         env.tag_types = self._u32(array("I", (tag.type_index for tag in module.tag_types)))

@@ -72,7 +72,9 @@ typedef struct tm_world {
     tm_memory **memories;
     tm_table *tables, **table_list;
     word *cells, **globals;
-    uint32_t *imported, *tags;
+    uint32_t *imported, *tags, *refs;
+    tm_layout *layouts;
+    const tm_layout **layout_list;
     tm_kept kept[MOST_EXCEPTIONS];
     uint32_t n_kept;
 } tm_world;
@@ -114,6 +116,61 @@ static uint64_t write_values(word *at, const uint32_t *types, uint32_t n, uint64
     return c;
 }
 
+/* ---- objects: as Python lays them out (interp/runtime/native_objects.py), in a small heap that is collected ---- */
+
+enum { HEAP_BYTES = 1 << 14 };
+
+static uint32_t element_width(uint32_t type) {
+    switch (type) {
+    case T_I8: return 1;
+    case T_I16: return 2;
+    case T_I32: case T_F32: return 4;
+    case T_V128: return 16;
+    default: return 8;
+    }
+}
+
+static int lay_out(tm_world *w) {
+    const tm_env *env = &w->code->env;
+    uint64_t room = 1;
+    for (uint32_t k = 0; k < env->n_types; k++)
+        if (env->type_kinds[k] != KIND_func) room += env->fields[env->type_fields[k]];
+    w->layouts = calloc(env->n_types + 1, sizeof *w->layouts);
+    w->layout_list = calloc(env->n_types + 1, sizeof *w->layout_list);
+    uint32_t *refs = w->refs = calloc(room, sizeof *refs);
+    if (!w->layouts || !w->layout_list || !refs) return -1;
+    for (uint32_t k = 0; k < env->n_types; k++) {
+        if (env->type_kinds[k] == KIND_func) continue;
+        const uint32_t *fields = env->fields + env->type_fields[k] + 1, n = fields[-1];
+        const uint32_t *cells = env->field_cells + env->type_fields[k];
+        tm_layout *made = &w->layouts[k];
+        w->layout_list[k] = made;
+        int is_array = env->type_kinds[k] == KIND_array;
+        *made = (tm_layout){.number = k, .shape = is_array ? element_width(type_of(fields[0])) : (uint32_t)TM_SHAPE_STRUCTURE,
+                            .cells = is_array ? 0 : cells[n], .refs = refs, .line = line_of(env, k)};
+        for (uint32_t m = 0; m < n; m++)
+            if (type_of(fields[m]) != T_I8 && type_of(fields[m]) != T_I16 && is_ref(type_of(fields[m])))
+                refs[made->n_refs++] = is_array ? 0 : cells[m];
+        refs += made->n_refs;
+    }
+    w->heap->limit = HEAP_BYTES;
+    w->heap->page_limit = 1 << 24;
+    return 0;
+}
+
+/* Collects, so that the loop can make the object that it wants. 0: there is no room for it. */
+static int make_room(tm_world *w, const tm_layout *layout, uint64_t length) {
+    const tm_env *env = &w->code->env;
+    uint64_t n, *words = tm_thread_roots(w->thread, &n);
+    tm_heap_visit(w->heap, words, n);
+    tm_heap_visit(w->heap, w->cells, env->n_globals * 2);
+    for (uint32_t k = 0; k < env->n_tables; k++) tm_heap_visit(w->heap, w->tables[k].cells, w->tables[k].length);
+    for (uint32_t k = 0; k < w->n_kept; k++) tm_heap_visit(w->heap, w->kept[k].cells, w->kept[k].n);
+    tm_heap_sweep(w->heap);
+    uint64_t width = layout->shape < TM_SHAPE_STRUCTURE ? layout->shape : 8;
+    return w->heap->bytes + sizeof(tm_object) + (uint32_t)length * width <= HEAP_BYTES;
+}
+
 static int world_open(tm_world *w, tm_code *code, uint64_t *seed) {
     const tm_env *env = &code->env;
     memset(w, 0, sizeof *w);
@@ -129,6 +186,7 @@ static int world_open(tm_world *w, tm_code *code, uint64_t *seed) {
     w->tags = calloc(env->n_tags + 1, sizeof *w->tags);
     if (!w->thread || !w->heap || !w->memories || !w->tables || !w->table_list || !w->cells || !w->globals || !w->imported || !w->tags) return -1;
     w->thread->heap = w->heap;
+    if (lay_out(w)) return -1;
     for (uint32_t k = 0; k < env->n_tags; k++) w->tags[k] = k;
     for (uint32_t k = 0; k < env->n_mems; k++)
         if (!(w->memories[k] = tm_memory_new(PAGE, 0))) return -1;
@@ -149,7 +207,7 @@ static int world_open(tm_world *w, tm_code *code, uint64_t *seed) {
         if (tm_thread_add_host(w->thread, k, line_of(env, env->func_types[k]))) return -1;
     }
     w->instance = (tm_instance){.memory = env->n_mems ? w->memories[0] : NULL, .memories = w->memories, .globals = w->globals,
-                                .tables = w->table_list, .imported = w->imported, .tags = w->tags,
+                                .tables = w->table_list, .layouts = w->layout_list, .imported = w->imported, .tags = w->tags,
                                 .n_imported = env->n_imported, .first_addr = env->n_imported, .code = code};
     return tm_thread_link(w->thread, &w->instance);
 }
@@ -160,6 +218,7 @@ static void world_close(tm_world *w) {
     for (uint32_t k = 0; w->tables && k < env->n_tables; k++) free(w->tables[k].cells);
     free(w->memories); free(w->tables); free(w->table_list);
     free(w->cells); free(w->globals); free(w->imported); free(w->tags);
+    free(w->refs); free(w->layouts); free(w->layout_list);
     for (uint32_t k = 0; k < w->n_kept; k++) free(w->kept[k].cells);
     tm_thread_free(w->thread);
     tm_heap_free(w->heap);
@@ -224,6 +283,11 @@ static int serve(tm_world *w) {
         if (outside(a[0], a[2], w->tables[x].length) || outside(a[1], a[2], w->tables[y].length)) return 0;
         memmove(w->tables[x].cells + a[0], w->tables[y].cells + a[1], a[2] * sizeof(word));
         break;
+    /* the loop makes the object itself once there is room */
+    case SERVICE_struct_new: case SERVICE_struct_new_default: return make_room(w, &w->layouts[x], w->layouts[x].cells);
+    case SERVICE_array_new: return make_room(w, &w->layouts[x], a[w->layouts[x].shape == 16 ? 2 : 1]);
+    case SERVICE_array_new_default: return make_room(w, &w->layouts[x], a[0]);
+    case SERVICE_array_new_fixed: return make_room(w, &w->layouts[x], y);
     case SERVICE_memory_init: case SERVICE_table_init: case SERVICE_data_drop: case SERVICE_elem_drop: break;
     default: return 0;
     }

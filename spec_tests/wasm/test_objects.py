@@ -164,7 +164,7 @@ def test_objects_that_pin_too_many_pages_are_too_many(native):
 def test_a_heap_goes_with_its_store(monkeypatch):
     """A hundred stores of 16 MB each, one after the other."""
     program = """
-import os, resource, interp
+import gc, os, resource, interp
 os.environ["TAMIS_HEAP"] = "native"
 make = "(array.new $b (i32.const 1) (i32.const 16000000))"
 text = f'(module (type $b (array i8)) (func (export "f") (result anyref) {make}))'
@@ -173,6 +173,7 @@ for n in range(100):
     inst.exports.f()
     assert inst.store.heap.bytes >= 16_000_000
     del inst
+    gc.collect()
     if n == 4:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
