@@ -62,6 +62,8 @@ tm_object *tm_heap_at(const tm_heap *heap, uint64_t index);
 void tm_heap_visit(tm_heap *heap, const uint64_t *words, uint64_t n);
 /* Marks what the marked objects lead to and frees all others. */
 void tm_heap_sweep(tm_heap *heap);
+/* Sets the marks of the external objects that objects refer to: one byte for each raw reference below n. */
+void tm_heap_mark_externs(const tm_heap *heap, uint8_t *marks, uint64_t n);
 
 /* ---- what the front end knows of a module (walk.c); all arrays belong to the caller and outlive the env ---- */
 typedef struct tm_env {
@@ -239,6 +241,9 @@ const char *tm_compiler(void);
 int tm_self_test(void);         /* 0, or 1 + the number of the first handler whose tail call was lost */
 int tm_self_covers(uint32_t handler); /* whether the last self-test ran this handler from probe to probe */
 uint32_t tm_handler_count(void);
+/* In a build with TAMIS_COUNT=1: the counts of three handlers in a row (0xFFFF for none), of those that ran or of those that
+   stand in lowered code, since the last question. Gives how many there are; always 0 in any other build. */
+uint64_t tm_counted(int standing, uint16_t *parts, uint64_t *counts, uint64_t room);
 /* One plain instruction by table id on raw bits, for comparing with the Python meanings. Trap row + 1, or 0. */
 int tm_numeric(uint32_t op, uint64_t a, uint64_t b, uint64_t *result);
 /* One vector instruction by table id: three operands of two cells each (a scalar stands in the first), its lane or its 16 lanes

@@ -52,6 +52,7 @@ int tm_code_validate(tm_code *code, uint32_t *frame_cells, uint64_t *features, t
         failed = tm_walk_validate(walk, &code->env, k, &out, error);
         if (failed) break;
         frame_cells[k] = code->funcs[k].cells = out.frame_cells;
+        code->funcs[k].caught = out.caught;
         code->funcs[k].ticks = 1 + (uint32_t)((declared_locals(&code->env, k) + 63) / 64);
         *features |= out.features;
     }
@@ -70,6 +71,7 @@ static int keep(tm_code *code, tm_func *f, const tm_walk *walk) {
     tm_handlers *handlers = NULL;
     if (!exact || tm_walk_handlers(walk, &handlers)) { free(exact); return -1; }
     memcpy(exact, lowered, n * sizeof(word));
+    if (tm_fuse(exact, n)) { free(exact); free(handlers); return -1; }
     f->words = n;
     f->handlers = handlers;
     code->bytes += (uint64_t)n * sizeof(word) + (handlers ? handlers->bytes : 0);

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from interp.syntax.errors import BODY_ERRORS, TRAPS
@@ -16,9 +17,11 @@ from interp.syntax.features import Feature
 from interp.syntax.instructions import OPS, Op
 
 try:
+    from . import fuse
     from . import meanings as m
     from . import vectors as v
 except ImportError:
+    import fuse  # type: ignore[import-not-found, no-redef]
     import meanings as m  # type: ignore[import-not-found, no-redef]
     import vectors as v  # type: ignore[import-not-found, no-redef]
 
@@ -38,7 +41,7 @@ SERVICES = (
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
 #: what follows is not the next word (calls, returns) or where the handler leaves.
 SPECIAL = {
-    "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
+    "br": 3, "br_loop": 3, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "halt": 0,
     "use_memory": 2, "address": 3, "aligned_address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0,
@@ -107,16 +110,19 @@ class Kinds:
 
 
 class Handlers:
-    """The list of handlers: (name, size in words, body)."""
+    """The list of handlers: (name, size in words, body); `classes` has a letter for each place that a name ends in."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, int, str]] = []
         self.kinds: dict[str, Kinds] = {}
         self.bases: dict[str, int] = {}
+        self.classes: dict[str, str] = {}
+        self.fused: dict[str, tuple[int, ...]] = {}
 
-    def add(self, name: str, size: int, body: str) -> None:
+    def add(self, name: str, size: int, body: str, classes: str = "") -> None:
         """Adds a handler."""
         self.rows.append((name, size, body))
+        self.classes[name] = classes
 
 
 def _destinations(type: str, heat: int) -> tuple[str, ...]:
@@ -164,6 +170,7 @@ def _plain(handlers: Handlers, op: Op) -> None:
         seconds = (*sources, "K") if len(sources) > 1 or heat >= 2 else sources
     kinds = handlers.kinds[op.name] = Kinds(len(handlers.rows), 0, len(ds), len(sources), len(seconds))
     integer = {"f32": "i32", "f64": "i64"} if bits else {}
+    classes = "".join(CLASS[type] for type in (result, *params))
 
     def operands(a: str, b: str, constant: str) -> str:
         out = f"{CTYPE[integer.get(params[0], params[0])]} a = {read(params[0], a, 'B', '', bits)};"
@@ -175,8 +182,8 @@ def _plain(handlers: Handlers, op: Op) -> None:
         for a in sources:
             for b in seconds:
                 size = 3 if b == "K" else 2
-                body = f"{operands(a, b, 'ip[2]')} {write_to(result, d, text, bits)} NEXT({size});"
-                handlers.add(f"{op.ident}_{d}{a}{b}", size, body)
+                body = f"{operands(a, b, 'WORD(2)')} {write_to(result, d, text, bits)} NEXT({size});"
+                handlers.add(f"{op.ident}_{d}{a}{b}", size, body, classes)
     if not compare:
         return
     kinds.branch = len(handlers.rows)
@@ -188,9 +195,9 @@ def _plain(handlers: Handlers, op: Op) -> None:
                     test = f"!({text})" if negated else f"({text})"
                     # operands in B and C like the plain form; the offset is word 2, the constant word 3
                     tick = "TICK; " if back else ""
-                    body = f"{operands(a, b, 'ip[3]')} if ({test}) {{ {tick}JUMP; }} NEXT({size});"
+                    body = f"{operands(a, b, 'WORD(3)')} if ({test}) {{ {tick}JUMP; }} NEXT({size});"
                     name = f"br_{op.ident}_{'FB'[back]}{'N' if negated else ''}_{a}{b}"
-                    handlers.add(name, size, body)
+                    handlers.add(name, size, body, classes[1:])
 
 
 def _access(handlers: Handlers, op: Op) -> None:
@@ -201,7 +208,7 @@ def _access(handlers: Handlers, op: Op) -> None:
 
     def address(a: str) -> str:
         base = "" if a == "A" else f"(uint64_t){read('i32', a, 'B')} + "
-        return f"uint64_t ea = {base}ip[2]; BOUNDS(ea, {op.width});"
+        return f"uint64_t ea = {base}WORD(2); BOUNDS(ea, {op.width});"
 
     if op.results:
         ds = _destinations(type, op.heat)
@@ -213,16 +220,16 @@ def _access(handlers: Handlers, op: Op) -> None:
                 if d == "S":
                     put = f"sp[A] = {loaded};"
                 body = f"{address(a)} {memory} v; memcpy(&v, mem + ea, {op.width}); {put} NEXT(3);"
-                handlers.add(f"{op.ident}_{d}{a}", 3, body)
+                handlers.add(f"{op.ident}_{d}{a}", 3, body, CLASS[type] + "i")
         return
     values = (*_sources(type, op.heat), "K")
     handlers.kinds[op.name] = Kinds(first, 0, 1, len(addresses), len(values))
     for a in addresses:
         for v in values:
-            source = {"S": "sp[C]", "K": "ip[3]"}.get(v, f"tm_bits_f64(f{v})" if type == "f64" else f"r{v}")
+            source = {"S": "sp[C]", "K": "WORD(3)"}.get(v, f"tm_bits_f64(f{v})" if type == "f64" else f"r{v}")
             size = 4 if v == "K" else 3
             body = f"{address(a)} {memory} v = ({memory})({source}); memcpy(mem + ea, &v, {op.width}); NEXT({size});"
-            handlers.add(f"{op.ident}_{a}{v}", size, body)
+            handlers.add(f"{op.ident}_{a}{v}", size, body, "i" + CLASS[type])
 
 
 def _wide(op: Op) -> tuple[int, str]:
@@ -277,7 +284,7 @@ def _vector_access(handlers: Handlers, op: Op) -> None:
     handlers.kinds[op.name] = Kinds(len(handlers.rows), 0, 1, len(addresses), 1)
     for a in addresses:
         base = "" if a == "A" else f"(uint64_t){read('i32', a, 'B')} + "
-        body = f"uint64_t ea = {base}ip[2]; BOUNDS(ea, {op.width}); "
+        body = f"uint64_t ea = {base}WORD(2); BOUNDS(ea, {op.width}); "
         if op.name == "v128.store":
             body += "*(u64x2_at *)(mem + ea) = R_V(u64x2, C);"
         elif op.name in v.STORE_LANES:
@@ -297,8 +304,13 @@ def _vector_access(handlers: Handlers, op: Op) -> None:
         handlers.add(f"{op.ident}_{a}", 3, f"{body} NEXT(3);")
 
 
+def _bits(c: str, place: str, slot: str) -> str:
+    """A C expression for the 64 bits of an operand of class c."""
+    return f"sp[{slot}]" if place == "S" else f"tm_bits_f64(f{place})" if c == "f" else f"r{place}"
+
+
 def _moves(handlers: Handlers) -> None:
-    """What moves cells between slots, registers, constants and globals, tests a cell, and returns one."""
+    """What moves cells between slots, registers, constants and globals, selects, tests a cell, and returns one."""
 
     def base(name: str) -> None:
         handlers.bases[name] = len(handlers.rows)
@@ -309,31 +321,44 @@ def _moves(handlers: Handlers) -> None:
         for d in here:
             for a in (*here, "K"):
                 size = 3 if a == "K" else 2
-                body = f"{write_to(type, d, read(type, a, 'B', 'ip[2]'))} NEXT({size});"
+                body = f"{write_to(type, d, read(type, a, 'B', 'WORD(2)'))} NEXT({size});"
                 if d == "S" and a in "SK":
-                    body = f"sp[A] = {'sp[B]' if a == 'S' else 'ip[2]'}; NEXT({size});"
-                handlers.add(f"mov_{c}_{d}{a}", size, body)
+                    body = f"sp[A] = {'sp[B]' if a == 'S' else 'WORD(2)'}; NEXT({size});"
+                handlers.add(f"mov_{c}_{d}{a}", size, body, c + c)
         base(f"ret1_{c}")
         for a in here:
             source = "sp[A]" if a == "S" else f"tm_bits_f64(f{a})" if c == "f" else f"r{a}"
-            handlers.add(f"ret1_{c}_{a}", 0, f"sp[0] = {source}; RETURN;")
+            handlers.add(f"ret1_{c}_{a}", 0, f"sp[0] = {source}; RETURN;", c)
         base(f"global_get_{c}")
         for d in here:
-            cell = "*cx->instance->globals[ip[2]]"
+            cell = "*cx->instance->globals[WORD(2)]"
             put = f"sp[A] = {cell};" if d == "S" else f"f{d} = tm_double({cell});" if c == "f" else f"r{d} = {cell};"
-            handlers.add(f"global_get_{c}_{d}", 3, f"{put} NEXT(3);")
+            handlers.add(f"global_get_{c}_{d}", 3, f"{put} NEXT(3);", c)
         base(f"global_set_{c}")
         for a in (*here, "K"):
-            source = {"S": "sp[B]", "K": "ip[3]"}.get(a, f"tm_bits_f64(f{a})" if c == "f" else f"r{a}")
+            source = {"S": "sp[B]", "K": "WORD(3)"}.get(a, f"tm_bits_f64(f{a})" if c == "f" else f"r{a}")
             size = 4 if a == "K" else 3
-            handlers.add(f"global_set_{c}_{a}", size, f"*cx->instance->globals[ip[2]] = {source}; NEXT({size});")
+            handlers.add(f"global_set_{c}_{a}", size, f"*cx->instance->globals[WORD(2)] = {source}; NEXT({size});", c)
+        base(f"select_{c}")  # the condition stands in a slot or in the temporaries' register
+        for d, a, b in product(here, repeat=3):
+            for test in ("S", places("i32")[-1]):
+                cell = (
+                    f"uint64_t a = {_bits(c, a, 'B')}, b = {_bits(c, b, 'C')}; uint32_t c = {read('i32', test, 'D')};"
+                )
+                put = "sp[A] = v;" if d == "S" else f"f{d} = tm_double(v);" if c == "f" else f"r{d} = v;"
+                body = f"{cell} IN_REGISTER(a); IN_REGISTER(b); uint64_t v = c ? a : b; {put} NEXT(2);"
+                handlers.add(f"select_{c}_{d}{a}{b}{test}", 2, body, c * 3 + "i")
+    base("br_table")  # a word for the number of targets without the default, then a word for each and the default
+    for a in places("i32"):
+        body = f"uint64_t i = {read('i32', a, 'A')}; uint64_t n = WORD(2); if (i > n) i = n;"
+        handlers.add(f"br_table_{a}", 0, f"{body} ip = (const word *)(uintptr_t)WORD(3 + i); DISPATCH;", "i")
     base("br_if")  # (negated * 2 + back) * places + place
     for negated in (0, 1):
         for back in (0, 1):
             for a in places("i32"):
                 test = f"{'!' if negated else ''}{read('i32', a, 'B')}"
                 name = f"br_if_{'FB'[back]}{'N' if negated else ''}_{a}"
-                handlers.add(name, 3, f"if ({test}) {{ {'TICK; ' if back else ''}JUMP; }} NEXT(3);")
+                handlers.add(name, 3, f"if ({test}) {{ {'TICK; ' if back else ''}JUMP; }} NEXT(3);", "i")
 
 
 #: Packed elements and fields with their sign or without: the C type that reads one.
@@ -608,16 +633,19 @@ def vector_inc() -> str:
     return "\n".join(out) + "\n"
 
 
-def write(folder: Path, *, switch: bool = False) -> None:
+def write(folder: Path, *, switch: bool = False, fused: bool = True) -> None:
     """Writes every generated file into `folder`, only where it changed. A switch gets few operand kinds."""
     REGISTERS["i"] = REGISTERS["f"] = 1 if switch else 4
     folder.mkdir(parents=True, exist_ok=True)
     handlers = all_handlers()
+    if fused and not switch:
+        fuse.add(handlers)
     files = {
         "tables.h": tables_h(handlers),
         "ops.inc": ops_inc(handlers),
         "handlers.inc": handlers_inc(handlers),
         "list.inc": list_inc(handlers),
+        "fuse.inc": fuse.fuse_inc(handlers),
         "numeric.inc": numeric_inc(),
         "vector.inc": vector_inc(),
     }

@@ -99,7 +99,7 @@ static inline uint32_t emit(tm_lower *l, uint32_t handler, uint32_t a, uint32_t 
     uint32_t at = l->n;
     if (unlikely(l->code == NULL)) return 0;
     if (at < l->low) l->low = at;
-    l->code[at] = tm_handler_word(handler);
+    l->code[at] = handler; /* its number: tm_fuse puts the word for it */
     l->code[at + 1] = (word)(uint16_t)a | (word)(uint16_t)b << 16 | (word)(uint16_t)c << 32 | (word)(uint16_t)d << 48;
     l->n = at + 2;
     l->last = at;
@@ -125,7 +125,7 @@ static inline void pending_cut(tm_lower *l, uint32_t height) {
 /* Changes where the last instruction puts its result; only when last_value says that it may. */
 static void redirect(tm_lower *l, uint32_t d, uint32_t d_slot) {
     l->last_d = d;
-    l->code[l->last] = tm_handler_word(l->last_base + d * l->last_stride + l->last_rest);
+    l->code[l->last] = l->last_base + d * l->last_stride + l->last_rest;
     l->code[l->last + 1] = (l->code[l->last + 1] & ~(word)0xFFFF) | (uint16_t)d_slot;
 }
 
@@ -249,7 +249,7 @@ static void lower_unary(tm_lower *l, uint32_t op, uint32_t i) {
         /* not (a < b) is a >= b: the comparison is turned round where it stands */
         l->last_op = tm_ops[l->last_op].inverse;
         l->last_base = tm_ops[l->last_op].base;
-        l->code[l->last] = tm_handler_word(l->last_base + l->last_d * l->last_stride + l->last_rest);
+        l->code[l->last] = l->last_base + l->last_d * l->last_stride + l->last_rest;
         return;
     }
     uint32_t b, a = place(l, i, row->na > 1, &b);
@@ -452,6 +452,42 @@ static void emit_slots(tm_lower *l, uint32_t handler, uint32_t i, uint32_t b, ui
     emit_result(l, handler, 1, 0, 0, CLASS_NONE, i, b, c, d);
 }
 
+/* The instruction written last is taken back. */
+static void take_back(tm_lower *l) {
+    l->n = l->last;
+    if (l->n < l->low) l->low = l->n;
+    lower_barrier(l);
+}
+
+/* The operands of a choice stand at heights i to i + 2, the condition last: it goes to a slot or the register for temporaries. */
+static void lower_select(tm_lower *l, uint32_t type, uint32_t i) {
+    uint32_t c = class_of(type), of = c == CLASS_FLOAT ? CLASS_FLOAT : CLASS_INT, first = i, second = i + 1, test = 0, sb, sc, sd = 0;
+    if (type == T_V128) {
+        sd = slot(l, i + 2);
+        sc = slot(l, i + 1);
+        sb = slot(l, i);
+        pending_cut(l, i);
+        emit_slots(l, H_select_v, i, sb, sc, sd);
+        return;
+    }
+    if (is_last(l, i + 2) && l->last_op == OP_i32_eqz &&
+        (l->last_rest == PLACE_SLOT || l->last_rest == PLACE_REG(SPARE(CLASS_INT)))) {
+        /* by a == 0 the first is chosen: so by a the second is */
+        test = l->last_rest != PLACE_SLOT;
+        sd = (l->code[l->last + 1] >> 16) & 0xFFFF;
+        take_back(l);
+        first = i + 1;
+        second = i;
+    } else if (l->loc[i + 2].kind == L_REG && l->loc[i + 2].reg == SPARE(CLASS_INT)) {
+        test = 1;
+    } else {
+        sd = slot(l, i + 2);
+    }
+    uint32_t b = place(l, second, 1, &sc), a = place(l, first, 1, &sb), kinds = registers_of[of] + 1u;
+    pending_cut(l, i);
+    emit_result(l, of == CLASS_FLOAT ? BASE_select_f : BASE_select_i, kinds, kinds * kinds * 2, (a * kinds + b) * 2 + test, c, i, sb, sc, sd);
+}
+
 /* ---- calls: the callee uses the same registers, so pinned locals go home before and come back after ---- */
 static void before_call(tm_lower *l, uint32_t i, uint32_t n) {
     flush_spare(l);
@@ -500,9 +536,7 @@ static tm_cond take_condition(tm_lower *l, uint32_t i) {
         c.constant = row->cls == CLS_COMPARE && row->nb > row->na && c.rest % row->nb == row->nb - 1u;
         c.operands = l->code[l->last + 1];
         if (c.constant) c.k = l->code[l->last + 2];
-        l->n = l->last;
-        if (l->n < l->low) l->low = l->n;
-        lower_barrier(l);
+        take_back(l);
     } else {
         c.place = place(l, i, 1, &c.slot);
     }
@@ -617,7 +651,7 @@ static int more(void **array, uint32_t *capacity, uint32_t n, size_t size) {
 static uint32_t begin_region(tm_lower *l, uint32_t outer) {
     lower_barrier(l);
     if (more((void **)&l->regions, &l->regions_capacity, l->n_regions, sizeof *l->regions)) { l->out_of_memory = 1; return NO_REGION; }
-    l->regions[l->n_regions] = (tm_region){.start = l->n, .outer = outer, .next = outer, .first = l->n_clauses};
+    l->regions[l->n_regions] = (tm_region){.start = l->n, .outer = outer, .next = outer, .first = NO_CLAUSE};
     return l->n_regions++;
 }
 
@@ -633,9 +667,13 @@ static tm_clause *add_clause(tm_lower *l, uint32_t region, tm_clause clause) {
         l->out_of_memory = 1;
         return &nowhere;
     }
-    l->regions[region].count++;
-    l->clauses[l->n_clauses] = clause;
-    return &l->clauses[l->n_clauses++];
+    tm_region *r = &l->regions[region];
+    if (r->first == NO_CLAUSE) r->first = l->n_clauses;
+    else l->clauses[r->last].next = l->n_clauses;
+    r->last = l->n_clauses++;
+    l->clauses[r->last] = clause;
+    l->clauses[r->last].next = NO_CLAUSE;
+    return &l->clauses[r->last];
 }
 
 static void place_clauses(tm_lower *l, uint32_t *head) {
