@@ -31,6 +31,8 @@ def _call_name(value: object) -> object:
 
 
 def _callback_name(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("the name of a callback is wanted here, such as proxy_on_tick")
     for name in (value, f"proxy_{value}"):
         if name in CALLBACKS:
             return name
