@@ -13,14 +13,16 @@ from benchmarks.compute import geometric_mean
 COMMAND = (
     "python -m benchmarks --json speed.json && python -m benchmarks load --json load.json"
     " && python -m benchmarks boundary --json calls.json"
-    " && python -m benchmarks results speed.json load.json calls.json"
+    " && python -m benchmarks ticks --json ticks.json"
+    " && python -m benchmarks results speed.json load.json calls.json ticks.json"
 )
 
 
-def write(speed: Path, load: Path, calls: Path, target: Path) -> None:
+def write(speed: Path, load: Path, calls: Path, counts: Path, target: Path) -> None:
     """Write the page."""
-    fast, loaded, called = (json.loads(path.read_text()) for path in (speed, load, calls))
-    parts = [f"`{COMMAND}`", "# Results", about(fast["environment"]), speed_part(fast), load_part(loaded)]
+    fast, loaded, called, counted = (json.loads(path.read_text()) for path in (speed, load, calls, counts))
+    parts = [f"`{COMMAND}`", "# Results", about(fast["environment"]), speed_part(fast), ticks_part(counted)]
+    parts.append(load_part(loaded))
     parts.append(boundary_part(called))
     target.write_text("\n\n".join(parts) + "\n")
 
@@ -52,6 +54,14 @@ def speed_part(result: dict[str, Any]) -> str:
     head = ["workload", f"{base}, ms", *(f"{other} / {base}" for other in others)]
     text = f"## Speed of code\n\nTime relative to {base}, less is faster; medians of interleaved rounds."
     return text + "\n\n" + table(head, rows)
+
+
+def ticks_part(result: dict[str, Any]) -> str:
+    """What counting ticks costs."""
+    rows = [[name, f"{kernel['ratio']:.2f}"] for name, kernel in result.items()]
+    rows.append(["**geometric mean**", f"**{geometric_mean(kernel['ratio'] for kernel in result.values()):.2f}**"])
+    text = "## Ticks\n\nTime of this build over that of one which counts no ticks. Target: 1.15."
+    return text + "\n\n" + table(["workload", "with / without"], rows)
 
 
 def load_part(result: dict[str, Any]) -> str:
