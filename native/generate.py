@@ -42,10 +42,7 @@ SPECIAL = {
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "halt": 0,
     "use_memory": 2, "address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
-    "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3, "ref_cast": 3,
-    "i31_new": 2,
-    "i31_get_s": 2, "i31_get_u": 2,
-    "br_cast": 4, "br_cast_back": 4, "br_not_cast": 4, "br_not_cast_back": 4,  # emit_condition counts on the order
+    "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0,
     "struct_new": 5, "struct_new_default": 5, "array_new": 5, "array_new_default": 5, "array_new_fixed": 5,
     "array_fill": 5, "array_copy": 5,
     "v128_const": 4, "mov_v": 2, "select_v": 2, "global_get_v": 3, "global_set_v": 3,
@@ -308,6 +305,50 @@ def _moves(handlers: Handlers) -> None:
                 handlers.add(name, 3, f"if ({test}) {{ {'TICK; ' if back else ''}JUMP; }} NEXT(3);")
 
 
+def _references(handlers: Handlers) -> None:
+    """Casts, null checks and i31: the reference stands in a slot or a register; base + d * places + a.
+
+    Branches on a cast: base + (negated * 2 + back) * places + a.
+    """
+    here, spare = places("i64"), places("i64")[-1]
+
+    def base(name: str) -> None:
+        handlers.bases[name] = len(handlers.rows)
+
+    base("as_non_null")
+    for a in here:
+        body = f"if (unlikely({read('i64', a, 'B')} == 0)) TRAP(null_reference); NEXT(2);"
+        handlers.add(f"as_non_null_{a}", 2, body)
+    base("ref_cast")
+    for a in here:
+        body = f"MATCH(yes, {read('i64', a, 'B')}, ip[2]) if (unlikely(!yes)) TRAP(cast_failure); NEXT(3);"
+        handlers.add(f"ref_cast_{a}", 3, body)
+    base("br_cast")
+    for negated in (0, 1):
+        for back in (0, 1):
+            for a in here:
+                test = f"{'!' if negated else ''}yes"
+                tick = "TICK; " if back else ""
+                body = f"MATCH(yes, {read('i64', a, 'B')}, ip[3]) if ({test}) {{ {tick}JUMP; }} NEXT(4);"
+                handlers.add(f"br_cast_{'FB'[back]}{'N' if negated else ''}_{a}", 4, body)
+    base("ref_test")
+    for d in ("S", spare):
+        for a in here:
+            body = f"MATCH(yes, {read('i64', a, 'B')}, ip[2]) {write_to('i32', d, 'yes')} NEXT(3);"
+            handlers.add(f"ref_test_{d}{a}", 3, body)
+    base("i31_new")
+    for d in here:
+        for a in here:
+            value = f"TM_I31 | ({read('i32', a, 'B')} & 0x7FFFFFFF)"
+            handlers.add(f"i31_new_{d}{a}", 2, f"{write_to('i64', d, value)} NEXT(2);")
+    for name, value in (("s", "(uint32_t)((int32_t)((uint32_t)ref << 1) >> 1)"), ("u", "ref & 0x7FFFFFFF")):
+        base(f"i31_get_{name}")
+        for d in ("S", spare):
+            for a in here:
+                check = f"uint64_t ref = {read('i64', a, 'B')}; if (unlikely(ref == 0)) TRAP(null_i31);"
+                handlers.add(f"i31_get_{name}_{d}{a}", 2, f"{check} {write_to('i32', d, value)} NEXT(2);")
+
+
 #: Packed elements and fields with their sign or without: the C type that reads one.
 PACKED = {"s8": "int8_t", "u8": "uint8_t", "s16": "int16_t", "u16": "uint16_t"}
 
@@ -396,6 +437,7 @@ def all_handlers() -> Handlers:
     for name, size in SPECIAL.items():
         handlers.add(name, size, "")
     _moves(handlers)
+    _references(handlers)
     _objects(handlers)
     for op in OPS:
         kind = _class(op)
