@@ -6,17 +6,22 @@ import importlib.metadata
 from collections.abc import Callable
 from typing import Any, Protocol
 
-MASK = 0xFFFFFFFF
+from benchmarks.guests import MASK, Guest, Stubs, TamisGuest, Wasm3Guest, WasmtimeGuest
+
 Run = Callable[[int], int]
 
 
 class Peer(Protocol):
-    """An engine: `load` makes a fresh instance of a module and gives its export `run`, an i32 to an i32 as bits."""
+    """An engine: `load` makes a fresh instance of a module and gives its export `run`, an i32 to an i32 as bits.
+
+    `open` makes an instance of a program that has imports.
+    """
 
     name: str
     version: str
 
     def load(self, data: bytes) -> Run: ...
+    def open(self, data: bytes, stubs: Stubs) -> Guest: ...
 
 
 class Tamis:
@@ -37,6 +42,9 @@ class Tamis:
         func = interp.instantiate(store, valid, []).exports["run"]
         return lambda n: interp.invoke_bits(store, func, [n])[0]
 
+    def open(self, data: bytes, stubs: Stubs) -> Guest:
+        return TamisGuest(data, stubs, self._engine)
+
 
 class Wasm3:
     """wasm3, through pywasm3."""
@@ -56,6 +64,9 @@ class Wasm3:
         function = runtime.find_function("run")
         return lambda n: (environment, function(n))[1] & MASK  # the environment must outlive the function
 
+    def open(self, data: bytes, stubs: Stubs) -> Guest:
+        return Wasm3Guest(data, stubs, self._wasm3)
+
 
 class Wasmtime:
     """Wasmtime's compiler (Cranelift): not an interpreter, here to show the distance."""
@@ -74,6 +85,9 @@ class Wasmtime:
         instance = self._wasmtime.Instance(store, self._wasmtime.Module(self._engine, data), [])
         function: Any = instance.exports(store)["run"]
         return lambda n: function(store, n) & MASK
+
+    def open(self, data: bytes, stubs: Stubs) -> Guest:
+        return WasmtimeGuest(data, stubs, self._wasmtime, self._engine)
 
 
 PEERS: dict[str, Callable[[], Peer]] = {

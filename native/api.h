@@ -3,7 +3,7 @@
 /* ---- linear memory (memory.c) ---- */
 typedef struct tm_memory {
     uint8_t *base;
-    uint64_t length;   /* bytes in use, a multiple of the page size */
+    uint64_t length;   /* bytes in use */
     uint64_t reserved; /* bytes of address space held; 0 for a moving memory */
 } tm_memory;
 
@@ -81,7 +81,7 @@ typedef struct tm_env {
     const uint32_t *code_offset;  /* per own function */
     const uint32_t *code_length;
     const uint32_t *table_types;  /* element type code (engine.h), bit 31 for i64 indices */
-    const uint32_t *mem_types;    /* bit 0 for i64 addresses */
+    const uint32_t *mem_types;    /* bit 0 for i64 addresses, from bit 8 on the logarithm of the page size */
     const uint32_t *global_types; /* type code, bit 31 for mutable */
     const uint32_t *elem_types;
     const uint32_t *tag_types;    /* per tag: type index */
@@ -239,6 +239,9 @@ const char *tm_compiler(void);
 int tm_self_test(void);         /* 0, or 1 + the number of the first handler whose tail call was lost */
 int tm_self_covers(uint32_t handler); /* whether the last self-test ran this handler from probe to probe */
 uint32_t tm_handler_count(void);
+/* In a build with TAMIS_COUNT=1: the counts of three handlers in a row (0xFFFF for none), of those that ran or of those that
+   stand in lowered code, since the last question. Gives how many there are; always 0 in any other build. */
+uint64_t tm_counted(int standing, uint16_t *parts, uint64_t *counts, uint64_t room);
 /* One plain instruction by table id on raw bits, for comparing with the Python meanings. Trap row + 1, or 0. */
 int tm_numeric(uint32_t op, uint64_t a, uint64_t b, uint64_t *result);
 /* One vector instruction by table id: three operands of two cells each (a scalar stands in the first), its lane or its 16 lanes

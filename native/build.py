@@ -43,8 +43,8 @@ def output(command: list[str]) -> str:
 
 #: What knows nothing of Python, and what does.
 CORE = [
-    "memory.c", "walk.c", "code.c", "blocks.c", "heap.c", "thread.c", "unwind.c", "numeric.c", "run.c", "facts.c",
-    "sections.c",
+    "memory.c", "walk.c", "code.c", "fuse.c", "count.c", "blocks.c", "heap.c", "thread.c", "unwind.c", "numeric.c",
+    "run.c", "facts.c", "sections.c",
 ]  # fmt: skip
 SOURCES = [*CORE, "boundary.c"]
 FLAGS = [
@@ -62,6 +62,10 @@ if platform.machine() not in ("x86_64", "AMD64"):
     FLAGS.remove("-fcf-protection=none")
 if os.environ.get("TAMIS_SWITCH"):
     FLAGS.append("-DTAMIS_SWITCH=1")
+if os.environ.get("TAMIS_COUNT"):
+    FLAGS.append("-DTAMIS_COUNT=1")
+if os.environ.get("TAMIS_NO_TICKS"):
+    FLAGS.append("-DTAMIS_NO_TICKS=1")
 LINK: list[str] = []
 if os.environ.get("TAMIS_SANITIZE"):
     FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-DTAMIS_SWITCH=1", "-g", "-O1"]
@@ -74,7 +78,7 @@ def is_switch() -> bool:
     return "#define SWITCH 1" in macros
 
 
-generate.write(HERE / "generated", switch=is_switch())
+generate.write(HERE / "generated", switch=is_switch(), fused=not os.environ.get("TAMIS_COUNT"))
 
 api = re.sub(r"/\*.*?\*/", "", (HERE / "api.h").read_text(), flags=re.S)
 numbers = (HERE / "generated" / "tables.h").read_text()

@@ -70,6 +70,7 @@ static int keep(tm_code *code, tm_func *f, const tm_walk *walk) {
     tm_handlers *handlers = NULL;
     if (!exact || tm_walk_handlers(walk, &handlers)) { free(exact); return -1; }
     memcpy(exact, lowered, n * sizeof(word));
+    if (tm_fuse(exact, n)) { free(exact); free(handlers); return -1; }
     f->words = n;
     f->handlers = handlers;
     code->bytes += (uint64_t)n * sizeof(word) + (handlers ? handlers->bytes : 0);

@@ -89,5 +89,10 @@ enum { KIND_func, KIND_struct, KIND_array };
 
 /* The word that stands for a handler: its address where handlers are functions, its number where they are cases (run.c). */
 word tm_handler_word(uint32_t handler);
+int tm_fuse(word *code, uint32_t n); /* fuse.c */
+#ifdef TAMIS_COUNT
+void tm_count(const word *ip);
+void tm_count_standing(const uint16_t *handlers, uint32_t n);
+#endif
 const word *tm_entry_code(void);
 #endif

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from interp.syntax.errors import BODY_ERRORS, TRAPS
@@ -16,9 +17,11 @@ from interp.syntax.features import Feature
 from interp.syntax.instructions import OPS, Op
 
 try:
+    from . import fuse
     from . import meanings as m
     from . import vectors as v
 except ImportError:
+    import fuse  # type: ignore[import-not-found, no-redef]
     import meanings as m  # type: ignore[import-not-found, no-redef]
     import vectors as v  # type: ignore[import-not-found, no-redef]
 
@@ -30,7 +33,7 @@ EXITS = (
 )  # fmt: skip
 SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
-    "table_grow", "table_fill", "throw_ref",
+    "table_grow", "table_fill", "throw_ref", "atomic_notify", "atomic_wait32", "atomic_wait64",
     "struct_new", "struct_new_default", "array_new", "array_new_default", "array_new_fixed", "array_new_data",
     "array_new_elem", "array_init_data", "array_init_elem",
 )  # fmt: skip
@@ -38,11 +41,11 @@ SERVICES = (
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where
 #: what follows is not the next word (calls, returns) or where the handler leaves.
 SPECIAL = {
-    "select": 2, "br": 3, "br_loop": 3, "br_table": 0, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
+    "br": 3, "br_loop": 3, "call": 0, "call_import": 0, "call_indirect": 0, "ret0": 0,
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "halt": 0,
-    "use_memory": 2, "address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0, "enter": 0,
-    "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0,
+    "use_memory": 2, "address": 3, "aligned_address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0,
+    "enter": 0, "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0,
     "struct_new": 5, "struct_new_default": 5, "array_new": 5, "array_new_default": 5, "array_new_fixed": 5,
     "array_fill": 5, "array_copy": 5,
     "v128_const": 4, "mov_v": 2, "select_v": 2, "global_get_v": 3, "global_set_v": 3,
@@ -77,6 +80,10 @@ def _class(op: Op) -> str:
         return "LOAD" if op.results else "STORE"
     if op.name.endswith(".const"):
         return "CONST"
+    if op.name in m.WIDE:
+        return "WIDE"
+    if op.atomic and not op.name.startswith("memory."):
+        return "ATOMIC"
     if op.name in v.VECTORS or op.name in v.EXTRACT or op.name in v.REPLACE:
         return "VECTOR"
     if op.name in v.LOADS or op.name in v.LOAD_LANES:
@@ -101,16 +108,19 @@ class Kinds:
 
 
 class Handlers:
-    """The list of handlers: (name, size in words, body)."""
+    """The list of handlers: (name, size in words, body); `classes` has a letter for each place that a name ends in."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, int, str]] = []
         self.kinds: dict[str, Kinds] = {}
         self.bases: dict[str, int] = {}
+        self.classes: dict[str, str] = {}
+        self.fused: dict[str, tuple[int, ...]] = {}
 
-    def add(self, name: str, size: int, body: str) -> None:
+    def add(self, name: str, size: int, body: str, classes: str = "") -> None:
         """Adds a handler."""
         self.rows.append((name, size, body))
+        self.classes[name] = classes
 
 
 def _destinations(type: str, heat: int) -> tuple[str, ...]:
@@ -158,6 +168,7 @@ def _plain(handlers: Handlers, op: Op) -> None:
         seconds = (*sources, "K") if len(sources) > 1 or heat >= 2 else sources
     kinds = handlers.kinds[op.name] = Kinds(len(handlers.rows), 0, len(ds), len(sources), len(seconds))
     integer = {"f32": "i32", "f64": "i64"} if bits else {}
+    classes = "".join(CLASS[type] for type in (result, *params))
 
     def operands(a: str, b: str, constant: str) -> str:
         out = f"{CTYPE[integer.get(params[0], params[0])]} a = {read(params[0], a, 'B', '', bits)};"
@@ -169,8 +180,8 @@ def _plain(handlers: Handlers, op: Op) -> None:
         for a in sources:
             for b in seconds:
                 size = 3 if b == "K" else 2
-                body = f"{operands(a, b, 'ip[2]')} {write_to(result, d, text, bits)} NEXT({size});"
-                handlers.add(f"{op.ident}_{d}{a}{b}", size, body)
+                body = f"{operands(a, b, 'WORD(2)')} {write_to(result, d, text, bits)} NEXT({size});"
+                handlers.add(f"{op.ident}_{d}{a}{b}", size, body, classes)
     if not compare:
         return
     kinds.branch = len(handlers.rows)
@@ -182,9 +193,9 @@ def _plain(handlers: Handlers, op: Op) -> None:
                     test = f"!({text})" if negated else f"({text})"
                     # operands in B and C like the plain form; the offset is word 2, the constant word 3
                     tick = "TICK; " if back else ""
-                    body = f"{operands(a, b, 'ip[3]')} if ({test}) {{ {tick}JUMP; }} NEXT({size});"
+                    body = f"{operands(a, b, 'WORD(3)')} if ({test}) {{ {tick}JUMP; }} NEXT({size});"
                     name = f"br_{op.ident}_{'FB'[back]}{'N' if negated else ''}_{a}{b}"
-                    handlers.add(name, size, body)
+                    handlers.add(name, size, body, classes[1:])
 
 
 def _access(handlers: Handlers, op: Op) -> None:
@@ -195,7 +206,7 @@ def _access(handlers: Handlers, op: Op) -> None:
 
     def address(a: str) -> str:
         base = "" if a == "A" else f"(uint64_t){read('i32', a, 'B')} + "
-        return f"uint64_t ea = {base}ip[2]; BOUNDS(ea, {op.width});"
+        return f"uint64_t ea = {base}WORD(2); BOUNDS(ea, {op.width});"
 
     if op.results:
         ds = _destinations(type, op.heat)
@@ -207,16 +218,41 @@ def _access(handlers: Handlers, op: Op) -> None:
                 if d == "S":
                     put = f"sp[A] = {loaded};"
                 body = f"{address(a)} {memory} v; memcpy(&v, mem + ea, {op.width}); {put} NEXT(3);"
-                handlers.add(f"{op.ident}_{d}{a}", 3, body)
+                handlers.add(f"{op.ident}_{d}{a}", 3, body, CLASS[type] + "i")
         return
     values = (*_sources(type, op.heat), "K")
     handlers.kinds[op.name] = Kinds(first, 0, 1, len(addresses), len(values))
     for a in addresses:
         for v in values:
-            source = {"S": "sp[C]", "K": "ip[3]"}.get(v, f"tm_bits_f64(f{v})" if type == "f64" else f"r{v}")
+            source = {"S": "sp[C]", "K": "WORD(3)"}.get(v, f"tm_bits_f64(f{v})" if type == "f64" else f"r{v}")
             size = 4 if v == "K" else 3
             body = f"{address(a)} {memory} v = ({memory})({source}); memcpy(mem + ea, &v, {op.width}); NEXT({size});"
-            handlers.add(f"{op.ident}_{a}{v}", size, body)
+            handlers.add(f"{op.ident}_{a}{v}", size, body, "i" + CLASS[type])
+
+
+def _wide(op: Op) -> tuple[int, str]:
+    """Size and body of an instruction with two results: operands in any slots, the fourth named by word 2."""
+    count = len(op.params or ())
+    places = ["sp[B]", "sp[C]", "sp[D]", "sp[(uint16_t)ip[2]]"][:count]
+    reads = ", ".join(f"{v} = {place}" for v, place in zip("abcd", places, strict=False))
+    size = 3 if count == 4 else 2
+    return size, f"uint64_t {reads}, lo, hi; {m.WIDE[op.name]} sp[A] = lo; sp[A + 1] = hi; NEXT({size});"
+
+
+def _atomic(op: Op) -> str:
+    """The body of an atomic access: address in B, operands in C and D, the offset in word 2."""
+    type, what = f"uint{8 * op.width}_t", op.name.split(".")[-1].removesuffix("_u")
+    load, store = f"memcpy(&o, mem + ea, {op.width});", f"memcpy(mem + ea, &n, {op.width});"
+    body = f"uint64_t ea = (uint64_t)R_i32(B) + ip[2]; ALIGNED(ea, {op.width}); BOUNDS(ea, {op.width}); "
+    if what.startswith("load"):
+        body += f"{type} o; {load} sp[A] = o;"
+    elif what.startswith("store"):
+        body += f"{type} n = ({type})sp[C]; {store}"
+    elif what == "cmpxchg":
+        body += f"{type} o, e = ({type})sp[C], n = ({type})sp[D]; {load} if (o == e) {store} sp[A] = o;"
+    else:
+        body += f"{type} o, v = ({type})sp[C]; {load} {type} n = ({type})({m.CHANGES[what]}); {store} sp[A] = o;"
+    return f"{body} NEXT(3);"
 
 
 def _vector(op: Op, slots: str = "BCD") -> str:
@@ -246,7 +282,7 @@ def _vector_access(handlers: Handlers, op: Op) -> None:
     handlers.kinds[op.name] = Kinds(len(handlers.rows), 0, 1, len(addresses), 1)
     for a in addresses:
         base = "" if a == "A" else f"(uint64_t){read('i32', a, 'B')} + "
-        body = f"uint64_t ea = {base}ip[2]; BOUNDS(ea, {op.width}); "
+        body = f"uint64_t ea = {base}WORD(2); BOUNDS(ea, {op.width}); "
         if op.name == "v128.store":
             body += "*(u64x2_at *)(mem + ea) = R_V(u64x2, C);"
         elif op.name in v.STORE_LANES:
@@ -266,8 +302,13 @@ def _vector_access(handlers: Handlers, op: Op) -> None:
         handlers.add(f"{op.ident}_{a}", 3, f"{body} NEXT(3);")
 
 
+def _bits(c: str, place: str, slot: str) -> str:
+    """A C expression for the 64 bits of an operand of class c."""
+    return f"sp[{slot}]" if place == "S" else f"tm_bits_f64(f{place})" if c == "f" else f"r{place}"
+
+
 def _moves(handlers: Handlers) -> None:
-    """What moves cells between slots, registers, constants and globals, tests a cell, and returns one."""
+    """What moves cells between slots, registers, constants and globals, selects, tests a cell, and returns one."""
 
     def base(name: str) -> None:
         handlers.bases[name] = len(handlers.rows)
@@ -278,31 +319,44 @@ def _moves(handlers: Handlers) -> None:
         for d in here:
             for a in (*here, "K"):
                 size = 3 if a == "K" else 2
-                body = f"{write_to(type, d, read(type, a, 'B', 'ip[2]'))} NEXT({size});"
+                body = f"{write_to(type, d, read(type, a, 'B', 'WORD(2)'))} NEXT({size});"
                 if d == "S" and a in "SK":
-                    body = f"sp[A] = {'sp[B]' if a == 'S' else 'ip[2]'}; NEXT({size});"
-                handlers.add(f"mov_{c}_{d}{a}", size, body)
+                    body = f"sp[A] = {'sp[B]' if a == 'S' else 'WORD(2)'}; NEXT({size});"
+                handlers.add(f"mov_{c}_{d}{a}", size, body, c + c)
         base(f"ret1_{c}")
         for a in here:
             source = "sp[A]" if a == "S" else f"tm_bits_f64(f{a})" if c == "f" else f"r{a}"
-            handlers.add(f"ret1_{c}_{a}", 0, f"sp[0] = {source}; RETURN;")
+            handlers.add(f"ret1_{c}_{a}", 0, f"sp[0] = {source}; RETURN;", c)
         base(f"global_get_{c}")
         for d in here:
-            cell = "*cx->instance->globals[ip[2]]"
+            cell = "*cx->instance->globals[WORD(2)]"
             put = f"sp[A] = {cell};" if d == "S" else f"f{d} = tm_double({cell});" if c == "f" else f"r{d} = {cell};"
-            handlers.add(f"global_get_{c}_{d}", 3, f"{put} NEXT(3);")
+            handlers.add(f"global_get_{c}_{d}", 3, f"{put} NEXT(3);", c)
         base(f"global_set_{c}")
         for a in (*here, "K"):
-            source = {"S": "sp[B]", "K": "ip[3]"}.get(a, f"tm_bits_f64(f{a})" if c == "f" else f"r{a}")
+            source = {"S": "sp[B]", "K": "WORD(3)"}.get(a, f"tm_bits_f64(f{a})" if c == "f" else f"r{a}")
             size = 4 if a == "K" else 3
-            handlers.add(f"global_set_{c}_{a}", size, f"*cx->instance->globals[ip[2]] = {source}; NEXT({size});")
+            handlers.add(f"global_set_{c}_{a}", size, f"*cx->instance->globals[WORD(2)] = {source}; NEXT({size});", c)
+        base(f"select_{c}")  # the condition stands in a slot or in the temporaries' register
+        for d, a, b in product(here, repeat=3):
+            for test in ("S", places("i32")[-1]):
+                cell = (
+                    f"uint64_t a = {_bits(c, a, 'B')}, b = {_bits(c, b, 'C')}; uint32_t c = {read('i32', test, 'D')};"
+                )
+                put = "sp[A] = v;" if d == "S" else f"f{d} = tm_double(v);" if c == "f" else f"r{d} = v;"
+                body = f"{cell} IN_REGISTER(a); IN_REGISTER(b); uint64_t v = c ? a : b; {put} NEXT(2);"
+                handlers.add(f"select_{c}_{d}{a}{b}{test}", 2, body, c * 3 + "i")
+    base("br_table")  # a word for the number of targets without the default, then a word for each and the default
+    for a in places("i32"):
+        body = f"uint64_t i = {read('i32', a, 'A')}; uint64_t n = WORD(2); if (i > n) i = n;"
+        handlers.add(f"br_table_{a}", 0, f"{body} ip = (const word *)(uintptr_t)WORD(3 + i); DISPATCH;", "i")
     base("br_if")  # (negated * 2 + back) * places + place
     for negated in (0, 1):
         for back in (0, 1):
             for a in places("i32"):
                 test = f"{'!' if negated else ''}{read('i32', a, 'B')}"
                 name = f"br_if_{'FB'[back]}{'N' if negated else ''}_{a}"
-                handlers.add(name, 3, f"if ({test}) {{ {'TICK; ' if back else ''}JUMP; }} NEXT(3);")
+                handlers.add(name, 3, f"if ({test}) {{ {'TICK; ' if back else ''}JUMP; }} NEXT(3);", "i")
 
 
 def _references(handlers: Handlers) -> None:
@@ -318,35 +372,35 @@ def _references(handlers: Handlers) -> None:
     base("as_non_null")
     for a in here:
         body = f"if (unlikely({read('i64', a, 'B')} == 0)) TRAP(null_reference); NEXT(2);"
-        handlers.add(f"as_non_null_{a}", 2, body)
+        handlers.add(f"as_non_null_{a}", 2, body, "i")
     base("ref_cast")
     for a in here:
-        body = f"MATCH(yes, {read('i64', a, 'B')}, ip[2]) if (unlikely(!yes)) TRAP(cast_failure); NEXT(3);"
-        handlers.add(f"ref_cast_{a}", 3, body)
+        body = f"MATCH(yes, {read('i64', a, 'B')}, WORD(2)) if (unlikely(!yes)) TRAP(cast_failure); NEXT(3);"
+        handlers.add(f"ref_cast_{a}", 3, body, "i")
     base("br_cast")
     for negated in (0, 1):
         for back in (0, 1):
             for a in here:
                 test = f"{'!' if negated else ''}yes"
                 tick = "TICK; " if back else ""
-                body = f"MATCH(yes, {read('i64', a, 'B')}, ip[3]) if ({test}) {{ {tick}JUMP; }} NEXT(4);"
-                handlers.add(f"br_cast_{'FB'[back]}{'N' if negated else ''}_{a}", 4, body)
+                body = f"MATCH(yes, {read('i64', a, 'B')}, WORD(3)) if ({test}) {{ {tick}JUMP; }} NEXT(4);"
+                handlers.add(f"br_cast_{'FB'[back]}{'N' if negated else ''}_{a}", 4, body, "i")
     base("ref_test")
     for d in ("S", spare):
         for a in here:
-            body = f"MATCH(yes, {read('i64', a, 'B')}, ip[2]) {write_to('i32', d, 'yes')} NEXT(3);"
-            handlers.add(f"ref_test_{d}{a}", 3, body)
+            body = f"MATCH(yes, {read('i64', a, 'B')}, WORD(2)) {write_to('i32', d, 'yes')} NEXT(3);"
+            handlers.add(f"ref_test_{d}{a}", 3, body, "ii")
     base("i31_new")
     for d in here:
         for a in here:
             value = f"TM_I31 | ({read('i32', a, 'B')} & 0x7FFFFFFF)"
-            handlers.add(f"i31_new_{d}{a}", 2, f"{write_to('i64', d, value)} NEXT(2);")
+            handlers.add(f"i31_new_{d}{a}", 2, f"{write_to('i64', d, value)} NEXT(2);", "ii")
     for name, value in (("s", "(uint32_t)((int32_t)((uint32_t)ref << 1) >> 1)"), ("u", "ref & 0x7FFFFFFF")):
         base(f"i31_get_{name}")
         for d in ("S", spare):
             for a in here:
                 check = f"uint64_t ref = {read('i64', a, 'B')}; if (unlikely(ref == 0)) TRAP(null_i31);"
-                handlers.add(f"i31_get_{name}_{d}{a}", 2, f"{check} {write_to('i32', d, value)} NEXT(2);")
+                handlers.add(f"i31_get_{name}_{d}{a}", 2, f"{check} {write_to('i32', d, value)} NEXT(2);", "ii")
 
 
 #: Packed elements and fields with their sign or without: the C type that reads one.
@@ -362,8 +416,8 @@ def _objects(handlers: Handlers) -> None:
     here, floats = places("i32"), places("f64")
     spare, spare_f = here[-1], floats[-1]
 
-    def add(name: str, size: int, body: str) -> None:
-        handlers.add(name, size, f"{body} NEXT({size});")
+    def add(name: str, size: int, body: str, classes: str) -> None:
+        handlers.add(name, size, f"{body} NEXT({size});", classes)
 
     def base(name: str) -> None:
         handlers.bases[name] = len(handlers.rows)
@@ -375,24 +429,24 @@ def _objects(handlers: Handlers) -> None:
         base(f"struct_get_{name}")
         for d in {"i": here, "f": floats}.get(name, ("S", spare)):
             for a in here:
-                find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
+                find = f"uint64_t i = WORD(2); STRUCT(o, {read('i64', a, 'B')}, i);"
                 value = "o->contents[i]" if name in "if" else f"(uint32_t)({type})o->contents[i]"
                 body = f"{find} {put(d, value, name == 'f')}"
-                add(f"struct_get_{name}_{d}{a}", 3, body)
+                add(f"struct_get_{name}_{d}{a}", 3, body, "fi" if name == "f" else "ii")
     base("struct_get_v")
     for a in here:
-        find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i + 1);"
-        add(f"struct_get_v_{a}", 3, f"{find} sp[A] = o->contents[i]; sp[A + 1] = o->contents[i + 1];")
+        find = f"uint64_t i = WORD(2); STRUCT(o, {read('i64', a, 'B')}, i + 1);"
+        add(f"struct_get_v_{a}", 3, f"{find} sp[A] = o->contents[i]; sp[A + 1] = o->contents[i + 1];", "i")
     base("struct_set")
     for v in (*here, *(f"f{place}" for place in floats[1:])):
         for a in here:
             source = "sp[C]" if v == "S" else f"tm_bits_f64({v})" if v[0] == "f" else f"r{v}"
-            find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
-            add(f"struct_set_{v}{a}", 3, f"{find} o->contents[i] = {source};")
+            find = f"uint64_t i = WORD(2); STRUCT(o, {read('i64', a, 'B')}, i);"
+            add(f"struct_set_{v}{a}", 3, f"{find} o->contents[i] = {source};", "fi" if v[0] == "f" else "ii")
     base("struct_set_v")
     for a in here:
-        find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i + 1);"
-        add(f"struct_set_v_{a}", 3, f"{find} o->contents[i] = sp[C]; o->contents[i + 1] = sp[C + 1];")
+        find = f"uint64_t i = WORD(2); STRUCT(o, {read('i64', a, 'B')}, i + 1);"
+        add(f"struct_set_v_{a}", 3, f"{find} o->contents[i] = sp[C]; o->contents[i + 1] = sp[C + 1];", "i")
 
     elements = {**PACKED, "i32": "uint32_t", "i64": "uint64_t", "f64": "uint64_t"}
     for name, type in elements.items():
@@ -403,12 +457,12 @@ def _objects(handlers: Handlers) -> None:
                     find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, sizeof({type}), i);"
                     widen = "" if "64" in name else "(uint32_t)"
                     body = f"{find} {put(d, f'{widen}((const {type} *)o->contents)[i]', name == 'f64')}"
-                    add(f"array_get_{name}_{d}{a}{b}", 2, body)
+                    add(f"array_get_{name}_{d}{a}{b}", 2, body, "fii" if name == "f64" else "iii")
     base("array_get_v")
     for a in here:
         for b in here:
             find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, 16, i);"
-            add(f"array_get_v_{a}{b}", 2, f"{find} sp[A] = o->contents[2 * i]; sp[A + 1] = o->contents[2 * i + 1];")
+            add(f"array_get_v_{a}{b}", 2, f"{find} sp[A] = o->contents[2 * i]; sp[A + 1] = o->contents[2 * i + 1];", "ii")
     for width in (8, 16, 32, 64):
         base(f"array_set_{width}")
         type = f"uint{width}_t"
@@ -417,18 +471,19 @@ def _objects(handlers: Handlers) -> None:
                 for b in here:
                     source = "sp[C]" if v == "S" else f"tm_bits_f64({v})" if v[0] == "f" else f"r{v}"
                     find = f"uint32_t i = {read('i32', b, 'B')}; ELEMENT(o, {read('i64', a, 'A')}, sizeof({type}), i);"
-                    add(f"array_set_{width}_{v}{a}{b}", 2, f"{find} (({type} *)o->contents)[i] = ({type}){source};")
+                    body = f"{find} (({type} *)o->contents)[i] = ({type}){source};"
+                    add(f"array_set_{width}_{v}{a}{b}", 2, body, "fii" if v[0] == "f" else "iii")
     base("array_set_v")
     for a in here:
         for b in here:
             find = f"uint32_t i = {read('i32', b, 'B')}; ELEMENT(o, {read('i64', a, 'A')}, 16, i);"
-            add(f"array_set_v_{a}{b}", 2, f"{find} o->contents[2 * i] = sp[C]; o->contents[2 * i + 1] = sp[C + 1];")
+            add(f"array_set_v_{a}{b}", 2, f"{find} o->contents[2 * i] = sp[C]; o->contents[2 * i + 1] = sp[C + 1];", "ii")
     base("array_len")
     for d in ("S", spare):
         for a in here:
             find = f"uint64_t ref = {read('i64', a, 'B')}; tm_object *o = tm_object_of(cx->heap, ref);"
             check = "if (unlikely(!o || o->shape >= TM_SHAPE_STRUCTURE)) { cx->need = ref; GO_COLD(no_array); }"
-            add(f"array_len_{d}{a}", 2, f"{find} {check} {put(d, 'o->length')}")
+            add(f"array_len_{d}{a}", 2, f"{find} {check} {put(d, 'o->length')}", "ii")
 
 
 def all_handlers() -> Handlers:
@@ -451,12 +506,18 @@ def all_handlers() -> Handlers:
             handlers.add(f"{op.ident}_S", size, f"{_vector(op)} NEXT({size});")
         elif kind in ("VECTOR_LOAD", "VECTOR_STORE"):
             _vector_access(handlers, op)
+        elif kind in ("WIDE", "ATOMIC"):
+            handlers.kinds[op.name] = Kinds(len(handlers.rows))
+            size, body = _wide(op) if kind == "WIDE" else (3, _atomic(op))
+            handlers.add(f"{op.ident}_S", size, body)
     return handlers
 
 
 def _c_signature(op: Op) -> str:
     params = [VALTYPE[t] for t in op.params or ()] if all(t in VALTYPE for t in op.params or ()) else []
     results = [VALTYPE[t] for t in op.results or ()]
+    if len(set(results)) > 1:
+        raise ValueError(f"{op.name}: a row has results of one type")
     padded = (params + ["0"] * 4)[:4]
     return f"{len(params)}, {len(results)}, {{{', '.join(padded)}}}, {[*results, '0'][0]}"
 
@@ -480,8 +541,8 @@ def tables_h(handlers: Handlers) -> str:
     enum("H_", (name for name, _, _ in handlers.rows))
     enum("FEATURE_", (feature.name for feature in Feature))
     classes = ("SPECIAL", "UNARY", "BINARY", "COMPARE", "EQZ", "LOAD", "STORE", "CONST", "RENAME")
-    enum("CLS_", (*classes, "VECTOR", "VECTOR_LOAD", "VECTOR_STORE", "OTHER"))
-    kinds = sorted({"memarg", "lane", "lanes16", "v128", "mem"})
+    enum("CLS_", (*classes, "VECTOR", "VECTOR_LOAD", "VECTOR_STORE", "WIDE", "ATOMIC", "OTHER"))
+    kinds = sorted({"memarg", "lane", "lanes16", "v128", "mem", "zero"})
     enum("IMM_", ("none", *kinds, "memarg_lane", "i32", "i64", "f32", "f64", "other"))
     out.append("enum { " + ", ".join(f"REGISTERS_{c} = {n}" for c, n in REGISTERS.items()) + " };")
     out.append("enum { " + ", ".join(f"BASE_{name} = {base}" for name, base in handlers.bases.items()) + " };")
@@ -500,6 +561,7 @@ def _immediate(op: Op) -> str:
         "lanes16",
         "v128",
         "mem",
+        "zero",
         "i32",
         "i64",
         "f32",
@@ -615,16 +677,19 @@ def vector_inc() -> str:
     return "\n".join(out) + "\n"
 
 
-def write(folder: Path, *, switch: bool = False) -> None:
+def write(folder: Path, *, switch: bool = False, fused: bool = True) -> None:
     """Writes every generated file into `folder`, only where it changed. A switch gets few operand kinds."""
     REGISTERS["i"] = REGISTERS["f"] = 1 if switch else 4
     folder.mkdir(parents=True, exist_ok=True)
     handlers = all_handlers()
+    if fused and not switch:
+        fuse.add(handlers)
     files = {
         "tables.h": tables_h(handlers),
         "ops.inc": ops_inc(handlers),
         "handlers.inc": handlers_inc(handlers),
         "list.inc": list_inc(handlers),
+        "fuse.inc": fuse.fuse_inc(handlers),
         "numeric.inc": numeric_inc(),
         "vector.inc": vector_inc(),
     }

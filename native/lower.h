@@ -101,7 +101,7 @@ static inline uint32_t emit(tm_lower *l, uint32_t handler, uint32_t a, uint32_t 
     uint32_t at = l->n;
     if (unlikely(l->code == NULL)) return 0;
     if (at < l->low) l->low = at;
-    l->code[at] = tm_handler_word(handler);
+    l->code[at] = handler; /* its number: tm_fuse puts the word for it */
     l->code[at + 1] = (word)(uint16_t)a | (word)(uint16_t)b << 16 | (word)(uint16_t)c << 32 | (word)(uint16_t)d << 48;
     l->n = at + 2;
     l->last = at;
@@ -127,7 +127,7 @@ static inline void pending_cut(tm_lower *l, uint32_t height) {
 /* Changes where the last instruction puts its result; only when last_value says that it may. */
 static void redirect(tm_lower *l, uint32_t d, uint32_t d_slot) {
     l->last_d = d;
-    l->code[l->last] = tm_handler_word(l->last_base + d * l->last_stride + l->last_rest);
+    l->code[l->last] = l->last_base + d * l->last_stride + l->last_rest;
     l->code[l->last + 1] = (l->code[l->last + 1] & ~(word)0xFFFF) | (uint16_t)d_slot;
 }
 
@@ -251,7 +251,7 @@ static void lower_unary(tm_lower *l, uint32_t op, uint32_t i) {
         /* not (a < b) is a >= b: the comparison is turned round where it stands */
         l->last_op = tm_ops[l->last_op].inverse;
         l->last_base = tm_ops[l->last_op].base;
-        l->code[l->last] = tm_handler_word(l->last_base + l->last_d * l->last_stride + l->last_rest);
+        l->code[l->last] = l->last_base + l->last_d * l->last_stride + l->last_rest;
         return;
     }
     uint32_t b, a = place(l, i, row->na > 1, &b);
@@ -359,6 +359,39 @@ static void lower_address(tm_lower *l, uint32_t i, uint64_t offset) {
     push_temp(l, i);
 }
 
+/* An atomic access, all operands in slots. One with an address of 64 bits is checked for its alignment before it is cut. */
+static void lower_atomic(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide) {
+    const tm_op *row = &tm_ops[op];
+    uint32_t s[4] = {0};
+    if (wide) {
+        uint32_t from = slot(l, i);
+        pending_drop(l, i); /* its location is about to change */
+        emit(l, H_aligned_address, own_slot(l, i), from, (1u << row->width_log2) - 1, 0);
+        emit_word(l, offset);
+        push_temp(l, i);
+        offset = 0;
+    }
+    for (uint32_t k = 0; k < row->n_params; k++) s[k] = slot(l, i + k);
+    pending_cut(l, i);
+    if (memory) use_memory(l, memory);
+    if (row->n_results) emit_result(l, row->base, 1, 0, 0, CLASS_NONE, i, s[0], s[1], s[2]);
+    else emit(l, row->base, 0, s[0], s[1], s[2]);
+    emit_word(l, offset);
+    if (memory) use_memory(l, 0);
+}
+
+/* Two results from numbers in slots. */
+static void lower_wide(tm_lower *l, uint32_t op, uint32_t i) {
+    const tm_op *row = &tm_ops[op];
+    uint32_t s[4] = {0};
+    for (uint32_t k = 0; k < row->n_params; k++) s[k] = slot(l, i + k);
+    pending_cut(l, i);
+    emit(l, row->base, own_slot(l, i), s[0], s[1], s[2]);
+    if (row->n_params == 4) emit_word(l, s[3]);
+    push_temp(l, i);
+    push_temp(l, i + 1);
+}
+
 /* A load or store of memory `memory` with addresses of 32 or 64 bits; `lane` for those of a vector that have one. */
 static void lower_access(tm_lower *l, uint32_t op, uint32_t i, uint64_t offset, uint32_t memory, int wide, uint32_t lane) {
     if (wide) { lower_address(l, i, offset); offset = 0; }
@@ -421,6 +454,42 @@ static void emit_slots(tm_lower *l, uint32_t handler, uint32_t i, uint32_t b, ui
     emit_result(l, handler, 1, 0, 0, CLASS_NONE, i, b, c, d);
 }
 
+/* The instruction written last is taken back. */
+static void take_back(tm_lower *l) {
+    l->n = l->last;
+    if (l->n < l->low) l->low = l->n;
+    lower_barrier(l);
+}
+
+/* The operands of a choice stand at heights i to i + 2, the condition last: it goes to a slot or the register for temporaries. */
+static void lower_select(tm_lower *l, uint32_t type, uint32_t i) {
+    uint32_t c = class_of(type), of = c == CLASS_FLOAT ? CLASS_FLOAT : CLASS_INT, first = i, second = i + 1, test = 0, sb, sc, sd = 0;
+    if (type == T_V128) {
+        sd = slot(l, i + 2);
+        sc = slot(l, i + 1);
+        sb = slot(l, i);
+        pending_cut(l, i);
+        emit_slots(l, H_select_v, i, sb, sc, sd);
+        return;
+    }
+    if (is_last(l, i + 2) && l->last_op == OP_i32_eqz &&
+        (l->last_rest == PLACE_SLOT || l->last_rest == PLACE_REG(SPARE(CLASS_INT)))) {
+        /* by a == 0 the first is chosen: so by a the second is */
+        test = l->last_rest != PLACE_SLOT;
+        sd = (l->code[l->last + 1] >> 16) & 0xFFFF;
+        take_back(l);
+        first = i + 1;
+        second = i;
+    } else if (l->loc[i + 2].kind == L_REG && l->loc[i + 2].reg == SPARE(CLASS_INT)) {
+        test = 1;
+    } else {
+        sd = slot(l, i + 2);
+    }
+    uint32_t b = place(l, second, 1, &sc), a = place(l, first, 1, &sb), kinds = registers_of[of] + 1u;
+    pending_cut(l, i);
+    emit_result(l, of == CLASS_FLOAT ? BASE_select_f : BASE_select_i, kinds, kinds * kinds * 2, (a * kinds + b) * 2 + test, c, i, sb, sc, sd);
+}
+
 /* ---- calls: the callee uses the same registers, so pinned locals go home before and come back after ---- */
 static void before_call(tm_lower *l, uint32_t i, uint32_t n) {
     flush_spare(l);
@@ -469,9 +538,7 @@ static tm_cond take_condition(tm_lower *l, uint32_t i) {
         c.constant = row->cls == CLS_COMPARE && row->nb > row->na && c.rest % row->nb == row->nb - 1u;
         c.operands = l->code[l->last + 1];
         if (c.constant) c.k = l->code[l->last + 2];
-        l->n = l->last;
-        if (l->n < l->low) l->low = l->n;
-        lower_barrier(l);
+        take_back(l);
     } else {
         c.place = place(l, i, 1, &c.slot);
     }

@@ -119,6 +119,24 @@ BITS: dict[str, str] = {
 #: Reinterpretations change nothing in a cell: the lowering only renames the operand.
 RENAMES = ("i32.reinterpret_f32", "i64.reinterpret_f64", "f32.reinterpret_i32", "f64.reinterpret_i64")
 
+#: Instructions with two results, `lo` and `hi`, from numbers of 64 bits: one statement or two.
+WIDE: dict[str, str] = {
+    "i64.add128": "lo = a + c; hi = b + d + (lo < a);",
+    "i64.sub128": "lo = a - c; hi = b - d - (a < c);",
+    "i64.mul_wide_s": "lo = a * b; hi = tm_high_s64(a, b);",
+    "i64.mul_wide_u": "lo = a * b; hi = tm_high_u64(a, b);",
+}
+
+#: What an atomic change puts into memory: of the old number `o` and the operand `v`, both of the access's width.
+CHANGES: dict[str, str] = {
+    "add": "o + v",
+    "sub": "o - v",
+    "and": "o & v",
+    "or": "o | v",
+    "xor": "o ^ v",
+    "xchg": "v",
+}
+
 #: How a memory access reads or writes: C type in memory, C type of the value, Wasm type of the cell.
 ACCESS: dict[str, tuple[str, str]] = {
     "i32.load": ("uint32_t", "uint32_t"),

@@ -48,8 +48,9 @@ int tm_memory_grow(tm_memory *m, uint64_t new_length) {
 #ifdef HAVE_MMAP
     if (m->reserved) {
         if (new_length > m->reserved) return -1;
-        if (new_length > m->length &&
-            mprotect(m->base + m->length, (size_t)(new_length - m->length), PROT_READ | PROT_WRITE)) return -1;
+        /* what is in use may end within a page of the machine, the whole of which is accessible */
+        uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), from = (m->length + page - 1) / page * page;
+        if (new_length > from && mprotect(m->base + from, (size_t)(new_length - from), PROT_READ | PROT_WRITE)) return -1;
         m->length = new_length;
         return 0;
     }

@@ -97,4 +97,18 @@ U_TO(i32, f64, double, uint32_t, -1, 4294967296.0, UINT32_MAX)
 U_TO(i64, f32, float, uint64_t, -1, 18446744073709551616.0f, UINT64_MAX)
 U_TO(i64, f64, double, uint64_t, -1, 18446744073709551616.0, UINT64_MAX)
 
+/* The upper half of a product of 128 bits. */
+INL uint64_t tm_high_u64(uint64_t a, uint64_t b) {
+#ifdef __SIZEOF_INT128__
+    return (uint64_t)((unsigned __int128)a * b >> 64);
+#else
+    uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
+    uint64_t middle = ah * bl + (al * bl >> 32), other = al * bh + (uint32_t)middle;
+    return ah * bh + (middle >> 32) + (other >> 32);
+#endif
+}
+INL uint64_t tm_high_s64(uint64_t a, uint64_t b) {
+    return tm_high_u64(a, b) - ((int64_t)a < 0 ? b : 0) - ((int64_t)b < 0 ? a : 0);
+}
+
 #endif

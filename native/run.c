@@ -7,10 +7,15 @@
 #include "numerics.h"
 #include "vectors.h"
 
-#define A (((const uint16_t *)(ip + 1))[0])
-#define B (((const uint16_t *)(ip + 1))[1])
-#define C (((const uint16_t *)(ip + 1))[2])
-#define D (((const uint16_t *)(ip + 1))[3])
+/* Where the words of the instruction begin, seen from ip: the later parts of a handler for several have others (fuse.py). */
+enum { here = 0 };
+#define WORD(n) (ip[here + (n)])
+#define A (((const uint16_t *)(ip + here + 1))[0])
+#define B (((const uint16_t *)(ip + here + 1))[1])
+#define C (((const uint16_t *)(ip + here + 1))[2])
+#define D (((const uint16_t *)(ip + here + 1))[3])
+/* Both values of a choice are at hand, so that it becomes no branch: one that nobody could foresee costs more than either. */
+#define IN_REGISTER(x) __asm__("" : "+r"(x))
 #define R_i32(x) ((uint32_t)sp[x])
 #define R_i64(x) (sp[x])
 #define R_f32(x) tm_float((uint32_t)sp[x])
@@ -27,16 +32,22 @@
 /* A handler leaves by a jump to one of these, so that what they have to write down stands in the code once. */
 #define TRAP(name) GO_COLD(trap_##name)
 #define BOUNDS(ea, n) do { if (unlikely((ea) + (n) > ml)) TRAP(memory_bounds); } while (0)
+#define ALIGNED(ea, n) do { if (unlikely((ea) & ((n) - 1))) TRAP(unaligned_atomic); } while (0)
 /* A tick before a branch to a loop. Nothing has changed yet, so leaving and coming back runs the same instruction again. */
-#define TICK do { if (unlikely(--cx->left < 0)) GO_COLD(slice_one); } while (0)
-#define CHARGE(n) do { int64_t n_ = (int64_t)(n); if (unlikely((cx->left -= n_) < 0)) { cx->left += n_; cx->need = (uint64_t)n_; LEAVE(TM_EXIT_SLICE); } } while (0)
-#define JUMP do { ip = ip + 2 + (int64_t)ip[2]; DISPATCH; } while (0)
-#define NEXT(n) do { ip += (n); DISPATCH; } while (0)
+#ifdef TAMIS_NO_TICKS /* for measuring what they cost, and nothing else: such a build cannot be interrupted */
+#define TICK (void)0
+#define CHARGE(n) (void)(n)
+#else
+#define TICK do { if (unlikely(--left < 0)) GO_COLD(slice_one); } while (0)
+#define CHARGE(n) do { int64_t n_ = (int64_t)(n); if (unlikely((left -= n_) < 0)) { left += n_; cx->need = (uint64_t)n_; LEAVE(TM_EXIT_SLICE); } } while (0)
+#endif
+#define JUMP do { ip = (const word *)(uintptr_t)WORD(2); DISPATCH; } while (0)
+#define NEXT(n) do { ip += here + (n); DISPATCH; } while (0)
 #define LOAD_MEMORY do { mem = cx->instance->memory->base; ml = cx->instance->memory->length; } while (0)
 #define LEAVE(code) do { cx->exit = (code); GO_COLD(leave); } while (0)
 #define STATE_OUT                                                                                                             \
     do {                                                                                                                      \
-        cx->ip = ip; cx->sp = sp;                                                                                             \
+        cx->ip = ip; cx->sp = sp; cx->left = left;                                                                                             \
         cx->r[0] = r0; cx->r[1] = r1; cx->r[2] = r2; cx->r[3] = r3; cx->f[0] = f0; cx->f[1] = f1; cx->f[2] = f2; cx->f[3] = f3;                             \
     } while (0)
 
@@ -175,7 +186,7 @@ static __attribute__((noinline)) void cold_fill(uint8_t *d, int v, uint64_t n) {
         if (unlikely(w_heap->bytes + w_bytes > w_heap->limit)) SERVE;                                                         \
         BULK_TICKS(w_bytes);                                                                                                  \
         int64_t w_index = cold_make(w_heap, w_layout, (uint32_t)w_n);                                                         \
-        if (unlikely(w_index < 0)) { cx->left += (int64_t)((w_bytes + 4095) >> 12); SERVE; }                                  \
+        if (unlikely(w_index < 0)) { left += (int64_t)((w_bytes + 4095) >> 12); SERVE; }                                  \
         tm_object *o = w_heap->objects[w_index];                                                                              \
         __VA_ARGS__                                                                                                           \
         sp[A] = TM_OBJECT | (uint64_t)w_index;                                                                                \
@@ -205,15 +216,16 @@ register word *sp __asm__("r12");
 register uint8_t *mem __asm__("r13");
 register tm_thread *cx __asm__("r14");
 register uint64_t ml __asm__("r15");
+register int64_t left __asm__("rbp");
 #define ARGS uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, double f0, double f1, double f2, double f3
 #define PASS r0, r1, r2, r3, f0, f1, f2, f3
 #define CONVENTION
 #define TAIL return
 #elif defined(TAIL_ARGS)
 #define ARGS                                                                                                                  \
-    const word *ip, word *sp, uint8_t *mem, tm_thread *cx, uint64_t ml, uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, double f0,     \
+    const word *ip, word *sp, uint8_t *mem, tm_thread *cx, uint64_t ml, int64_t left, uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, double f0,     \
         double f1, double f2, double f3
-#define PASS ip, sp, mem, cx, ml, r0, r1, r2, r3, f0, f1, f2, f3
+#define PASS ip, sp, mem, cx, ml, left, r0, r1, r2, r3, f0, f1, f2, f3
 #define CONVENTION __attribute__((preserve_none))
 #define TAIL __attribute__((musttail)) return
 #endif
@@ -228,20 +240,25 @@ _Static_assert(REGISTERS_i <= 1 && REGISTERS_f <= 1, "thousands of cases in one 
 #else
 typedef CONVENTION void (*handler)(ARGS);
 #define OP(name, ...) static CONVENTION void h_##name(ARGS) { __VA_ARGS__ }
+#ifdef TAMIS_COUNT
+#define DISPATCH do { tm_count(ip); TAIL ((handler)ip[0])(PASS); } while (0)
+#else
 #define DISPATCH TAIL ((handler)ip[0])(PASS)
-#define GO_COLD(name) TAIL name(PASS)
+#endif
+#define GO_COLD(name) do { ip += here; TAIL name(PASS); } while (0)
 #define COLD(name, ...) static CONVENTION __attribute__((noinline, cold)) void name(ARGS) { __VA_ARGS__ }
 #define OUT return
 #endif
 
 #define COLD_PARTS                                                                                                            \
     COLD(leave, STATE_OUT; OUT;)                                                                                              \
-    COLD(slice_one, cx->left++; cx->need = 1; LEAVE(TM_EXIT_SLICE);)                                                          \
+    COLD(slice_one, left++; cx->need = 1; LEAVE(TM_EXIT_SLICE);)                                                          \
     COLD(trap_unreachable, cx->trap = TRAP_unreachable; LEAVE(TM_EXIT_TRAPPED);)                                              \
     COLD(trap_divide_by_zero, cx->trap = TRAP_divide_by_zero; LEAVE(TM_EXIT_TRAPPED);)                                        \
     COLD(trap_integer_overflow, cx->trap = TRAP_integer_overflow; LEAVE(TM_EXIT_TRAPPED);)                                    \
     COLD(trap_invalid_conversion, cx->trap = TRAP_invalid_conversion; LEAVE(TM_EXIT_TRAPPED);)                                \
     COLD(trap_memory_bounds, cx->trap = TRAP_memory_bounds; LEAVE(TM_EXIT_TRAPPED);)                                          \
+    COLD(trap_unaligned_atomic, cx->trap = TRAP_unaligned_atomic; LEAVE(TM_EXIT_TRAPPED);)                                    \
     COLD(trap_table_bounds, cx->trap = TRAP_table_bounds; LEAVE(TM_EXIT_TRAPPED);)                                            \
     COLD(trap_undefined_element, cx->trap = TRAP_undefined_element; LEAVE(TM_EXIT_TRAPPED);)                                  \
     COLD(trap_uninitialized_element, cx->trap = TRAP_uninitialized_element; LEAVE(TM_EXIT_TRAPPED);)                          \
@@ -264,6 +281,7 @@ static int run(tm_thread *cx) {
     const word *ip = cx->ip;
     word *sp = cx->sp;
     uint8_t *mem;
+    int64_t left = cx->left;
     uint64_t ml, r0 = cx->r[0], r1 = cx->r[1], r2 = cx->r[2], r3 = cx->r[3];
     double f0 = cx->f[0], f1 = cx->f[1], f2 = cx->f[2], f3 = cx->f[3];
     LOAD_MEMORY;
@@ -295,19 +313,20 @@ word tm_handler_word(uint32_t handler) { return (word)(uintptr_t)handler_table[h
 #if defined(TAIL_GREG)
 static int run(tm_thread *thread) {
     /* the registers belong to our callers: kept here, given back on the way out */
-    const word *s0 = ip; word *s1 = sp; uint8_t *s2 = mem; tm_thread *s3 = cx; uint64_t s4 = ml;
+    const word *s0 = ip; word *s1 = sp; uint8_t *s2 = mem; tm_thread *s3 = cx; uint64_t s4 = ml; int64_t s5 = left;
     cx = thread;
     ip = thread->ip;
     sp = thread->sp;
+    left = thread->left;
     LOAD_MEMORY;
     ((handler)ip[0])(thread->r[0], thread->r[1], thread->r[2], thread->r[3], thread->f[0], thread->f[1], thread->f[2], thread->f[3]);
-    ip = s0; sp = s1; mem = s2; cx = s3; ml = s4;
+    ip = s0; sp = s1; mem = s2; cx = s3; ml = s4; left = s5;
     return thread->exit;
 }
 #elif defined(TAIL_ARGS)
 static int run(tm_thread *t) {
     tm_memory *m = t->instance->memory;
-    ((handler)t->ip[0])(t->ip, t->sp, m->base, t, m->length, t->r[0], t->r[1], t->r[2], t->r[3], t->f[0], t->f[1], t->f[2], t->f[3]);
+    ((handler)t->ip[0])(t->ip, t->sp, m->base, t, m->length, t->left, t->r[0], t->r[1], t->r[2], t->r[3], t->f[0], t->f[1], t->f[2], t->f[3]);
     return t->exit;
 }
 #endif

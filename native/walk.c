@@ -128,6 +128,7 @@ static inline const uint32_t *label_types(const tm_ctrl *c) { return c->opcode =
 /* Notes that a local is set, until the end of the block. */
 #define INITIALIZE(x_) do { if (must_set && s->unset[x_]) { s->unset[x_] = 0; s->inits[n_inits++] = (x_); } } while (0)
 #define LIVE (lowering && live)
+#define PAGE_LOG2(mem_) (env->mem_types[mem_] >> 8)
 #define ADDRESS(mem_) (env->mem_types[mem_] & 1 ? (uint32_t)T_I64 : (uint32_t)T_I32)
 #define TABLE_INDEX(x_) (env->table_types[x_] >> 31 ? (uint32_t)T_I64 : (uint32_t)T_I32)
 #define TABLE_TYPE(x_) (env->table_types[x_] & T_CODE)
@@ -367,6 +368,10 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 value = *p++;
                 if (value >= row->lanes) FAIL_A(lane_index, value);
                 break;
+            case IMM_zero:
+                if (p >= end) FAIL_AT(unexpected_end, p, 0, 0);
+                if (*p++) FAIL_AT(zero_byte_expected, p - 1, 0, 0);
+                break;
             case IMM_mem: {
                 U32(mem);
                 if (mem >= env->n_mems) FAIL_A(unknown_memory, mem);
@@ -391,7 +396,9 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 if (mem >= env->n_mems) FAIL_A(unknown_memory, mem);
                 memory = mem;
                 address = ADDRESS(mem);
-                if ((flags & 0x3F) > row->width_log2) FAIL(alignment);
+                if (row->feature == FEATURE_THREADS) {
+                    if ((flags & 0x3F) != row->width_log2) FAIL(atomic_alignment);
+                } else if ((flags & 0x3F) > row->width_log2) FAIL(alignment);
                 if (address == T_I32 && value > 0xFFFFFFFFull) FAIL(offset_out_of_range);
                 if (lane >= row->lanes && row->lanes) FAIL_A(lane_index, lane);
                 break;
@@ -409,6 +416,8 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 case CLS_LOAD: case CLS_STORE: case CLS_VECTOR_LOAD: case CLS_VECTOR_STORE:
                     lower_access(l, op, sp, value, memory, address == T_I64, lane);
                     break;
+                case CLS_ATOMIC: lower_atomic(l, op, sp, value, memory, address == T_I64); break;
+                case CLS_WIDE: lower_wide(l, op, sp); break;
                 case CLS_VECTOR: lower_vector(l, op, sp, value, p - 16); break;
                 case CLS_CONST:
                     if (row->imm == IMM_v128) lower_vector(l, op, sp, 0, p - 16);
@@ -421,7 +430,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                 default:
                     if (op == OP_memory_size) {
                         if (memory) use_memory(l, memory);
-                        emit_slots(l, H_memory_size, sp, 0, 0, 0);
+                        emit_slots(l, H_memory_size, sp, PAGE_LOG2(memory), 0, 0);
                         if (memory) use_memory(l, 0);
                     } else if (op == OP_memory_grow) {
                         emit_service(l, SERVICE_memory_grow, sp, 1, memory, 0);
@@ -432,14 +441,21 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
                         uint32_t c = slot(l, sp + 2), b = slot(l, sp + 1), a = slot(l, sp);
                         pending_cut(l, sp);
                         emit(l, H_memory_fill, a, b, c, 0);
-                    } else if (op != OP_nop) {
+                    } else if (op == OP_memory_atomic_notify) {
+                        emit_service(l, SERVICE_atomic_notify, sp, 2, value, memory);
+                        push_temp(l, sp);
+                    } else if (op == OP_memory_atomic_wait32 || op == OP_memory_atomic_wait64) {
+                        int narrow = op == OP_memory_atomic_wait32;
+                        emit_service(l, narrow ? SERVICE_atomic_wait32 : SERVICE_atomic_wait64, sp, 3, value, memory);
+                        push_temp(l, sp);
+                    } else if (op != OP_nop && op != OP_atomic_fence) {
                         emit(l, H_unreachable, 0, 0, 0, 0); /* rows of features that no engine in C runs yet */
                         if (row->n_results) push_temp(l, sp);
                         pending_cut(l, sp);
                     }
                 }
             }
-            if (row->n_results) PUSH(row->result == T_ADDRESS ? address : row->result);
+            for (uint32_t k = 0; k < row->n_results; k++) PUSH(row->result == T_ADDRESS ? address : row->result);
             goto next;
         }
 

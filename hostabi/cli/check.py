@@ -127,7 +127,7 @@ def _describe(report: Report, module: interp.Module) -> None:
         report.exports.append({"name": export.name, "kind": export.kind, "type": type})
     functions = {export.name for export in module.exports if export.kind == "func"}
     report.allocators = [name for name in ALLOCATORS if name in functions]
-    report.memories = [_pages(memory.limits.min, memory.limits.max) for memory in module.mem_types]
+    report.memories = [_pages(memory) for memory in module.mem_types]
     report.start = _start_shape(module, functions)
 
 
@@ -139,9 +139,12 @@ def _section_name(module: interp.Module, number: int, offset: int) -> str:
     return name
 
 
-def _pages(least: int, most: int | None) -> str:
-    limit = "" if most is None else f", at most {most} ({_size(most << 16)})"
-    return f"{least} page{'s' * (least != 1)} ({_size(least << 16)}){limit}"
+def _pages(memory: interp.MemType) -> str:
+    least, most, log2 = memory.limits.min, memory.limits.max, memory.page_log2
+    kind = "" if log2 == 16 else f" of {_size(1 << log2)}"
+    limit = "" if most is None else f", at most {most} ({_size(most << log2)})"
+    shared = ", shared" if memory.limits.shared else ""
+    return f"{least} page{'s' * (least != 1)}{kind} ({_size(least << log2)}){limit}{shared}"
 
 
 def _start_shape(module: interp.Module, functions: set[str]) -> list[str]:

@@ -75,6 +75,7 @@ def loaded(
         seed=settings.seed,
     )
     world.memory = _StoreMemory(store)
+    store.sleep = lambda seconds: world.sleep_ns(round(seconds * 1e9))
     functions, wasi = wasi_program.imports(world)
     try:
         with guest_errors(path):

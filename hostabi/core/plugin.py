@@ -188,6 +188,7 @@ class WasmGuest:
             interp.DEFAULT_LIMITS, memory_pages=state.limits.memory_pages, call_depth=state.limits.call_depth
         )
         self.store = interp.Store(engine, limits)
+        self.store.sleep = None  # a filter that waits must not keep its host from the other streams
         self._instance: interp.ModuleInst | None = None
         module = filter.module
         self._exports = {export.name: export.index for export in module.exports if export.kind == "func"}

@@ -193,14 +193,19 @@ def read_limits(data: bytes, pos: int, end: int, gate: Gate, memory: bool) -> tu
         gate.need(Feature.THREADS, at)
     if flags & 4:
         gate.need(Feature.MEMORY64, at)
-    low, pos = read_unsigned(data, pos + 1, end, 64)
+    # Before there were 64-bit addresses, these were numbers of 32 bits.
+    bits = 64 if gate.features is None or Feature.MEMORY64 in gate.features else 32
+    low, pos = read_unsigned(data, pos + 1, end, bits)
     high = None
     if flags & 1:
-        high, pos = read_unsigned(data, pos, end, 64)
+        high, pos = read_unsigned(data, pos, end, bits)
     page = 16
     if flags & 8:
         gate.need(Feature.CUSTOM_PAGE_SIZES, at)
+        at = pos
         page, pos = read_u32(data, pos, end)
+        if page >= 64:
+            raise MalformedError("invalid custom page size", Where(at), id="invalid_custom_page_size")
     return Limits(low, high, "i64" if flags & 4 else "i32", bool(flags & 2)), page, pos
 
 

@@ -32,8 +32,8 @@ from interp.runtime.native_objects import NativeObjects
 from interp.runtime.objects import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
-from interp.syntax.errors import TRAPS, Crash, EmbedderError, ResourceError, Trap, UnsupportedError
-from interp.syntax.features import WASM_2, Feature
+from interp.syntax.errors import TRAPS, Crash, EmbedderError, Interrupted, ResourceError, Trap, UnsupportedError
+from interp.syntax.features import WASM_3, Feature
 from interp.syntax.types import V128, FuncType, ValType
 from interp.valid.native import NativeCode, type_line
 
@@ -436,6 +436,10 @@ class NativeThread:
             results = effect(inst, x, y, operands)
         except Trap as trap:
             return self._trapped(trap)
+        except Interrupted as error:
+            error.backtrace += self.backtrace()
+            self._leave()
+            return Failed(error)
         except ResourceError as error:
             self._leave()
             return Failed(error)
@@ -498,15 +502,10 @@ class NativeEngine:
     """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
 
     name = "native"
-    features: frozenset[Feature] = WASM_2 | {
-        Feature.RELAXED_SIMD,
-        Feature.EXTENDED_CONST,
-        Feature.TAIL_CALL,
-        Feature.MULTI_MEMORY,
-        Feature.MEMORY64,
-        Feature.EXCEPTIONS,
-        Feature.FUNCTION_REFERENCES,
-        Feature.GC,
+    features: frozenset[Feature] = WASM_3 | {
+        Feature.WIDE_ARITHMETIC,
+        Feature.CUSTOM_PAGE_SIZES,
+        Feature.THREADS,
     }
     capabilities = frozenset({"resumable", "native objects"})
 

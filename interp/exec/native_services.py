@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from interp import _native
 from interp.runtime import bulk
+from interp.runtime.atomics import ATOMICS
 from interp.runtime.bulk import Rest, bulk_ticks
 from interp.runtime.instance import ModuleInst
 
@@ -51,6 +52,18 @@ def _one(effect: Callable[..., int | Rest | None]) -> _Effect:
     return run
 
 
+def _atomic(name: str) -> _Effect:
+    """A service of `memory.atomic`: its immediates are the offset and the memory. It costs nothing."""
+    meaning = ATOMICS[f"memory.atomic.{name}"]
+
+    def run(inst: ModuleInst, offset: int, mem: int, cells: Cells) -> Cells:
+        address, *rest = cells
+        result = meaning(inst.mems[mem], address, offset, *rest)
+        return () if result is None else (result,)
+
+    return run
+
+
 def _services() -> dict[int, Service]:
     lib = _native.lib
     grow: Sequence[_Ticks] = (
@@ -68,6 +81,9 @@ def _services() -> dict[int, Service]:
         lib.SERVICE_table_copy: (some(3), _refs, _two(bulk.table_copy)),
         lib.SERVICE_table_grow: (some(2), grow[1], _one(bulk.table_grow)),
         lib.SERVICE_table_fill: (some(3), _refs, _one(bulk.table_fill)),
+        lib.SERVICE_atomic_notify: (some(2), native_gc.free, _atomic("notify")),
+        lib.SERVICE_atomic_wait32: (some(3), native_gc.free, _atomic("wait32")),
+        lib.SERVICE_atomic_wait64: (some(3), native_gc.free, _atomic("wait64")),
         **native_gc.services(lib),
     }
 

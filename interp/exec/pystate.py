@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from interp.runtime import bulk
+from interp.runtime.atomics import ATOMICS
 from interp.runtime.engine import (
     Exhausted,
     Exit,
@@ -30,7 +31,7 @@ from interp.runtime.engine import (
 )
 from interp.runtime.exception import WasmException, check_thrown
 from interp.runtime.memory import MemInst
-from interp.runtime.numerics import NUMERICS, f32_bits, f32_value
+from interp.runtime.numerics import NUMERICS, WIDE, f32_bits, f32_value
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.runtime.vectors import LOADED, VECTORS
@@ -179,7 +180,8 @@ COMMON: dict[str, Any] = {
     **{f"P{format}": struct.Struct("<" + format).pack_into for format in "HIQd"},
 }
 
-HELPERS: dict[str, Any] = {f"H_{name.replace('.', '_')}": f for name, f in (NUMERICS | VECTORS | LOADED).items()}
+_MEANINGS: dict[str, Any] = {**NUMERICS, **WIDE, **VECTORS, **LOADED, **ATOMICS}
+HELPERS: dict[str, Any] = {f"H_{name.replace('.', '_')}": f for name, f in _MEANINGS.items()}
 for _name in NUMERICS:
     if ".trunc_" in _name and "_f64_" in _name and _name[0] == "i":
         HELPERS[f"H_{_name.replace('.', '_')}"] = _truncation(_name)
@@ -271,7 +273,8 @@ class Shared:
     def _show(self, memory: MemInst, holders: Sequence[tuple[dict[str, Any], int]]) -> None:
         view: Any = memory.view.cast("B")
         for format in _FORMATS:
-            cast = view.cast(format) if memory.length else memoryview(array(format, []))
+            whole = memory.length - memory.length % struct.calcsize(format)  # pages may be of single bytes
+            cast = view[:whole].cast(format) if whole else memoryview(array(format, []))
             for namespace, index in holders:
                 namespace[f"m{format}{index}"] = cast
 

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from struct import pack, unpack
 from typing import TYPE_CHECKING, Any
 
+from interp.runtime.atomics import ATOMICS
+from interp.runtime.numerics import WIDE
 from interp.syntax.instructions import Ins
 
 from .pyoperands import kind
-from .pyvalues import NOTHING, M, Value, canonical, number, whole
+from .pyvalues import NOTHING, M, Value, canonical, helper, number, whole
 
 if TYPE_CHECKING:
     from .pylower import Lowering
@@ -161,7 +163,8 @@ def table_size(l: L, ins: Ins) -> None:
 
 
 def memory_size(l: L, ins: Ins) -> None:
-    l.result(f"{l.use(f'MEM{ins.imm[0]}')}.pages", l.module.mem_types[ins.imm[0]].limits.index, 0, M[32])
+    type = l.module.mem_types[ins.imm[0]].limits.index
+    l.result(f"{l.use(f'MEM{ins.imm[0]}')}.pages", type, 0, M[32 if type == "i32" else 64])
 
 
 def _named(l: L, count: int) -> list[str]:
@@ -189,6 +192,32 @@ def table_grow(l: L, ins: Ins) -> None:
     l.charge(f"TABLE_GROW_TICKS(I, {table}, {delta})")
     type = l.module.table_types[table].limits.index
     l.result(f"TABLE_GROW(I, {table}, {ref}, {delta})", type, 0, M[32 if type == "i32" else 64])
+
+
+def atomic(l: L, ins: Ins) -> None:
+    """An atomic access, as a call of its meaning."""
+    params = len(ins.op.params or ())
+    address, *values = _named(l, params)
+    _, offset, mem = ins.imm[0]
+    args = ", ".join([l.use(f"MEM{mem}"), address, str(offset), *values])
+    called = f"{l.use(helper(ins.op))}({args})"
+    if ins.op.results:
+        type = ins.op.results[0]
+        l.result(called, type, 0, M[32 if type == "i32" else 64])
+    else:
+        l.line(called)
+
+
+def wide(l: L, ins: Ins) -> None:
+    """A plain instruction with several results."""
+    args = _named(l, len(ins.op.params or ()))
+    low = len(l.stack)
+    results = ins.op.results or ()
+    names = [f"s{low + i}" for i in range(len(results))]
+    for name in names:
+        l.settle_readers(name, low)
+    l.line(f"{', '.join(names)} = {l.use(helper(ins.op))}({', '.join(args)})")
+    l.stack += [whole(name, type) for name, type in zip(names, results, strict=True)]
 
 
 def bulk(function: str, unit: int) -> Callable[[Any, Ins], None]:
@@ -258,4 +287,7 @@ SIMPLE: dict[str, Callable[[Any, Ins], None]] = {
     "memory.copy": bulk("MEMORY_COPY", 1),
     "memory.init": bulk("MEMORY_INIT", 1),
     "data.drop": dropped("DATA_DROP"),
+    "atomic.fence": nop,
+    **dict.fromkeys(ATOMICS, atomic),
+    **dict.fromkeys(WIDE, wide),
 }

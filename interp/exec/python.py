@@ -17,7 +17,7 @@ from interp.runtime.engine import Exhausted, Exit, Failed, FrameInfo, OutOfFuel,
 from interp.runtime.exception import WasmException
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, Store
-from interp.syntax.errors import TRAPS, EmbedderError, ResourceError, Trap, UnsupportedError
+from interp.syntax.errors import TRAPS, EmbedderError, Interrupted, ResourceError, Trap, UnsupportedError
 from interp.syntax.features import Feature
 from interp.syntax.types import F64
 
@@ -98,6 +98,11 @@ class PythonThread:
                 error.backtrace += frames
                 self._frames = frames
                 return Threw(error)
+            case Interrupted():
+                self._recount(innermost)
+                error.backtrace += frames
+                self._frames = frames
+                return Failed(error)
             case ResourceError():
                 self._recount(innermost)
                 self._frames = frames

@@ -31,7 +31,7 @@ from interp.runtime.exception import WasmException
 from interp.runtime.objects import Exn
 from interp.runtime.pace import Pace
 from interp.runtime.store import FuncInst, HostFunc, Store
-from interp.syntax.errors import EmbedderError, ResourceError, Trap
+from interp.syntax.errors import EmbedderError, Interrupted, ResourceError, Trap
 from interp.syntax.features import WASM_3, Feature
 from interp.syntax.instructions import Ins
 
@@ -213,6 +213,11 @@ class ReferenceThread:
         except Trap as trap:
             self._settle()
             return self._trapped(trap)
+        except Interrupted as error:
+            self._settle()
+            error.backtrace += self.backtrace()
+            self._state = "done"
+            return Failed(error)
         except ResourceError as error:
             self._settle()
             self._state = "done"
@@ -458,10 +463,14 @@ class ReferenceThread:
 
 
 class ReferenceEngine(Stepwise):
-    """Runs everything of version 3.0, slowly and plainly."""
+    """Runs everything of version 3.0, and the proposals, slowly and plainly."""
 
     name = "reference"
-    features: frozenset[Feature] = WASM_3
+    features: frozenset[Feature] = WASM_3 | {
+        Feature.WIDE_ARITHMETIC,
+        Feature.CUSTOM_PAGE_SIZES,
+        Feature.THREADS,
+    }
     capabilities = frozenset({"resumable", "steppable"})
 
     def link(self, inst: ModuleInst) -> None:

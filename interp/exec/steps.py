@@ -12,8 +12,9 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from interp.runtime import bulk
+from interp.runtime.atomics import ATOMICS, Atomic
 from interp.runtime.bulk import bulk_ticks
-from interp.runtime.numerics import NUMERICS, Numeric
+from interp.runtime.numerics import NUMERICS, WIDE, Numeric
 from interp.runtime.vectors import LANE_SHAPES, LOADED, VECTORS, Vector
 from interp.syntax.errors import TRAPS, Trap
 from interp.syntax.instructions import BY_NAME, MemArg
@@ -401,11 +402,35 @@ def binary_at(t: T, f: F, s: S, x: tuple[Vector, Any]) -> None:
     s[-1] = meaning(s[-1], b, immediate)
 
 
+def wide(operands: int) -> Handler:
+    """A function with several results."""
+
+    def step(t: T, f: F, s: S, meaning: Callable[..., tuple[int, ...]]) -> None:
+        s[-operands:] = meaning(*s[-operands:])
+
+    return step
+
+
+def atomic(operands: int, results: int) -> Handler:
+    """An atomic access with some operands besides the address."""
+
+    def step(t: T, f: F, s: S, x: tuple[Atomic, MemArg]) -> None:
+        meaning, (_, offset, mem) = x
+        address, *values = s[len(s) - operands :]
+        result = meaning(f.module.mems[mem], address, offset, *values)
+        del s[len(s) - operands :]
+        if results:
+            s.append(result or 0)
+
+    return step
+
+
 # -- the table ------------------------------------------------------------------------------------------------------
 
 _SPECIAL: dict[str, Handler] = {
     "unreachable": unreachable,
     "nop": nop,
+    "atomic.fence": nop,
     "block": enter_block,
     "loop": enter_block,
     "if": if_,
@@ -490,9 +515,16 @@ def _plain(name: str) -> Handler:
     return (_BY_OPERANDS_AT if op.immediates else _BY_OPERANDS)[len(op.params or ())]
 
 
+def _atomic(name: str) -> Handler:
+    op = BY_NAME[name]
+    return atomic(len(op.params or ()), len(op.results or ()))
+
+
 #: Instruction name to its handler, and the meaning of a plain one: that is the operand, or the first part of it where
 #: the instruction has an immediate.
-STEPS: dict[str, tuple[Handler, Vector | None]] = {
+STEPS: dict[str, tuple[Handler, Callable[..., Any] | None]] = {
     **{name: (handler, None) for name, handler in _SPECIAL.items()},
     **{name: (_plain(name), f) for name, f in (NUMERICS | VECTORS).items()},
+    **{name: (wide(len(BY_NAME[name].params or ())), f) for name, f in WIDE.items()},
+    **{name: (_atomic(name), f) for name, f in ATOMICS.items()},
 }

@@ -87,6 +87,8 @@ def describe(type: ExternType) -> str:
         case TableType():
             return f"a table {type.limits} {type.ref}"
         case MemType():
-            return f"a memory {type.limits}"
+            shared = "shared " if type.limits.shared else ""
+            page = "" if type.page_log2 == 16 else f" of pages of {1 << type.page_log2} bytes"
+            return f"a {shared}memory {type.limits}{page}"
         case GlobalType():
             return f"a {'mutable ' if type.mutable else ''}global {type.type}"

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from interp import _native
 from interp.syntax.errors import TRAPS, LimitError, ResourceError, Trap
-from interp.syntax.types import Limits, MemType
+from interp.syntax.types import PAGE_SIZE, Limits, MemType
 
 from .boundary import Region
 
@@ -77,7 +77,9 @@ class MemInst(Region):
     `handle` is the `tm_memory *` of the C part, or None without it; it stays the same object for the memory's life.
     """
 
-    __slots__ = ("__weakref__", "_region", "array", "handle", "length", "page", "reserved", "store", "type", "view")
+    __slots__ = (
+        "__weakref__", "_region", "_room", "array", "handle", "length", "page", "reserved", "store", "type", "view",
+    )  # fmt: skip
 
     array: Bytes
     view: memoryview
@@ -97,6 +99,8 @@ class MemInst(Region):
             raise LimitError(f"memory of {length} bytes passes the limit store_bytes", limit="store_bytes")
         self.length = length
         if not self._reserve(image):
+            self.length = 0
+            self._room = np.zeros(0, np.uint8)
             self._move(length)
             if image is not None:
                 self.view[:] = image.contents()
@@ -121,7 +125,8 @@ class MemInst(Region):
     def _page_limit(self) -> int:
         """The largest size by a named limit, whatever the declared maximum says."""
         bits = 64 if self.type.limits.index == "i64" else 32
-        return min(self.store.limits.memory_pages, 1 << (bits - self.type.page_log2))
+        most = self.store.limits.memory_pages * PAGE_SIZE // self.page
+        return min(most, 1 << (bits - self.type.page_log2), (1 << bits) - 1)
 
     @property
     def max_pages(self) -> int:
@@ -187,20 +192,25 @@ class MemInst(Region):
         self.array = np.frombuffer(buffer, np.uint8) if length else np.zeros(0, np.uint8)
 
     def _move(self, length: int) -> None:
-        """Put the contents into a new region of this length. Raises ResourceError."""
-        try:
-            region = np.zeros(length, np.uint8)
-            if self.length and hasattr(self, "array"):
-                region[: len(self.array)] = self.array
-        except MemoryError:
-            raise ResourceError(f"the machine has no {length} bytes for a memory") from None
-        self.array = region
-        self.view = region.data
+        """Put the contents into a new region, unless the one there has room. Raises ResourceError.
+
+        There is room only where pages are small: a memory that grows byte by byte would be copied for each.
+        """
+        if length > len(self._room):
+            size = length if self.page >= PAGE_SIZE else -(-length // PAGE_SIZE) * PAGE_SIZE
+            try:
+                room = np.zeros(size, np.uint8)
+                room[: self.length] = self._room[: self.length]
+            except MemoryError:
+                raise ResourceError(f"the machine has no {length} bytes for a memory") from None
+            self._room = room
+        self.array = self._room[:length]
+        self.view = self.array.data
         self.length = length
         if _native.lib is not None:
             if self.handle is None:
                 self.handle = _native.ffi.new("tm_memory *")
-            self._region = _native.ffi.cast("uint8_t *", region.ctypes.data)
+            self._region = _native.ffi.cast("uint8_t *", self._room.ctypes.data)
             self.handle.base = self._region
             self.handle.length = length
             self.handle.reserved = 0

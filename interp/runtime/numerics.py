@@ -307,6 +307,20 @@ def _prefixed(type: str, operations: dict[str, Numeric]) -> dict[str, Numeric]:
     return {f"{type}.{name}": f for name, f in operations.items()}
 
 
+#: The instructions with several results (proposal wide-arithmetic): name to what gives them all. 128 bits are two
+#: numbers, the low one first.
+WIDE: dict[str, Callable[..., tuple[int, ...]]] = {
+    "i64.add128": lambda a, b, c, d: _halves((a | b << 64) + (c | d << 64)),
+    "i64.sub128": lambda a, b, c, d: _halves((a | b << 64) - (c | d << 64)),
+    "i64.mul_wide_s": lambda a, b: _halves(((a ^ 1 << 63) - (1 << 63)) * ((b ^ 1 << 63) - (1 << 63))),
+    "i64.mul_wide_u": lambda a, b: _halves(a * b),
+}
+
+
+def _halves(value: int) -> tuple[int, int]:
+    return value & M64, value >> 64 & M64
+
+
 #: Instruction name to its meaning. Raises Trap where the instruction traps.
 NUMERICS: dict[str, Numeric] = {
     **_prefixed("i32", _integer(32)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
@@ -138,7 +139,8 @@ class Store(Accounts):
     """Functions, tables, memories, globals and external objects, with one engine that runs them.
 
     `fuel` is the ticks left (None: no end), `ticks` those used since the store was made, `deadline` a time of
-    `time.monotonic()` or None. Not for two threads at a time: the second one gets an EmbedderError.
+    `time.monotonic()` or None. `sleep` lets seconds pass for a guest that waits; with None they pass at once. Not for
+    two threads at a time: the second one gets an EmbedderError.
     """
 
     def __init__(self, engine: Engine, limits: VmLimits | None = None) -> None:
@@ -152,6 +154,7 @@ class Store(Accounts):
         self.tags: list[TagInst] = []
         self.instances: list[ModuleInst] = []
         self.externs: list[object] = []
+        self.sleep: Callable[[float], object] | None = time.sleep
         self._monitor: Any = None
         #: The innermost activation that waits (exec/awaiting.py), or None.
         self.waiting: Any = None

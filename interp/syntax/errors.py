@@ -135,6 +135,10 @@ TRAPS = {
     "null_exception": "null exception reference",
     "array_bounds": "out of bounds array access",
     "cast_failure": "cast failure",
+    "unaligned_atomic": "unaligned atomic",
+    "expected_shared": "expected shared memory",
+    "endless_wait": "a wait without a timeout, and nobody can notify it",
+    "long_wait": "wait passes the limit wait_seconds",
     "heap_exhausted": "allocation passes the limit heap_bytes",
 }
 
@@ -201,6 +205,7 @@ BODY_ERRORS: dict[str, tuple[str, str]] = {
     "not_numeric_array": ("i", "array type is not numeric or vector"),
     "type_mismatch_storage": ("i", "type mismatch: elements of type {a} are required, and these are {b}"),
     "type_mismatch_cast": ("i", "type mismatch: {a} is no supertype of {b}"),
+    "atomic_alignment": ("i", "alignment of an atomic access must be natural"),
     "type_mismatch_label": ("i", "type mismatch: the label takes {a}, and {b} come"),
 }
 BODY_ERROR_IDS = {id: position for position, id in enumerate(BODY_ERRORS)}

@@ -37,6 +37,11 @@ class Op:
         return self.params is None
 
     @property
+    def atomic(self) -> bool:
+        """Whether it is an atomic access to a memory, whose alignment must be the natural one."""
+        return self.prefix == 0xFE and "memarg" in self.immediates
+
+    @property
     def ident(self) -> str:
         """The name as an identifier, for C and for Python handlers: `i32.add` is `i32_add`."""
         return self.name.replace(".", "_")

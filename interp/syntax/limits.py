@@ -37,13 +37,14 @@ class VmLimits:
     # text
     text_bytes: int = 64 << 20
     # running
-    memory_pages: int = 65_536
+    memory_pages: int = 65_536  # of 64 KiB, whatever the size of a memory's own pages
     table_entries: int = 10_000_000
     heap_bytes: int = 256 << 20
     store_bytes: int = 8 << 30
     call_depth: int = 16_384
     value_stack_cells: int = 1 << 20
     nested_activations: int = 64
+    wait_seconds: int = 3_600  # the longest timeout of memory.atomic.wait
     ticks_per_slice: int = 1 << 16
 
 

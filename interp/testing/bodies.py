@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, ClassVar
 
-from interp.syntax.features import WASM_2
+from interp.syntax.features import WASM_2, Feature
 from interp.syntax.instructions import BY_NAME, OPS, Ins, MemArg, Op
 from interp.syntax.module import Expr
 from interp.syntax.types import (
@@ -30,7 +30,8 @@ from interp.syntax.types import (
 
 from .shape import END, Shape, const, constant
 
-RUNNABLE = WASM_2
+#: What random programs use.
+RUNNABLE = WASM_2 | {Feature.WIDE_ARITHMETIC, Feature.THREADS, Feature.CUSTOM_PAGE_SIZES}
 
 
 def _types(names: tuple[str, ...]) -> tuple[ValType, ...]:
@@ -49,14 +50,17 @@ PLAIN = [
 ]
 _BY_RESULT: dict[ValType, list[tuple[Op, tuple[ValType, ...]]]] = {}
 for _op, _takes, _gives in PLAIN:
-    if _gives and _op.immediates != ("mem",):
+    if len(_gives) == 1 and _op.immediates != ("mem",):
         _BY_RESULT.setdefault(_gives[0], []).append((_op, _takes))
 _COMPARE = [(op, takes) for op, takes in _BY_RESULT[I32] if op.group.startswith("Numeric instructions: comparisons")]
 _DIVIDES = frozenset(f"{t}.{op}_{s}" for t in ("i32", "i64") for op in ("div", "rem") for s in "su")
 #: Instructions for the locals of a kernel: two of a type give one of it, and none traps.
 _BINARY: dict[ValType, list[str]] = {
-    t: [op.name for op, takes in _BY_RESULT[t] if takes == (t, t) and op.name not in _DIVIDES] for t in (I32, I64, F64)
+    t: [op.name for op, takes in _BY_RESULT[t] if takes == (t, t) and not op.immediates and op.name not in _DIVIDES]
+    for t in (I32, I64, F64)
 }
+_WIDE = [(op, takes, gives) for op, takes, gives in PLAIN if len(gives) > 1]
+_ATOMIC = [(op, takes, gives) for op, takes, gives in PLAIN if op.atomic]
 _STORES = [(op, takes) for op, takes, gives in PLAIN if not gives and op.immediates and op.immediates != ("mem",)]
 _TRUNCATES = frozenset(op.name for op in OPS if ".trunc_f" in op.name)
 
@@ -154,7 +158,7 @@ class Body:
             self.code.append(const(type, constant(self.rng, type) | 1))
             self.stack.pop()
         elif op.immediates and op.immediates[0] == "memarg":
-            self.address(takes[1:])
+            self.address(takes[1:], op.width if op.atomic else 1)
         else:
             self.take(takes)
         self.emit(op.name, *(self.immediate(op, kind) for kind in op.immediates))
@@ -169,18 +173,20 @@ class Body:
 
     def memarg(self, op: Op) -> MemArg:
         offset = self.rng.choice((1, 8, 100, 65528, 65535, 65536, 0xFFFFFFFF) if self.chance(0.06) else (0, 4))
+        if op.atomic:
+            return MemArg(op.width.bit_length() - 1, offset if self.chance(0.1) else offset & -op.width)
         return MemArg(self.rng.randrange(op.width.bit_length()), offset)
 
-    def address(self, values: Sequence[ValType]) -> None:
-        """An address that is mostly inside, and what is to be stored there; both are taken off."""
+    def address(self, values: Sequence[ValType], align: int = 1) -> None:
+        """An address, mostly inside and a multiple of `align`, and what is to be stored there; both are taken off."""
         if self.chance(0.4):
-            edge = self.rng.choice((0, 1, 8, 64, 255, 1000, 65528))
+            edge = self.rng.choice((0, 1, 8, 64, 255, 1000, 65528)) & -align
             self.code.append(const(I32, self.rng.choice((65535, 65536, 0xFFFFFFFF)) if self.chance(0.03) else edge))
             self.push(I32)
         else:
             self.value(I32)
             if self.chance(0.97):
-                self.code += [const(I32, 0xFFF), Ins(BY_NAME["i32.and"])]
+                self.code += [const(I32, 0x1000 - align), Ins(BY_NAME["i32.and"])]
         for type in values:
             self.value(type)
         del self.stack[len(self.stack) - 1 - len(values) :]
@@ -528,6 +534,11 @@ class Body:
         else:
             self.plain(op, takes, gives)
 
+    def _proposal(self) -> None:
+        """A row of a proposal, of which there are too many or too few to come by chance."""
+        op, takes, gives = self.rng.choice(_ATOMIC if self.s.mems and self.chance(0.7) else _WIDE)
+        self.plain(op, takes, gives)
+
     def _store(self) -> None:
         if self.s.mems:
             op, takes = self.rng.choice(_STORES)
@@ -741,6 +752,7 @@ WEIGHTED: list[tuple[Callable[[Any], None], int]] = [
     (Body._set_global, 4),
     (Body._plain, 14),
     (Body._store, 6),
+    (Body._proposal, 4),
     (Body._some_block, 16),
     (Body._kernel, 4),
     (Body._some_call, 5),

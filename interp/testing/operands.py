@@ -35,7 +35,7 @@ from .shape import EDGES, END, const
 
 _NUMBERS = (I32, I64, F32, F64, V128)
 #: Globals of a type: one for each operand that an instruction may have.
-_GLOBALS = 3
+_GLOBALS = 4
 
 
 def _ins(name: str, *imm: object) -> Ins:
@@ -94,8 +94,11 @@ class _Case:
 
     def instruction(self) -> None:
         lanes = tuple(range(1, 32, 2))
-        values: dict[str, object] = {"memarg": MemArg(0, 3), "lane": self.op.lanes - 1, "lanes16": lanes}
+        memarg = MemArg(self.op.width.bit_length() - 1, 8) if self.op.atomic else MemArg(0, 3)
+        values: dict[str, object] = {"memarg": memarg, "lane": self.op.lanes - 1, "lanes16": lanes}
         self.code.append(_ins(self.op.name, *(values[kind] for kind in self.op.immediates)))
+        if len(self.gives) > 1:  # the further results are looked at in globals
+            self.code += [_ins("global.set", _NUMBERS.index(t) * _GLOBALS + 1) for t in reversed(self.gives[1:])]
 
 
 class _Clash(Exception):
@@ -209,7 +212,7 @@ def plain_rows() -> list[tuple[Op, tuple[NumType, ...], tuple[NumType, ...]]]:
     """Numeric instructions and memory accesses, with operands and results."""
     rows = []
     for op, takes, gives in PLAIN:
-        if op.immediates != ("mem",):
+        if op.immediates not in (("mem",), ("zero",)):
             numbers = [tuple(t for t in types if isinstance(t, NumType)) for types in (takes, gives)]
             rows.append((op, numbers[0], numbers[1]))
     return rows
@@ -223,7 +226,7 @@ def operand_module(
     access = "memarg" in op.immediates
     constants = [rng.choice(EDGES[t]) for t in takes]
     if access:
-        constants[0] = rng.choice((0, 5, 65528, 65535))
+        constants[0] = rng.choice((0, 5, 65520, 65528) if op.atomic else (0, 5, 65528, 65535))
     cases = list(_functions(op, takes, gives, constants, rng, share))
     types = (FuncType(takes, (gives[0],) if gives else ()), FuncType(takes, (I32,)))
     funcs = [Func(int(decides), _contents=(tuple(case.locals), tuple(case.code))) for case, decides in cases]
@@ -231,7 +234,7 @@ def operand_module(
     return Module(
         rec_types=tuple(RecType((SubType(type),)) for type in types),
         funcs=tuple(funcs),
-        mems=(MemType(Limits(1, 1)),),
+        mems=(MemType(Limits(1, 1, shared=op.atomic)),),
         globals=globals_,
         exports=tuple(Export(f"f{n}", "func", n) for n in range(len(funcs))),
     )
@@ -244,6 +247,6 @@ def arguments(op: Op, takes: Sequence[NumType], seed: int) -> list[tuple[int, ..
     for _ in range(4):
         args = [rng.choice(EDGES[t]) if rng.random() < 0.8 else rng.getrandbits(t.bits) for t in takes]
         if "memarg" in op.immediates:
-            args[0] = rng.choice((0, 1, 64, 65525, 65535))
+            args[0] = rng.choice((0, 1, 64, 1000, 65520, 65528) if op.atomic else (0, 1, 64, 65525, 65535))
         out.append(tuple(args))
     return out

@@ -38,6 +38,7 @@ from interp.runtime.engine import (
 from interp.runtime.instance import ModuleInst, resolve
 from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.syntax.errors import FuelExhausted, Trap, WasmError
+from interp.syntax.features import EVERY_FEATURE
 from interp.syntax.limits import VmLimits
 from interp.syntax.types import FuncType, GlobalType
 from interp.valid.module import validate
@@ -66,6 +67,7 @@ class Machine:
         """A new store on this machine."""
         store = Store(self.engine, replace(LIMITS, ticks_per_slice=self.slice))
         store.memory_mode = self.memory
+        store.sleep = None
         if self.collecting:
             store.heap.collect_always()
         return store
@@ -162,7 +164,7 @@ class World:
     def instantiate(self) -> bool:
         """Make the instances; False where one trapped."""
         for data in self.program.modules:
-            valid = validate(decode(data))
+            valid = validate(decode(data, features=EVERY_FEATURE), features=EVERY_FEATURE)
             wanted = {(i.module, i.name): i.desc for i in valid.module.imports}
 
             def find(module: str, name: str, wanted: Any = wanted, valid: Any = valid) -> Extern:

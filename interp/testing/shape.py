@@ -150,14 +150,23 @@ def make_shape(rng: Random, before: Module | None, objects: bool = False) -> Sha
         s.funcs.append(s.type_index(FuncType()))
     _tables(s)
     if not s.mems and rng.random() < 0.9:
-        low = rng.choice((0, 1, 1, 1, 2))
-        s.mems.append(MemType(Limits(low, rng.choice((None, low, low + 1, low + 3)))))
+        s.mems.append(_memory(rng))
         s.own_mems = 1
     for _ in range(rng.randrange(1, 6)):
         _global(s)
     _segments(s)
     _exports(s)
     return s
+
+
+def _memory(rng: Random) -> MemType:
+    """A memory, now and then a shared one or one with pages of a byte."""
+    low = rng.choice((0, 1, 1, 1, 2))
+    high = rng.choice((None, low, low + 1, low + 3))
+    if rng.random() < 0.1:
+        low = (low << 16) + rng.choice((-3, 0, 1, 5)) if low else rng.choice((0, 1, 9))
+        return MemType(Limits(low, rng.choice((None, low, low + 1, low + 100_000))), 0)
+    return MemType(Limits(low, high, shared=high is not None and rng.random() < 0.2))
 
 
 def _imports(s: Shape, before: Module | None) -> None:
@@ -261,8 +270,9 @@ def _segments(s: Shape) -> None:
             s.elems.append(Elem(ref, "passive", False, items))
     for _ in range(rng.choice((0, 1, 2))):
         init = rng.randbytes(rng.randrange(40))
-        if s.mems and s.mems[0].limits.min and rng.random() < 0.6:
-            s.datas.append(Data("active", init, 0, _offset(rng, 65536 * s.mems[0].limits.min - len(init))))
+        room = (s.mems[0].limits.min << s.mems[0].page_log2) - len(init) if s.mems else -1
+        if room >= 0 and rng.random() < 0.6:
+            s.datas.append(Data("active", init, 0, _offset(rng, room)))
         else:
             s.datas.append(Data("passive", init))
 

@@ -13,7 +13,7 @@ from .canon import Definition
 from .subtyping import Subtyping
 
 #: Features with rules here; the others are off whatever the caller says.
-VALIDATED = WASM_3 | {Feature.WIDE_ARITHMETIC}
+VALIDATED = WASM_3 | {Feature.WIDE_ARITHMETIC, Feature.CUSTOM_PAGE_SIZES, Feature.THREADS}
 
 
 @dataclass(slots=True)

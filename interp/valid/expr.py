@@ -53,8 +53,8 @@ def _memory_rule(op: Op) -> Rule:
         arg = imm[place]
         address = checker.address(arg.mem if isinstance(arg, MemArg) else arg)
         if isinstance(arg, MemArg):
-            if arg.align > natural:
-                checker.fail("alignment")
+            if arg.align > natural or (op.atomic and arg.align != natural):
+                checker.fail("atomic_alignment" if op.atomic else "alignment")
             if address is I32 and arg.offset > 0xFFFFFFFF:
                 checker.fail("offset_out_of_range")
             if lane >= 0 and imm[lane] >= op.lanes:

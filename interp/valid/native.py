@@ -60,6 +60,7 @@ RULES = frozenset(
         Feature.MULTI_VALUE, Feature.BULK_MEMORY, Feature.REFERENCE_TYPES, Feature.SIMD, Feature.EXTENDED_CONST,
         Feature.RELAXED_SIMD, Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
         Feature.FUNCTION_REFERENCES, Feature.GC, Feature.EXCEPTIONS,
+        Feature.WIDE_ARITHMETIC, Feature.CUSTOM_PAGE_SIZES, Feature.THREADS,
     }
 )  # fmt: skip
 
@@ -166,7 +167,7 @@ class NativeCode:
         env.table_types = self._u32(
             array("I", (type_code(t.ref) | w << 31 for t, w in zip(module.table_types, wide, strict=True)))
         )
-        env.mem_types = self._u32(array("I", (int(m.limits.index == "i64") for m in module.mem_types)))
+        env.mem_types = self._u32(array("I", ((m.limits.index == "i64") | m.page_log2 << 8 for m in module.mem_types)))
         env.global_types = self._u32(array("I", (type_code(g.type) | g.mutable << 31 for g in module.global_types)))
         env.elem_types = self._u32(array("I", (type_code(e.ref) for e in module.elems)))
         env.tag_types = self._u32(array("I", (tag.type_index for tag in module.tag_types)))

@@ -244,7 +244,10 @@ def _check_table(table: TableType, where: str) -> None:
 
 def _check_mem(mem: MemType, where: str) -> None:
     wide = mem.limits.index == "i64"
-    bound = 1 << (64 if wide else 32) - mem.page_log2
+    if mem.page_log2 not in (0, 16):
+        raise _invalid(f"invalid custom page size 2^{mem.page_log2}", where)
+    bits = 64 if wide else 32
+    bound = min(1 << bits - mem.page_log2, (1 << bits) - 1)
     size = "" if mem.page_log2 != 16 else " (16EiB)" if wide else " (4GiB)"
     _check_limits(mem.limits, bound, f"memory size must be at most {bound} pages{size}", where)
     if mem.limits.shared and mem.limits.max is None:

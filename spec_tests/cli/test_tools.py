@@ -210,6 +210,13 @@ def test_features_of_every_command_that_loads(tamis: Tamis, tmp_path: Path) -> N
     assert "2 wait for sign-extension" in tamis("spec", "--features", "-sign-extension", script).out
 
 
+def test_check_says_what_memories_are_like(tamis: Tamis, tmp_path: Path) -> None:
+    path = tmp_path / "memories.wat"
+    path.write_text("(module (memory 5 9 (pagesize 1)) (memory 1 2 shared))")
+    text = "memory      5 pages of 1 B (5 B), at most 9 (9 B); 1 page (64 KB), at most 2 (128 KB), shared"
+    assert text in tamis("check", path, env={"COLUMNS": "120"}).out
+
+
 def test_what_only_shows_a_module_reads_every_feature(tamis: Tamis, tmp_path: Path) -> None:
     text = tmp_path / "late.wat"
     text.write_text("(module (memory 1 1 shared) (func atomic.fence))")

@@ -132,3 +132,51 @@ def test_a_table_grown_by_one_again_and_again(engine):
     for n in range(100):
         assert inst.exports.push(f"object {n}") == n
     assert [inst.exports.at(n) for n in (0, 1, 50, 99)] == ["object 0", "object 1", "object 50", "object 99"]
+
+
+BYTES = """(module (memory (export "mem") 5 (pagesize 1))
+  (func (export "get") (param i32) (result i32) (i32.load8_u (local.get 0)))
+  (func (export "size") (result i32) (memory.size))
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"""
+
+
+def test_pages_of_a_byte(engine, mode):
+    inst = interp.load(BYTES, engine=engine, features="custom-page-sizes")
+    memory = inst.raw.mems[0]
+    assert (memory.length, memory.pages, memory.page, inst.exports.mem.pages) == (5, 5, 1, 5)
+    stale = memory.view
+    memory.write(4, b"x")
+    with pytest.raises(interp.Trap, match="out of bounds memory access"):
+        memory.write(5, b"x")
+    for size in range(5, 40):
+        assert inst.exports.grow(1) == size
+        assert len(memory.array) == len(memory.view) == size + 1
+        memory.write(size, bytes((size,)))
+    assert [inst.exports.get(i) for i in range(4, 40)] == [ord("x"), *range(5, 40)]
+    assert (stale[4], len(stale)) == (ord("x"), 5)
+    assert inst.exports.grow(100_000) == 40
+    assert (inst.exports.get(39), inst.exports.get(100_039), inst.exports.size()) == (39, 0, 100_040)
+    with pytest.raises(interp.Trap, match="out of bounds memory access"):
+        inst.exports.get(100_040)
+
+
+def test_the_limit_on_pages_counts_bytes(engine, mode):
+    limits = interp.VmLimits(memory_pages=1)
+    inst = interp.load(BYTES, engine=engine, features="custom-page-sizes", limits=limits)
+    assert inst.exports.grow(65532) == -1
+    assert inst.exports.grow(65531) == 5
+    assert inst.exports.grow(1) == -1
+    with pytest.raises(interp.LimitError, match="limit memory_pages"):
+        interp.load("(module (memory 65537 (pagesize 1)))", features="all", limits=limits, engine=engine)
+
+
+def test_growing_by_bytes_is_paid_by_started_4_kib_and_moves_seldom(engine, monkeypatch):
+    monkeypatch.setenv("TAMIS_MEMORY", "moving")
+    inst = interp.load(BYTES, engine=engine, features="custom-page-sizes")
+    memory = inst.raw.mems[0]
+    before, places = inst.store.ticks, set()
+    for _ in range(300):
+        inst.exports.grow(1)
+        places.add(memory.array.ctypes.data)
+    assert inst.store.ticks - before == 600  # one for the call, one for a started 4 KiB
+    assert len(places) == 1

@@ -1,7 +1,8 @@
 """Scripts through the embedding interface on each engine: ours, and the official suite where it is to be found.
 
 The counts of the official suite are pinned in pinned.json: for each engine, file to the commands that pass, and those
-that wait, by the feature they wait for. Nothing may fail, and nothing may change without the table changing with it.
+that wait, by the feature they wait for; the core, custom sections, legacy exceptions and the proposals that there are.
+Nothing may fail, and nothing may change without the table changing with it.
 `python spec_tests/wasm/test_spec_suite.py FOLDER` writes the table anew.
 
 Scripts of ours that need more than version 2.0 stand in a folder with the name of the feature: on an engine that lacks
@@ -28,12 +29,13 @@ FILES = sorted(set().union(*PINNED.values()))
 OURS = sorted((HERE / "suite").glob("*.wast"))
 #: (feature, path)
 OURS_BY_FEATURE = [(path.parent.name, path) for path in sorted((HERE / "suite").glob("*/*.wast"))]
+MEMORY_PREFIXES = ("proposals/custom-page", "core/simd/simd_address", "core/simd/simd_load", "core/simd/simd_store")
 #: Files whose commands read, write or grow memories: these run with moving memories as well.
 MEMORY_FILES = [
     name
     for name in FILES
     if "memory" in name
-    or name.startswith(("simd/simd_address", "simd/simd_load", "simd/simd_store"))
+    or name.startswith(MEMORY_PREFIXES)
     or Path(name).stem
     in {"address", "align", "bulk", "data", "endianness", "float_exprs", "imports", "linking", "load", "store", "traps"}
 ]
@@ -50,8 +52,14 @@ def counts(result: FileResult) -> dict[str, Any]:
     return pinned
 
 
+#: Folders of the suite that have to pass.
+PROPOSALS = ("custom-page-sizes", "threads", "wide-arithmetic")
+FOLDERS = ("core", "legacy", *(f"proposals/{name}" for name in PROPOSALS))
+
+
 def suite_files(folder: Path) -> list[Path]:
-    return sorted((folder / "core").glob("*.wast")) + sorted((folder / "core").glob("*/*.wast"))
+    found = [path for name in FOLDERS for path in (*(folder / name).glob("*.wast"), *(folder / name).glob("*/*.wast"))]
+    return sorted(found)
 
 
 def assert_clean(result: FileResult) -> None:
@@ -154,7 +162,7 @@ def test_what_a_waiting_module_was_to_write_is_no_failure_and_hides_none(engine)
 
 @pytest.mark.parametrize("name", FILES)
 def test_official(name, engine, testsuite):
-    result = run(testsuite / "core" / name, engine)
+    result = run(testsuite / name, engine)
     assert_clean(result)
     assert counts(result) == PINNED[engine][name]
 
@@ -166,7 +174,7 @@ def test_official_with_moving_memories(name, engine, testsuite, monkeypatch):
 
 
 def test_every_official_file_is_pinned(testsuite):
-    found = {path.relative_to(testsuite / "core").as_posix() for path in suite_files(testsuite)}
+    found = {path.relative_to(testsuite).as_posix() for path in suite_files(testsuite)}
     assert all(set(table) == found for table in PINNED.values())
 
 
@@ -177,6 +185,6 @@ if __name__ == "__main__":
         rows = []
         for path in suite_files(folder):
             row = counts(run(path, engine))
-            rows.append(f"    {json.dumps(path.relative_to(folder / 'core').as_posix())}: {json.dumps(row)}")
+            rows.append(f"    {json.dumps(path.relative_to(folder).as_posix())}: {json.dumps(row)}")
         tables.append(f"  {json.dumps(engine)}: {{\n" + ",\n".join(rows) + "\n  }")
     (HERE / "pinned.json").write_text("{\n" + ",\n".join(tables) + "\n}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -44,6 +45,11 @@ def test_filters_may_use_the_standard_and_no_more_unless_asked(engine: str) -> N
     assert [call.function for call in made] == ["proxy_set_tick_period_milliseconds"]
     with pytest.raises(interp.UnsupportedError, match="needs the feature tail-call, which is off"):
         FilterHost(module(tail, "", memory=f'(memory (export "memory") 1) {own}'), features="2.0")
+    waiting = "(drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const 3_000_000_000_000)))"
+    memory = '(memory (export "memory") 1 1 shared)'
+    began = monotonic()  # time passes at once for a filter
+    assert FilterHost(module("", waiting, memory=memory), engine=engine, features="threads").exchange().trap is None
+    assert monotonic() - began < 60
     shared = module("", "", memory='(memory (export "memory") 1 1 shared)')
     with pytest.raises(interp.UnsupportedError, match="needs the feature threads, which is off"):
         FilterHost(shared)
