@@ -462,7 +462,8 @@ def _objects(handlers: Handlers) -> None:
     for a in here:
         for b in here:
             find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, 16, i);"
-            add(f"array_get_v_{a}{b}", 2, f"{find} sp[A] = o->contents[2 * i]; sp[A + 1] = o->contents[2 * i + 1];", "ii")
+            move = "sp[A] = o->contents[2 * i]; sp[A + 1] = o->contents[2 * i + 1];"
+            add(f"array_get_v_{a}{b}", 2, f"{find} {move}", "ii")
     for width in (8, 16, 32, 64):
         base(f"array_set_{width}")
         type = f"uint{width}_t"
@@ -477,7 +478,8 @@ def _objects(handlers: Handlers) -> None:
     for a in here:
         for b in here:
             find = f"uint32_t i = {read('i32', b, 'B')}; ELEMENT(o, {read('i64', a, 'A')}, 16, i);"
-            add(f"array_set_v_{a}{b}", 2, f"{find} o->contents[2 * i] = sp[C]; o->contents[2 * i + 1] = sp[C + 1];", "ii")
+            move = "o->contents[2 * i] = sp[C]; o->contents[2 * i + 1] = sp[C + 1];"
+            add(f"array_set_v_{a}{b}", 2, f"{find} {move}", "ii")
     base("array_len")
     for d in ("S", spare):
         for a in here:
