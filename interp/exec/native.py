@@ -499,7 +499,7 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
+    """Runs version 3.0 in C; relaxed vectors by the deterministic choice."""
 
     name = "native"
     features: frozenset[Feature] = WASM_3 | {
