@@ -651,7 +651,7 @@ static int more(void **array, uint32_t *capacity, uint32_t n, size_t size) {
 static uint32_t begin_region(tm_lower *l, uint32_t outer) {
     lower_barrier(l);
     if (more((void **)&l->regions, &l->regions_capacity, l->n_regions, sizeof *l->regions)) { l->out_of_memory = 1; return NO_REGION; }
-    l->regions[l->n_regions] = (tm_region){.start = l->n, .outer = outer, .next = outer, .first = l->n_clauses};
+    l->regions[l->n_regions] = (tm_region){.start = l->n, .outer = outer, .next = outer, .first = NO_CLAUSE};
     return l->n_regions++;
 }
 
@@ -667,9 +667,13 @@ static tm_clause *add_clause(tm_lower *l, uint32_t region, tm_clause clause) {
         l->out_of_memory = 1;
         return &nowhere;
     }
-    l->regions[region].count++;
-    l->clauses[l->n_clauses] = clause;
-    return &l->clauses[l->n_clauses++];
+    tm_region *r = &l->regions[region];
+    if (r->first == NO_CLAUSE) r->first = l->n_clauses;
+    else l->clauses[r->last].next = l->n_clauses;
+    r->last = l->n_clauses++;
+    l->clauses[r->last] = clause;
+    l->clauses[r->last].next = NO_CLAUSE;
+    return &l->clauses[r->last];
 }
 
 static void place_clauses(tm_lower *l, uint32_t *head) {

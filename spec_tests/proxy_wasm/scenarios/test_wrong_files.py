@@ -38,6 +38,7 @@ def problems(text: str) -> list[str]:
         (HEAD + "cases: []\n", "3:8: cases: List should have at least 1 item after validation, not 0"),
         ("version: 1\n" + CASE, "1:1: filters is missing"),
         (f"version: 1\nfilters: [{{}}]\n{CASE}", "2:11: filters[0]: a filter has a module, or a build that makes one"),
+        (f"{HEAD}envoy: no\n{CASE}", "3:8: envoy: yes, or `no, because ...` is wanted here"),
         (f"{HEAD}case: 1\n{CASE}", "3:1: case: there is no key 'case' here"),
         (
             f"{HEAD}clock: yesterday\n{CASE}",
