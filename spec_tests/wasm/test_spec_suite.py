@@ -55,7 +55,7 @@ def counts(result: FileResult) -> dict[str, Any]:
 
 #: Folders of the suite that have to pass.
 PROPOSALS = ("custom-page-sizes", "threads", "wide-arithmetic")
-FOLDERS = ("core", "legacy", *(f"proposals/{name}" for name in PROPOSALS))
+FOLDERS = ("core", "custom", "legacy", *(f"proposals/{name}" for name in PROPOSALS))
 
 
 def suite_files(folder: Path) -> list[Path]:
