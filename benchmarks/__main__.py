@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks import boundary, compute, load, pairs, plot, results
+from benchmarks import boundary, compute, load, pairs, plot, results, snapshot
 from benchmarks.environment import describe
 from benchmarks.peers import PEERS, present
 from benchmarks.programs import PROGRAMS, Missing
@@ -220,13 +221,30 @@ def pairs_command(handlers: int, write: bool) -> None:
         console.print(shown)
 
 
+@main.command("snapshot")
+@click.option("--rounds", default=7, show_default=True, help="Rounds of initialising, each with five fresh instances.")
+@click.option("--quick", is_flag=True, help="A smoke test: one round.")
+@json_option
+def snapshot_command(rounds: int, quick: bool, json_path: Path | None) -> None:
+    """Compare a fresh instance from a snapshot with initialising one."""
+    about = describe(present(["tamis"])[0])
+    show_header(about)
+    makers = {"16 MiB, filled by its start function": snapshot.filled}
+    if load.plugins():
+        makers[f"Higress {snapshot.PLUGIN}, started and configured"] = snapshot.plugin
+    found = [snapshot.measure(name, make, 1 if quick else rounds) for name, make in makers.items()]
+    console.print(snapshot.table(found))
+    write_json(json_path, {"environment": about, "stores": [dataclasses.asdict(one) for one in found]})
+
+
 @main.command("results")
 @click.argument("speed", type=a_file)
 @click.argument("loading", type=a_file)
 @click.argument("calling", type=a_file)
-def results_command(speed: Path, loading: Path, calling: Path) -> None:
+@click.argument("beginning", type=a_file)
+def results_command(speed: Path, loading: Path, calling: Path, beginning: Path) -> None:
     """Write RESULTS.md from the JSON of the benchmarks."""
-    results.write(speed, loading, calling, Path(__file__).parent / "RESULTS.md")
+    results.write(speed, loading, calling, beginning, Path(__file__).parent / "RESULTS.md")
 
 
 if __name__ == "__main__":
