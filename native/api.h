@@ -62,6 +62,8 @@ tm_object *tm_heap_at(const tm_heap *heap, uint64_t index);
 void tm_heap_visit(tm_heap *heap, const uint64_t *words, uint64_t n);
 /* Marks what the marked objects lead to and frees all others. */
 void tm_heap_sweep(tm_heap *heap);
+/* Sets the marks of the external objects that objects refer to: one byte for each raw reference below n. */
+void tm_heap_mark_externs(const tm_heap *heap, uint8_t *marks, uint64_t n);
 
 /* ---- what the front end knows of a module (walk.c); all arrays belong to the caller and outlive the env ---- */
 typedef struct tm_env {

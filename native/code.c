@@ -52,6 +52,7 @@ int tm_code_validate(tm_code *code, uint32_t *frame_cells, uint64_t *features, t
         failed = tm_walk_validate(walk, &code->env, k, &out, error);
         if (failed) break;
         frame_cells[k] = code->funcs[k].cells = out.frame_cells;
+        code->funcs[k].caught = out.caught;
         code->funcs[k].ticks = 1 + (uint32_t)((declared_locals(&code->env, k) + 63) / 64);
         *features |= out.features;
     }

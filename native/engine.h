@@ -20,7 +20,7 @@ typedef struct tm_region {
     uint32_t start, end;
     uint32_t outer;     /* the region around it, or NO_REGION */
     uint32_t next;      /* where the search goes on when no clause takes the exception */
-    uint32_t first, count; /* its clauses */
+    uint32_t first, last; /* its clauses, chained: those of others may stand between */
 } tm_region;
 
 typedef struct tm_clause {
@@ -29,6 +29,7 @@ typedef struct tm_clause {
     uint32_t values;    /* the first slot for the values of the exception; a clause for any tag gets none */
     uint32_t reference; /* the slot for a reference to it, or NO_SLOT */
     uint32_t loop;      /* the target is a loop: it costs a tick */
+    uint32_t next;      /* or NO_CLAUSE */
 } tm_clause;
 
 typedef struct tm_handlers {
@@ -40,6 +41,7 @@ typedef struct tm_handlers {
 } tm_handlers;
 #define NO_REGION 0xFFFFFFFFu
 #define NO_SLOT 0xFFFFFFFFu
+#define NO_CLAUSE 0xFFFFFFFFu
 #define ANY_TAG 0xFFFFFFFFu
 
 /* An own function of a module. `code` is the lowering stub until the first call. */
@@ -49,6 +51,7 @@ struct tm_func {
     uint32_t ticks;     /* charged for entering: 1 + one per started 64 declared locals */
     uint32_t cells;     /* frame_cells: what the depth check sums up */
     uint32_t own_index;
+    uint32_t caught;    /* how many handlers of the legacy proposal are open at once: each has a cell behind the locals */
     uint32_t words;     /* length of the lowered code */
     tm_code *owner;
 };

@@ -121,3 +121,20 @@ void tm_heap_sweep(tm_heap *h) {
     h->free = next;
     blocks_end(h->blocks);
 }
+
+static inline void mark_extern(uint8_t *marks, uint64_t n, uint64_t bits) {
+    if (bits < n) marks[bits] = 1;
+}
+
+void tm_heap_mark_externs(const tm_heap *h, uint8_t *marks, uint64_t n) {
+    for (uint64_t k = 0; k < h->capacity; k++) {
+        const tm_object *o = h->objects[k];
+        if (tm_is_free(o)) continue;
+        const tm_layout *layout = o->layout;
+        if (layout->shape >= TM_SHAPE_STRUCTURE) {
+            for (uint32_t i = 0; i < layout->n_refs; i++) mark_extern(marks, n, o->contents[layout->refs[i]]);
+        } else if (layout->n_refs) {
+            for (uint32_t i = 0; i < o->length; i++) mark_extern(marks, n, o->contents[i]);
+        }
+    }
+}

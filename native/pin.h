@@ -22,14 +22,14 @@ static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses,
         }
         const tm_op *row = &tm_ops[--op];
         switch (op) {
-        case OP_block: case OP_loop: case OP_if: case OP_try_table:
+        case OP_block: case OP_loop: case OP_if: case OP_try_table: case OP_try:
             if (depth < 64) {
                 loops[depth] = op == OP_loop;
                 if (op == OP_loop && weight < 4096) weight *= 8; else loops[depth] = 0;
             }
             depth++;
             break;
-        case OP_end:
+        case OP_end: case OP_delegate:
             if (depth == 0) return calls;
             if (--depth < 64 && loops[depth]) weight /= 8;
             break;
@@ -54,7 +54,7 @@ static uint64_t count_uses(const uint8_t *p, const uint8_t *end, uint64_t *uses,
         case IMM_memarg: p = skip_numbers(p, *p & 0x40 ? 3 : 2); break; /* its flags say whether a memory is named */
         case IMM_memarg_lane: p = skip_numbers(p, *p & 0x40 ? 3 : 2) + 1; break;
         default:
-            if (op == OP_block || op == OP_loop || op == OP_if || op == OP_try_table) { /* a type, or a number */
+            if (op == OP_block || op == OP_loop || op == OP_if || op == OP_try_table || op == OP_try) { /* a type, or a number */
                 if (*p == BYTE_REF || *p == BYTE_REF_NULL) p = skip_value_type(p);
                 else p = skip_numbers(p, 1);
                 if (op == OP_try_table) { /* clauses: their kind, a tag for two of them, a label */

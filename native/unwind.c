@@ -21,9 +21,10 @@ static const tm_clause *find_clause(const tm_frame *frame, uint32_t place, uint3
     const tm_handlers *h = frame->func->handlers;
     if (!h) return NULL;
     for (uint32_t r = region_of(h, place); r != NO_REGION; r = h->regions[r].next) {
-        const tm_clause *clause = &h->clauses[h->regions[r].first], *end = clause + h->regions[r].count;
-        for (; clause < end; clause++)
+        for (uint32_t k = h->regions[r].first; k != NO_CLAUSE; k = h->clauses[k].next) {
+            const tm_clause *clause = &h->clauses[k];
             if (clause->tag == ANY_TAG || frame->instance->tags[clause->tag] == thrown) return clause;
+        }
     }
     return NULL;
 }

@@ -8,7 +8,8 @@
 #include "walk.h"
 
 typedef struct tm_ctrl {
-    uint8_t opcode;      /* 0x02 block, 0x03 loop, 0x04 if, 0x05 else, 0x1F try_table, 0 the function */
+    uint8_t opcode;      /* 0x02 block, 0x03 loop, 0x04 if, 0x05 else, 0x1F try_table, 0x06 try, 0x07 catch,
+                            0x19 catch_all, 0 the function */
     uint8_t unreachable;
     uint8_t entered;     /* emit: whether the block itself can be reached */
     uint32_t height, cells;
@@ -21,6 +22,8 @@ typedef struct tm_ctrl {
     uint32_t otherwise;  /* emit: chain of the branch to else */
     uint32_t catches;    /* emit: chain of catch clauses to the end */
     uint32_t region;     /* emit: the innermost try block around what is within */
+    uint32_t tried;      /* emit: of a legacy try, its own */
+    uint32_t kept;       /* emit: of a legacy handler, the slot of what it caught */
     uint32_t pad_of, pad; /* emit: landing pad for the br_table whose words begin at pad_of */
 } tm_ctrl;
 
@@ -293,7 +296,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         if (grow((void **)&s->inits, &s->inits_capacity, all_locals, sizeof *s->inits)) NO_MEMORY;
         for (uint32_t k = 0; k < all_locals; k++) s->unset[k] = k >= n_params && !is_defaultable(locals[k]);
     }
-    uint32_t n_inits = 0;
+    uint32_t n_inits = 0, caught = 0, most_caught = 0;
 
     uint32_t sp = 0, cells = 0, max_cells = 0, depth = 0;
     if (make_room(s, 64, lowering)) NO_MEMORY;
@@ -305,7 +308,7 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
     int live = 1;
     if (lowering) {
         l->n = l->n_pending = l->n_regions = l->n_clauses = 0;
-        l->nl = local_cells;
+        l->nl = local_cells + funcs[own].caught;
         l->out_of_memory = 0;
         lower_barrier(l);
         l->owner[0] = l->owner[1] = NONE;
@@ -476,8 +479,10 @@ static inline __attribute__((always_inline)) int walk(const tm_env *env, uint32_
         }
     }
 done:
-    if ((uint64_t)local_cells + max_cells > env->max_frame_cells) FAIL_AT(frame_cells_limit, body, (uint64_t)local_cells + max_cells, 0);
-    out->frame_cells = local_cells + max_cells;
+    if ((uint64_t)local_cells + max_cells + most_caught > env->max_frame_cells)
+        FAIL_AT(frame_cells_limit, body, (uint64_t)local_cells + max_cells + most_caught, 0);
+    out->frame_cells = local_cells + max_cells + most_caught;
+    out->caught = most_caught;
     out->features = used;
     if (lowering && l->out_of_memory) NO_MEMORY;
     return 0;

@@ -6,7 +6,7 @@
 typedef struct tm_walk tm_walk;
 
 typedef struct tm_walk_result {
-    uint32_t frame_cells;
+    uint32_t frame_cells, caught;
     uint64_t features;
 } tm_walk_result;
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "wasm": ("convert", "Turn a text module into binary."),
     "trace": ("trace", "Run an export and show every instruction."),
     "profile": ("profile", "Count the instructions of each function."),
+    "bench": ("bench", "Say what a request through a filter costs."),
     "spec": ("spec", "Run .wast scripts of the specification's test suite."),
     "demo": ("demo", "Show a filter at work on a sample request."),
 }

@@ -52,7 +52,9 @@ def run_filter(ctx: click.Context, path: str, valid: interp.ValidModule, options
 class Run:
     """A filter in a host, and the exchange it is to see."""
 
-    def __init__(self, path: str, valid: interp.ValidModule, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str, valid: interp.ValidModule, options: Mapping[str, Any], *, record: bool = True
+    ) -> None:
         """Raises CommandError for a filter that does not load or start, and usage errors."""
         if options["profile"] not in PROFILES:
             raise click.UsageError(f"there is no profile {options['profile']!r}; known are {', '.join(PROFILES)}")
@@ -66,7 +68,7 @@ class Run:
             profile=options["profile"],
             limits=Limits() if options["fuel"] is None else Limits(fuel_per_call=options["fuel"]),
             seed=os.urandom(16) if seed is None else seed_bytes(seed),
-            record=True,
+            record=record,
         )
         config = PluginConfig(
             root_id=options["root_id"],
@@ -90,6 +92,10 @@ class Run:
     def perform(self) -> Exchange:
         """Start the plugin and send the exchange through it."""
         self.exchanger.start()
+        return self.again()
+
+    def again(self) -> Exchange:
+        """Send the exchange through the plugin, which was started."""
         attributes: dict[str, object] = dict(self.options["property"])
         return self.exchanger.run(self.request, self.upstream, StreamInfo(attributes=attributes, connection_id=1))
 

@@ -160,6 +160,8 @@ class _Memory:
 
     def __init__(self, memory: interp.MemInst) -> None:
         self._memory = memory
+        #: Bytes read and written so far.
+        self.copied = 0
 
     @property
     def length(self) -> int:
@@ -169,11 +171,13 @@ class _Memory:
     def read(self, addr: int, n: int) -> bytes:
         """n bytes at addr."""
         check_range(self._memory.length, addr, n)
+        self.copied += n
         return self._memory.read(addr, n)
 
     def write(self, addr: int, data: bytes) -> None:
         """Store data at addr."""
         check_range(self._memory.length, addr, len(data))
+        self.copied += len(data)
         self._memory.write(addr, data)
 
 
@@ -190,6 +194,7 @@ class WasmGuest:
         self.store = interp.Store(engine, limits)
         self.store.sleep = None  # a filter that waits must not keep its host from the other streams
         self._instance: interp.ModuleInst | None = None
+        self._memory: _Memory | None = None
         module = filter.module
         self._exports = {export.name: export.index for export in module.exports if export.kind == "func"}
         self._params: dict[str, int | None] = {}
@@ -217,11 +222,18 @@ class WasmGuest:
     @property
     def memory(self) -> GuestMemory:
         """Its first memory; GuestMemoryError when it has none."""
-        # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
-        instance = self._instance or self.store.instances[-1]
-        if not instance.mems:
-            raise GuestMemoryError("the guest has no memory")
-        return _Memory(instance.mems[0])
+        if self._memory is None:
+            # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
+            instance = self._instance or self.store.instances[-1]
+            if not instance.mems:
+                raise GuestMemoryError("the guest has no memory")
+            self._memory = _Memory(instance.mems[0])
+        return self._memory
+
+    @property
+    def bytes_copied(self) -> int:
+        """Bytes that the host read from its memory and wrote to it so far."""
+        return self._memory.copied if self._memory is not None else 0
 
     def _type_of(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         type = self.filter.module.func_type(self._exports[name])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model_validator
 
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.scenario.expect import Expect, FaultName, Level, StatusName
@@ -263,6 +264,16 @@ def _named_shared(value: object) -> object:
     return value
 
 
+def _envoy(value: object) -> object:
+    if value != "yes" and not (isinstance(value, str) and re.fullmatch(r"no, because .+", value, re.DOTALL)):
+        raise ValueError("yes, or `no, because ...` is wanted here")
+    return value
+
+
+EnvoyAnswer = Annotated[
+    str, BeforeValidator(_envoy), WithJsonSchema({"type": "string", "pattern": "^(yes|no, because .+)$"})
+]
+
 SharedData = Annotated[list[SharedEntry], BeforeValidator(_named_shared)]
 
 
@@ -286,7 +297,7 @@ class Case(_World):
     name: Text = ""
     table: list[dict[str, Any]] | None = Field(None, description="Rows of variables: the case runs once for each.")
     config: Any = Field(None, description="The first filter's configuration in this case.")
-    envoy: Text | None = Field(None, description="yes, or no and why: whether real Envoy is expected to do the same.")
+    envoy: EnvoyAnswer | None = Field(None, description="Whether real Envoy is expected to do the same.")
     start: Expect | None = Field(None, description="What comes of starting the filters.")
     request: Annotated[RequestStep | None, BeforeValidator(_optional)] = None
     upstream: Annotated[UpstreamStep | None, BeforeValidator(_optional)] = None
@@ -309,5 +320,5 @@ class Scenario(_World):
     name: Text = ""
     filters: list[Filter] = Field(min_length=1, description="The chain: requests go through it first to last.")
     vars: dict[str, Any] = Field(default_factory=dict, description="Variables: ${name} in any text below.")
-    envoy: Text | None = None
+    envoy: EnvoyAnswer | None = None
     cases: list[Case] = Field(min_length=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -62,8 +63,12 @@ def _case(suite: ElementTree.Element, report: Report) -> None:
         failure.text = _legal(report.text)
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
 def _legal(text: str) -> str:
-    """Text without what XML 1.0 has no place for."""
+    """Text without colours, and without what XML 1.0 has no place for."""
+    text = _COLOUR.sub("", text)
     return "".join(
         c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "?"
         for c in text

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import replace
 from functools import partial
 
 from hostabi.abi.codec import HeaderPairs
@@ -24,7 +23,6 @@ from hostabi.core.chain import Chain
 from hostabi.core.commands import (
     CancelCall,
     Command,
-    LocalReply,
     Log,
     PluginFailed,
     ResetStream,
@@ -57,6 +55,7 @@ from hostabi.core.events import (
 )
 from hostabi.core.host import Host
 from hostabi.core.plugin import Plugin
+from hostabi.scenario.streams import Call, CallTest, Outcome, Rule, Seen, SessionError, Stream
 
 MAIN = "main"
 _MOST_EVENTS = 10_000
@@ -65,93 +64,6 @@ _MILLISECOND = 1_000_000
 # What Envoy gives a filter or a client when an upstream does not answer (seen on 1.40).
 _BROKEN = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
 _LATE = b"upstream request timeout"
-
-
-class SessionError(Exception):
-    """An action that makes no sense now: the upstream answers a request that never came, a stream begins twice."""
-
-
-class Outcome(Enum):
-    """What comes of a call that nobody answers."""
-
-    TIMEOUT = "timeout"
-    RESET = "reset"
-
-
-@dataclass(slots=True)
-class Stream:
-    """A stream and what has come out of it."""
-
-    name: str
-    number: int
-    chain: Chain
-    info: StreamInfo
-    request: Message | None = None
-    """What went to the upstream; None when nothing did."""
-    response: Message | None = None
-    """What went to the client."""
-    local_response: LocalReply | None = None
-    reset: str | None = None
-    request_ended: bool = False
-    """All of the request has been sent in."""
-    response_begun: bool = False
-    """The upstream has begun to answer."""
-    response_ended: bool = False
-    ended: bool = False
-    """The filters have been told that it is over."""
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing can come out any more."""
-        return self.reset is not None or (self.response is not None and self.response.complete)
-
-    @property
-    def held(self) -> list[Way]:
-        """The directions in which the filters hold something back."""
-        found: list[Way] = []
-        if self.over or self.ended:
-            return found
-        for way in Way:
-            for plugin in self.chain.plugins:
-                stream = plugin.streams.get(self.number)
-                direction = stream.context.direction(way) if stream is not None else None
-                if direction is not None and direction.paused and not direction.stopped and way not in found:
-                    found.append(way)
-        if self.local_response is not None:
-            found = [way for way in found if way is Way.RESPONSE]
-        return found
-
-
-@dataclass(slots=True)
-class Call:
-    """A filter's HTTP call that waits for what comes of it."""
-
-    command: StartCall
-    deadline: int | None
-    held: str = ""
-    outcome: Answer | Outcome | None = None
-    """What comes of it when it is released."""
-
-
-CallTest = Callable[[StartCall], bool]
-
-
-@dataclass(slots=True)
-class Rule:
-    """What is to come of the next call that fits."""
-
-    fits: CallTest
-    outcome: Answer | Outcome
-    hold: str = ""
-
-
-@dataclass(slots=True)
-class Seen:
-    """What happened since the last look."""
-
-    logs: list[Log] = field(default_factory=list)
-    calls: list[StartCall] = field(default_factory=list)
-    failures: list[PluginFailed] = field(default_factory=list)
 
 
 class Session:

@@ -32,7 +32,8 @@ from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
 from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RequestStep, Step, UpstreamStep
 from hostabi.scenario.observe import Observation, State, StreamView
-from hostabi.scenario.session import MAIN, Outcome, Session, SessionError
+from hostabi.scenario.session import MAIN, Session
+from hostabi.scenario.streams import Outcome, SessionError
 
 DEFAULT_CLOCK = 1_700_000_000 * 1_000_000_000
 

@@ -43,23 +43,22 @@ class _Edit:
     end: int
     text: str
     path: str
-    case: int
+    rows: int
+    """How many rows of a table share the value."""
 
 
 def update(document: Document, results: Iterable[Result]) -> Updated:
     """The text of a file in which every result of its tests is met, as far as values can do that."""
     updated = Updated(document.text)
     wanted: dict[tuple[int, int], list[_Edit]] = {}
-    rows: dict[int, int] = {}
     for result in results:
-        rows[result.test.index] = rows.get(result.test.index, 0) + 1
         for moment in result.moments:
             for failure in moment.failures:
                 _note(document, result, failure, moment.observation, wanted, updated)
     edits = []
     for found in wanted.values():
         # A value that all rows of a table share changes only when all of them agree what it should be.
-        if len({edit.text for edit in found}) == 1 and len(found) >= rows[found[0].case]:
+        if len({edit.text for edit in found}) == 1 and len(found) >= found[0].rows:
             edits.append(found[0])
         else:
             updated.kept.append(f"{found[0].path}: rows of the table differ here; use a variable")
@@ -95,9 +94,9 @@ def _note(
     if isinstance(target, str):
         updated.kept.append(f"{path}: {target}")
         return
-    edit = _edit(document, target, value, result.test.index)
-    shared_by = 1 if "table" not in target else len(result.test.case.table or ())
-    wanted.setdefault((edit.start, edit.end), []).extend([edit] * shared_by)
+    rows = 1 if "table" in target else len(result.test.case.table or (None,))
+    edit = _edit(document, target, value, rows)
+    wanted.setdefault((edit.start, edit.end), []).append(edit)
 
 
 def _is_plain(wanted: object) -> bool:
@@ -161,7 +160,7 @@ def _end(node: yaml.Node) -> int:
     return end
 
 
-def _edit(document: Document, loc: Loc, value: object, case: int) -> _Edit:
+def _edit(document: Document, loc: Loc, value: object, rows: int) -> _Edit:
     node, key, _ = document.node(loc)
     start, end = node.start_mark.index, _end(node)
     old = document.text[start:end]
@@ -176,7 +175,7 @@ def _edit(document: Document, loc: Loc, value: object, case: int) -> _Edit:
         start = _behind_key(document, key)
     if old.endswith("\n") and not text.endswith("\n"):
         text += "\n"
-    return _Edit(start, end, text, path_text(loc), case)
+    return _Edit(start, end, text, path_text(loc), rows)
 
 
 def _behind_key(document: Document, key: yaml.Node) -> int:

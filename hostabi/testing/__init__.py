@@ -23,8 +23,8 @@ __all__ = [
 #: Names whose modules are imported when first asked for: scenario files need pydantic, a FilterHost does not.
 _HOMES = {
     "FilterSession": "hostabi.testing.session",
-    "Outcome": "hostabi.scenario.session",
-    "SessionError": "hostabi.scenario.session",
+    "Outcome": "hostabi.scenario.streams",
+    "SessionError": "hostabi.scenario.streams",
     "run_scenario": "hostabi.testing.scenarios",
 }
 

@@ -159,12 +159,17 @@ for _kind in ("label", "func", "type", "table", "local", "global", "mem", "data"
     READERS[_kind] = _index
 
 # What `instructions` has to do beyond reading the immediates.
-_PLAIN, _OPEN, _ELSE, _CLOSE, _LABELS, _DATA = range(6)
+_PLAIN, _OPEN, _ELSE, _CLOSE, _LABELS, _DATA, _HANDLER, _DELEGATE = range(8)
+_TRY, _CATCH = 0x06, 0x07
 
 
 def _action(op: Op) -> int:
-    if op.name in ("end", "delegate"):
+    if op.name == "end":
         return _CLOSE
+    if op.name in ("catch", "catch_all"):
+        return _HANDLER
+    if op.name == "delegate":
+        return _DELEGATE
     if op.name == "else":
         return _ELSE
     if "block" in op.immediates:
@@ -209,7 +214,7 @@ def instructions(
     """
     single, prefixed = _entries(gate.features)
     used: set[Op] = set()
-    blocks = bytearray()  # the opcode of each open block; 0x05 once its else was seen
+    blocks = bytearray()  # the opcode of each open block, or of the latest part of it: else, catch, catch_all
     nesting = limits.nesting
     while True:
         at = pos
@@ -252,6 +257,14 @@ def instructions(
             elif action == _LABELS:
                 if len(ins.imm[0]) - 1 > limits.br_table:
                     raise body_error("br_table_limit", at, len(ins.imm[0]) - 1)
+            elif action == _HANDLER:
+                if not blocks or blocks[-1] not in (_TRY, _CATCH):
+                    raise body_error("end_expected", at)
+                blocks[-1] = op.code
+            elif action == _DELEGATE:
+                if not blocks or blocks[-1] != _TRY:
+                    raise body_error("end_expected", at)
+                blocks.pop()
             elif not data_count:
                 raise body_error("data_count_required", at)
         yield ins

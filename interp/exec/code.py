@@ -33,7 +33,8 @@ class Block(NamedTuple):
     """The static part of a label: what block, loop, if and the function itself know before they run.
 
     `arity` is how many values a branch to it carries, `target` the step where that goes on, and `otherwise` the step
-    where an `if` goes on when its condition is zero. `catches` are the clauses of a try_table.
+    where an `if` goes on when its condition is zero. `catches` are the clauses of a try_table, `handlers` those of a
+    legacy try (tag or -1, and the step of the catch), `skip` how many labels its `delegate` passes over.
     """
 
     params: int
@@ -42,6 +43,8 @@ class Block(NamedTuple):
     loop: bool = False
     otherwise: int = -1
     catches: tuple[Catch, ...] = ()
+    handlers: tuple[tuple[int, int], ...] = ()
+    skip: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,10 @@ def prepare(func: FuncInst) -> Code:
     """The code of a validated function."""
     inst, module = func.module, func.module.module
     locals_, body = func.code.contents
-    ends, elses = match_ends(body)
+    parts = match_parts(body)
     own = func.index - module.imported_funcs
     return Code(
-        steps=tuple((_handler(ins, pc, body), _operand(inst, ins, pc, ends, elses)) for pc, ins in enumerate(body)),
+        steps=tuple((_handler(ins, pc, body), _operand(inst, body, pc, parts)) for pc, ins in enumerate(body)),
         body=body,
         params=len(func.type.params),
         arity=len(func.type.results),
@@ -76,10 +79,19 @@ def prepare(func: FuncInst) -> Code:
     )
 
 
-def match_ends(body: Expr) -> tuple[dict[int, int], dict[int, int]]:
-    """Where the blocks end: from the position of block, loop, if and else to that of `end`; and from if to its else."""
+class Parts(NamedTuple):
+    """From what begins a block, or a part of one, to its `end` or `delegate`; to its else; to its catches."""
+
+    ends: dict[int, int]
+    elses: dict[int, int]
+    handlers: dict[int, list[int]]
+
+
+def match_parts(body: Expr) -> Parts:
+    """Where the blocks of a body have their parts."""
     ends: dict[int, int] = {}
     elses: dict[int, int] = {}
+    handlers: dict[int, list[int]] = {}
     opened: list[int] = []
     for pc, ins in enumerate(body):
         name = ins.op.name
@@ -87,15 +99,16 @@ def match_ends(body: Expr) -> tuple[dict[int, int], dict[int, int]]:
             opened.append(pc)
         elif name == "else":
             elses[opened[-1]] = pc
-        elif name == "end" and opened:
+        elif name in ("catch", "catch_all"):
+            handlers.setdefault(opened[-1], []).append(pc)
+        elif name in ("end", "delegate") and opened:
             start = opened.pop()
-            ends[start] = pc
-            if start in elses:
-                ends[elses[start]] = pc
-    return ends, elses
+            for part in (start, elses.get(start, start), *handlers.get(start, ())):
+                ends[part] = pc
+    return Parts(ends, elses, handlers)
 
 
-_OPENERS = frozenset({"block", "loop", "if", "try_table"})
+_OPENERS = frozenset({"block", "loop", "if", "try_table", "try"})
 
 
 def _handler(ins: Ins, pc: int, body: Expr) -> Handler:
@@ -106,8 +119,9 @@ def _handler(ins: Ins, pc: int, body: Expr) -> Handler:
         raise Crash(f"the reference engine has no {name}") from None
 
 
-def _operand(inst: ModuleInst, ins: Ins, pc: int, ends: dict[int, int], elses: dict[int, int]) -> Any:
-    module = inst.module
+def _operand(inst: ModuleInst, body: Expr, pc: int, parts: Parts) -> Any:
+    module, ins = inst.module, body[pc]
+    ends, elses, handlers = parts
     match ins.op.name:
         case "block":
             type = block_type(module, ins.imm[0])
@@ -122,7 +136,13 @@ def _operand(inst: ModuleInst, ins: Ins, pc: int, ends: dict[int, int], elses: d
         case "try_table":
             type = block_type(module, ins.imm[0])
             return Block(len(type.params), len(type.results), ends[pc] + 1, catches=ins.imm[1])
-        case "else":
+        case "try":
+            type = block_type(module, ins.imm[0])
+            clauses = tuple((body[at].imm[0] if body[at].imm else -1, at) for at in handlers.get(pc, ()))
+            last = body[ends[pc]]
+            skip = last.imm[0] if last.op.name == "delegate" else 0
+            return Block(len(type.params), len(type.results), ends[pc] + 1, handlers=clauses, skip=skip)
+        case "else" | "catch" | "catch_all":
             return ends[pc]
         case "ref.test" | "ref.cast" | "ref.test_null" | "ref.cast_null" as name:
             return closed_ref(inst.valid, RefType(name.endswith("null"), ins.imm[0]))

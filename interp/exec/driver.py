@@ -75,6 +75,7 @@ def invoke_stepwise(store: Store, func: FuncInst | HostFunc, args: Sequence[int]
         if isinstance(func, HostFunc):
             charge_host(store, func)
             return list(call_host(func, args))
+        store.heap.tidy(args)
         thread = store.engine.start(store, func, args)
         return drive(store, thread, thread.run)
     finally:
@@ -197,6 +198,7 @@ def answer(store: Store, thread: Thread, host: Callable[[], Sequence[int]]) -> E
         return thread.throw(exception)
     except Trap as trap:
         return thread.throw_trap(trap)
+    store.heap.tidy(values)
     return thread.resume(values)
 
 

@@ -499,13 +499,14 @@ class NativeThread:
 
 
 class NativeEngine:
-    """Runs version 3.0 in C, but for exceptions; relaxed vectors by the deterministic choice."""
+    """Runs version 3.0 and the proposals in C; relaxed vectors by the deterministic choice."""
 
     name = "native"
     features: frozenset[Feature] = WASM_3 | {
         Feature.WIDE_ARITHMETIC,
         Feature.CUSTOM_PAGE_SIZES,
         Feature.THREADS,
+        Feature.LEGACY_EXCEPTIONS,
     }
     capabilities = frozenset({"resumable", "native objects"})
 

@@ -8,7 +8,7 @@ from interp.syntax.errors import Crash
 from interp.syntax.module import Expr, Module
 from interp.syntax.types import FuncType, NumType, ValType
 
-from .code import match_ends
+from .code import match_parts
 from .pyvalues import DEEPEST, M, Value, canonical, whole
 
 
@@ -104,7 +104,7 @@ class Operands:
         body = self.body
         if len(body) > MOST_INSTRUCTIONS:
             raise NotLowered("size")
-        self.ends, self.elses = match_ends(body)
+        self.ends, self.elses, _ = match_parts(body)
         self.branches: dict[int, list[int]] = {}
         self.set_locals: set[int] = set()
         self.leaf, self.counts = True, False

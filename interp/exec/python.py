@@ -171,7 +171,7 @@ class PythonThread:
 
 #: What generated code does not do. A store with a module that needs one of them runs on the reference engine from then
 #: on, with all its modules: exceptions go through frames, and the collector does not see what Python's locals hold.
-_REFERRED = frozenset({Feature.GC, Feature.EXCEPTIONS})
+_REFERRED = frozenset({Feature.GC, Feature.EXCEPTIONS, Feature.LEGACY_EXCEPTIONS})
 
 
 class PythonEngine(Stepwise):

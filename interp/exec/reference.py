@@ -74,8 +74,12 @@ class Leave(Exception):
         self.exit = exit
 
 
+#: Height of the value stack, block, and in a handler of the legacy proposal a reference to what it caught.
+Label = tuple[int, Block, int]
+
+
 class Frame:
-    """An activation of a function: where it stands, its locals, its labels (height, block), its operands' bottom."""
+    """An activation of a function: where it stands, its locals, its labels, its operands' bottom."""
 
     __slots__ = ("code", "func", "height", "labels", "locals", "module", "node", "pc", "steps")
 
@@ -87,7 +91,7 @@ class Frame:
         self.pc = 0
         self.locals = locals
         self.height = height
-        self.labels: list[tuple[int, Block]] = [(height, code.block)]
+        self.labels: list[Label] = [(height, code.block, 0)]
         self.node: Any = None  # a Counter's
 
     def info(self) -> FrameInfo:
@@ -167,7 +171,8 @@ class ReferenceThread:
             return None
         args = self._args if self._state == "host" else ()
         pending = self._pending.values if self._pending is not None else ()
-        return chain(self.stack, args, pending, *(frame.locals for frame in self.frames))
+        caught = (label[2] for frame in self.frames for label in frame.labels)
+        return chain(self.stack, args, pending, caught, *(frame.locals for frame in self.frames))
 
     def operands(self) -> list[int]:
         """The operand stack of the innermost frame."""
@@ -403,15 +408,22 @@ class ReferenceThread:
             raise Leave(Threw(exception))
         depth, place, clause = found
         frame, stack = self.frames[depth], self.stack
-        if frame.labels[place - 1 - clause.label][1].loop:
+        if not isinstance(clause, int) and frame.labels[place - 1 - clause.label][1].loop:
             self.ensure(1)
-        if clause.kind & 1:
+        if isinstance(clause, int) or clause.kind & 1:
             self.store.heap.make_room(exn.bytes, exn.values)
         self._cells -= sum(gone.code.cells for gone in self.frames[depth + 1 :])
         del self.frames[depth + 1 :]
         self.frame = frame
-        del stack[frame.labels[place][0] :]
+        height, block, _ = frame.labels[place]
+        del stack[height:]
         del frame.labels[place:]
+        if isinstance(clause, int):
+            frame.labels.append((height, block._replace(handlers=(), skip=0), self.store.heap.add(exn)))
+            frame.pc = clause + 1
+            if frame.code.body[clause].imm:
+                stack.extend(exn.values)
+            return
         if clause.kind < 2:
             stack.extend(exn.values)
         if clause.kind & 1:
@@ -470,6 +482,7 @@ class ReferenceEngine(Stepwise):
         Feature.WIDE_ARITHMETIC,
         Feature.CUSTOM_PAGE_SIZES,
         Feature.THREADS,
+        Feature.LEGACY_EXCEPTIONS,
     }
     capabilities = frozenset({"resumable", "steppable"})
 

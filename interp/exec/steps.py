@@ -43,12 +43,12 @@ def nop(t: T, f: F, s: S, x: None) -> None:
 
 
 def enter_block(t: T, f: F, s: S, block: Block) -> None:
-    f.labels.append((len(s) - block.params, block))
+    f.labels.append((len(s) - block.params, block, 0))
 
 
 def if_(t: T, f: F, s: S, block: Block) -> None:
     condition = s.pop()
-    f.labels.append((len(s) - block.params, block))
+    f.labels.append((len(s) - block.params, block, 0))
     if not condition:
         f.pc = block.otherwise
 
@@ -66,7 +66,7 @@ def end_of_function(t: T, f: F, s: S, x: None) -> None:
 
 
 def br(t: T, f: F, s: S, depth: int) -> None:
-    height, block = f.labels[-1 - depth]
+    height, block, _ = f.labels[-1 - depth]
     if block.loop:
         t.charge(1)
         if depth:

@@ -1,4 +1,7 @@
-"""The reference engine's steps for exceptions (specification 4.4.11), and where a thrown exception goes on."""
+"""The reference engine's steps for exceptions (specification 4.4.11), and where a thrown exception goes on.
+
+Those of the legacy proposal too: there a label that stands for a handler keeps what it caught.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from interp.runtime.objects import Exn
 from interp.syntax.errors import TRAPS, Trap
 from interp.syntax.instructions import Catch
 
-from .steps import Handler, enter_block
+from .steps import Handler, else_, end, enter_block
 
 if TYPE_CHECKING:
     from .reference import Frame, ReferenceThread
@@ -30,15 +33,37 @@ def throw_ref(t: T, f: F, s: S, x: None) -> None:
     t.throw_exception(t.store.heap.exception(s[-1]))
 
 
-def find_clause(frames: Sequence[F], exn: Exn) -> tuple[int, int, Catch] | None:
-    """The innermost clause that takes an exception: position of its frame, of its label in the frame, and itself."""
+def rethrow(t: T, f: F, s: S, depth: int) -> None:
+    t.throw_exception(t.store.heap.exception(f.labels[-1 - depth][2]))
+
+
+def find_clause(frames: Sequence[F], exn: Exn) -> tuple[int, int, Catch | int] | None:
+    """The innermost clause that takes an exception: position of its frame, of its label in the frame, and itself.
+
+    For a handler of the legacy proposal, that is the step of its `catch` or `catch_all`.
+    """
     for depth in range(len(frames) - 1, -1, -1):
         labels, tags = frames[depth].labels, frames[depth].module.tags
-        for place in range(len(labels) - 1, 0, -1):
-            for clause in labels[place][1].catches:
+        place = len(labels) - 1
+        while place > 0:
+            block = labels[place][1]
+            for clause in block.catches:
                 if clause.kind >= 2 or tags[clause.tag] is exn.tag:
                     return depth, place, clause
+            for tag, step in block.handlers:
+                if tag < 0 or tags[tag] is exn.tag:
+                    return depth, place, step
+            place -= 1 + block.skip
     return None
 
 
-STEPS: dict[str, Handler] = {"throw": throw, "throw_ref": throw_ref, "try_table": enter_block}
+STEPS: dict[str, Handler] = {
+    "throw": throw,
+    "throw_ref": throw_ref,
+    "try_table": enter_block,
+    "try": enter_block,
+    "catch": else_,
+    "catch_all": else_,
+    "delegate": end,
+    "rethrow": rethrow,
+}

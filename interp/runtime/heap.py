@@ -24,6 +24,7 @@ from interp import _native
 from interp.syntax.errors import TRAPS, Trap
 from interp.valid.canon import Definition
 
+from .externs import mark
 from .layout import Layout
 from .native_objects import NativeObjects
 from .objects import HEADER_BYTES, I31, OBJECT, Exn, Object, Objects, PlainObjects, holds_objects, stale
@@ -189,6 +190,22 @@ class Heap:
         self.objects.collect(chain((in_flight,), self._roots()))
         self._next_collection = 0 if self._always else self.bytes + max(FIRST_COLLECTION, self.bytes)
         self.set_limit()
+
+    def tidy(self, in_flight: Iterable[int]) -> None:
+        """Give up the external objects that nothing refers to, if there are many; `in_flight` are further roots.
+
+        Only where guest code is about to run, since what the embedder holds as raw bits counts for nothing.
+        """
+        externs = self.store.externs
+        if externs.live < externs.due or "resumable" not in self.store.engine.capabilities:
+            return  # an engine whose threads are not resumed has its values where no one can see them
+        values = tuple(in_flight)
+        self.collect(values)
+        marks = externs.marks()
+        for root in chain((values,), self._roots()):
+            mark(marks, root)
+        self.objects.mark_externs(marks)
+        externs.sweep(marks, len(self))
 
     def _roots(self) -> Iterator[Iterable[int]]:
         store = self.store

@@ -16,7 +16,7 @@ from interp.syntax.types import ValType
 from interp.valid.canon import definition
 
 from .layout import CODES, Cells, Layout, starts
-from .objects import OBJECT, Exn, Object, holds_objects, stale
+from .objects import OBJECT, Exn, Marks, Object, holds_objects, stale
 from .table import TagInst
 
 _LOW = (1 << 64) - 1
@@ -186,6 +186,11 @@ class NativeObjects:
             if len(words):
                 lib.tm_heap_visit(self.handle, ffi.from_buffer("uint64_t[]", words), len(words))
         lib.tm_heap_sweep(self.handle)
+
+    def mark_externs(self, marks: Marks) -> None:
+        """Set the mark of every external object that is referred to from here; `marks` goes by raw bits."""
+        ffi = _native.ffi
+        _native.lib.tm_heap_mark_externs(self.handle, ffi.from_buffer("uint8_t[]", marks), len(marks))
 
 
 def _facts(kind: Layout | TagInst) -> tuple[int, int, list[int], list[int]]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from interp.syntax.errors import EmbedderError
 from interp.syntax.types import RefType, ValType
 from interp.valid.subtyping import CLOSED
@@ -18,6 +21,8 @@ from .table import TagInst
 
 #: The bits that tell objects of the heap and i31 from external objects.
 OBJECT, I31 = 1 << 62, 1 << 63
+#: One mark for each raw reference of an external object, and one for null.
+Marks = npt.NDArray[np.bool_]
 #: What an object costs besides its contents.
 HEADER_BYTES = 16
 
@@ -112,6 +117,9 @@ class Objects(Protocol):
     def collect(self, roots: Iterable[Iterable[int]]) -> None:
         """Drop every object that no root leads to."""
 
+    def mark_externs(self, marks: Marks) -> None:
+        """Set the mark of every external object that is referred to from here; `marks` goes by raw bits."""
+
 
 class PlainObjects:
     """Objects in Python, by index."""
@@ -176,6 +184,14 @@ class PlainObjects:
     def collect(self, roots: Iterable[Iterable[int]]) -> None:
         """Drop every object that no root leads to."""
         self._sweep(self._mark(roots))
+
+    def mark_externs(self, marks: Marks) -> None:
+        """Set the mark of every external object that is referred to from here; `marks` goes by raw bits."""
+        for found in self._objects:
+            if found is not None:
+                for bits in found.refs():
+                    if bits < len(marks):
+                        marks[bits] = True
 
     def _mark(self, roots: Iterable[Iterable[int]]) -> bytearray:
         objects = self._objects

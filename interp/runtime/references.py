@@ -35,6 +35,6 @@ def referent(store: Store, bits: int, top: str) -> HeapType | None:
         heap = kind.definition.number
     elif bits >> 31 == I31 >> 31:
         heap = "i31"
-    elif bits <= len(store.externs):
+    elif store.externs.has(bits):
         heap = "any"
     return heap if top == "any" or heap is None else "extern"

@@ -18,6 +18,7 @@ from interp.valid.canon import Definition, function_definition
 
 from .boundary import Accounts
 from .engine import Engine
+from .externs import Externs
 from .heap import I31, OBJECT, Heap, HeapRef
 from .memory import MemInst
 from .table import GlobalInst, TableInst, TagInst
@@ -153,7 +154,7 @@ class Store(Accounts):
         self.globals: list[GlobalInst] = []
         self.tags: list[TagInst] = []
         self.instances: list[ModuleInst] = []
-        self.externs: list[object] = []
+        self.externs = Externs(self.limits.externs)
         self.sleep: Callable[[float], object] | None = time.sleep
         self._monitor: Any = None
         #: The innermost activation that waits (exec/awaiting.py), or None.
@@ -162,7 +163,6 @@ class Store(Accounts):
         self.claimed_bytes = 0
         self.heap = Heap(self)
         self._definitions: dict[FuncType, Definition] = {}
-        self._extern_refs: dict[int, int] = {}
 
     @property
     def monitor(self) -> Any:
@@ -286,7 +286,7 @@ class Store(Accounts):
     def extern_ref(self, value: object) -> int:
         """The raw externref of a Python object: 0 for None, the same reference for the same object.
 
-        A HeapRef is itself. Raises EmbedderError for one of another store.
+        A HeapRef is itself. Raises EmbedderError for one of another store, LimitError past `limits.externs`.
         """
         if value is None:
             return 0
@@ -294,17 +294,13 @@ class Store(Accounts):
             if value.store is not self:
                 raise EmbedderError("a HeapRef of another store")
             return value.bits
-        ref = self._extern_refs.get(id(value))
-        if ref is None:
-            self.externs.append(value)
-            ref = self._extern_refs[id(value)] = len(self.externs)
-        return ref
+        return self.externs.ref(value)
 
     def extern_value(self, ref: int) -> object:
         """The Python object behind a raw reference in the hierarchies of extern, any and exn.
 
-        For an object of the heap, or an i31, a HeapRef.
+        For an object of the heap, or an i31, a HeapRef. Raises EmbedderError for a reference to nothing.
         """
         if ref & (I31 | OBJECT):
             return HeapRef(self, ref)
-        return self.externs[ref - 1] if ref else None
+        return self.externs.value(ref) if ref else None

@@ -194,6 +194,7 @@ BODY_ERRORS: dict[str, tuple[str, str]] = {
     "offset_out_of_range": ("i", "offset out of range"),
     "constant_required": ("i", "constant expression required"),
     "unknown_tag": ("i", "unknown tag {a}"),
+    "invalid_rethrow_label": ("i", "invalid rethrow label {a}"),
     "uninitialized_local": ("i", "uninitialized local {a}"),
     "not_a_struct_type": ("i", "type mismatch: type {a} is not a structure type"),
     "not_an_array_type": ("i", "type mismatch: type {a} is not an array type"),

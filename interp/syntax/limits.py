@@ -40,6 +40,7 @@ class VmLimits:
     memory_pages: int = 65_536  # of 64 KiB, whatever the size of a memory's own pages
     table_entries: int = 10_000_000
     heap_bytes: int = 256 << 20
+    externs: int = 1_000_000
     store_bytes: int = 8 << 30
     call_depth: int = 16_384
     value_stack_cells: int = 1 << 20

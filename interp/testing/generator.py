@@ -16,10 +16,14 @@ from .shape import Shape, finish, make_shape, pick
 
 @dataclass(frozen=True)
 class Program:
-    """Modules in bytes, to be instantiated in order, and a number that seeds the arguments and the host's answers."""
+    """Modules in bytes, to be instantiated in order, and a number that seeds the arguments and the host's answers.
+
+    One whose modules others made is `foreign`: its functions get null for references.
+    """
 
     modules: tuple[bytes, ...]
     seed: int
+    foreign: bool = False
 
 
 def make_module(rng: Random, before: Module | None = None, size: int = 120, objects: bool = False) -> Module:

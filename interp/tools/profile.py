@@ -89,6 +89,11 @@ class Profile:
         """All instructions."""
         return sum(node.count for _, node in walk(self.root))
 
+    def by_export(self) -> dict[str, int]:
+        """Instructions by the function that was called from outside, with what it called."""
+        totals = {id(node): total for node, total in _totals(self.root)}
+        return {node.name: totals[id(node)] for node in self.root.children.values()}
+
     def rows(self) -> list[Row]:
         """Functions by their own instructions, most first; recursive calls count once in `total`."""
         rows: dict[str, Row] = {}

@@ -17,6 +17,8 @@ from interp.syntax.types import I32, I64, BlockType, FuncType, HeapType, NumType
 from .context import Context
 
 _EMPTY = FuncType()
+#: Frames that keep a caught exception.
+HANDLERS = frozenset({"catch", "catch_all"})
 
 #: A type on the operand stack; None is Unknown.
 Operand = ValType | None
@@ -110,11 +112,14 @@ class Checker:
         self.base = 0
         self.cells = 0
         self.top = 0
+        #: How many handlers of the legacy proposal are open, and the most that were at once.
+        self.caught = 0
+        self.most_caught = 0
 
     @property
     def frame_cells(self) -> int:
-        """Parameters, locals and the highest operand stack."""
-        return self.local_cells + self.top
+        """Parameters, locals, the highest operand stack, and a cell for each exception kept at once."""
+        return self.local_cells + self.top + self.most_caught
 
     def fail(self, id: str, a: object = "", b: object = "") -> NoReturn:
         """Raise an error of BODY_ERRORS at the current instruction."""
@@ -173,6 +178,9 @@ class Checker:
         if len(self.frames) > self.c.limits.nesting:
             self.fail("nesting_limit")
         self.base = len(self.stack)
+        if name in HANDLERS:
+            self.caught += 1
+            self.most_caught = max(self.most_caught, self.caught)
         self.frames.append(Frame(name, start, end, self.base, self.cells, len(self.inits)))
         self.push_all(start)
 
@@ -183,6 +191,8 @@ class Checker:
         if len(self.stack) != frame.height:
             self.fail("type_mismatch_height")
         self.frames.pop()
+        if frame.name in HANDLERS:
+            self.caught -= 1
         self.base = self.frames[-1].height if self.frames else 0
         while len(self.inits) > frame.inits:
             self.unset.add(self.inits.pop())

@@ -13,7 +13,12 @@ from .canon import Definition
 from .subtyping import Subtyping
 
 #: Features with rules here; the others are off whatever the caller says.
-VALIDATED = WASM_3 | {Feature.WIDE_ARITHMETIC, Feature.CUSTOM_PAGE_SIZES, Feature.THREADS}
+VALIDATED = WASM_3 | {
+    Feature.WIDE_ARITHMETIC,
+    Feature.CUSTOM_PAGE_SIZES,
+    Feature.THREADS,
+    Feature.LEGACY_EXCEPTIONS,
+}
 
 
 @dataclass(slots=True)

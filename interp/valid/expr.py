@@ -16,12 +16,12 @@ from typing import Any
 from interp.syntax.instructions import OPS, Ins, MemArg, Op
 from interp.syntax.types import I32, NUM_TYPES_BY_NAME, NumType, ValType
 
-from . import rules, rules_gc, rules_refs
+from . import rules, rules_gc, rules_legacy, rules_refs
 from .checker import Checker
 from .rules import Rule
 
 #: The rows with a rule of their own.
-SPECIAL = rules.SPECIAL | rules_refs.SPECIAL | rules_gc.SPECIAL
+SPECIAL = rules.SPECIAL | rules_refs.SPECIAL | rules_gc.SPECIAL | rules_legacy.SPECIAL
 
 _Plain = tuple[list[ValType], list[ValType], int, int]
 

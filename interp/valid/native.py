@@ -61,6 +61,7 @@ RULES = frozenset(
         Feature.RELAXED_SIMD, Feature.TAIL_CALL, Feature.MULTI_MEMORY, Feature.MEMORY64,
         Feature.FUNCTION_REFERENCES, Feature.GC, Feature.EXCEPTIONS,
         Feature.WIDE_ARITHMETIC, Feature.CUSTOM_PAGE_SIZES, Feature.THREADS,
+        Feature.LEGACY_EXCEPTIONS,
     }
 )  # fmt: skip
 

@@ -24,7 +24,8 @@ def _unreachable(c: Checker, imm: Imm) -> None:
     c.die()
 
 
-def _begin(c: Checker, name: str, type: BlockType) -> None:
+def begin(c: Checker, name: str, type: BlockType) -> None:
+    """Enter a block of a block type, with its operands."""
     signature = c.block_type(type)
     if name == "if":
         c.expect(I32)
@@ -33,15 +34,15 @@ def _begin(c: Checker, name: str, type: BlockType) -> None:
 
 
 def _block(c: Checker, imm: Imm) -> None:
-    _begin(c, "block", imm[0])
+    begin(c, "block", imm[0])
 
 
 def _loop(c: Checker, imm: Imm) -> None:
-    _begin(c, "loop", imm[0])
+    begin(c, "loop", imm[0])
 
 
 def _if(c: Checker, imm: Imm) -> None:
-    _begin(c, "if", imm[0])
+    begin(c, "if", imm[0])
 
 
 def _else(c: Checker, imm: Imm) -> None:

@@ -60,14 +60,15 @@ def _br_on_non_null(c: Checker, imm: Imm) -> None:
 # Exceptions.
 
 
-def _tag(c: Checker, index: int) -> FuncType:
+def tag(c: Checker, index: int) -> FuncType:
+    """The type of a tag."""
     if index >= len(c.c.tags):
         c.fail("unknown_tag", index)
     return c.c.tags[index]
 
 
 def _throw(c: Checker, imm: Imm) -> None:
-    c.pop_all(_tag(c, imm[0]).params)
+    c.pop_all(tag(c, imm[0]).params)
     c.die()
 
 
@@ -86,7 +87,7 @@ def _try_table(c: Checker, imm: Imm) -> None:
 
 
 def _check_clause(c: Checker, clause: Catch) -> None:
-    carried: Sequence[ValType] = _tag(c, clause.tag).params if clause.kind < 2 else ()
+    carried: Sequence[ValType] = tag(c, clause.tag).params if clause.kind < 2 else ()
     if clause.kind & 1:
         carried = (*carried, _EXN)
     wanted = c.label(clause.label)

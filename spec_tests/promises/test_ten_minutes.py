@@ -16,7 +16,7 @@ from spec_tests.promises.floors import ROOT
 PAGE = ROOT / "hostabi" / "testing" / "README.md"
 FENCE = re.compile(r"(?P<before>[^\n]*\n)?\n```(?P<language>\w+)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 #: What makes an environment, which there is one of already.
-SKIPPED = ("python3 -m venv", "pip install", "mkdir mine")
+SKIPPED = ("python3 -m venv", "pip install", "mkdir ../mine")
 
 #: What stands for the programs, since these may not be on the path, and the plugin only known where it is installed.
 PLUGIN = "" if entry_points(group="pytest11", name="tamis") else " -p hostabi.pytest_plugin"

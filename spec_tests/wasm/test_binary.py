@@ -556,10 +556,9 @@ def test_every_row_is_written_and_read(op: Any) -> None:
     samples |= {"lanes16": tuple(range(16)), "heap": 5, "catches": (Catch(1, 4, 2), Catch(2, -1, 0)), "castflags": 2}  # type: ignore[dict-item]
     samples |= {"zero": 0, "i64": 1 << 63, "f64": 1 << 62, "v128": 1 << 100}  # type: ignore[dict-item]
     tested = Ins(op, tuple(samples.get(kind, 9) for kind in op.immediates))
-    opening = (ins("if", BlockType(None)),) if op.name == "else" else ()
-    if op.name == "delegate":
-        opening = (ins("try", BlockType(None)),)
-    closing = () if op.name in ("end", "delegate") else (END,) * ("block" in op.immediates or op.name == "else")
+    opener = {"else": "if", "catch": "try", "catch_all": "try", "delegate": "try"}.get(op.name)
+    opening = (ins(opener, BlockType(None)),) if opener else ()
+    closing = () if op.name in ("end", "delegate") else (END,) * ("block" in op.immediates or opener is not None)
     code = (*opening, tested, *closing, *(() if op.name == "end" else (END,)))
     data = expression(code)
     assert [i[:2] for i in instructions(data, 0, len(data), Gate())] == [i[:2] for i in code]

@@ -3,7 +3,7 @@
 The counts of the official suite are pinned in pinned.json: for each engine, file to the commands that pass, and those
 that wait, by the feature they wait for; the core, custom sections, legacy exceptions and the proposals that there are.
 Nothing may fail, and nothing may change without the table changing with it.
-`python spec_tests/wasm/test_spec_suite.py FOLDER` writes the table anew.
+`python spec_tests/wasm/test_spec_suite.py FOLDER` writes the table and the page SUITE.md anew.
 
 Scripts of ours that need more than version 2.0 stand in a folder with the name of the feature: on an engine that lacks
 it, what is to be run waits.
@@ -20,7 +20,8 @@ import pytest
 
 from interp.exec.engines import available, choose
 from interp.syntax.features import Feature
-from interp.tools.spec import FileResult, folder_features, run_script
+from interp.tools.spec import FileResult, run_file, run_script
+from spec_tests.wasm import suite_page
 
 HERE = Path(__file__).parent
 #: By engine, then by file.
@@ -42,7 +43,7 @@ MEMORY_FILES = [
 
 
 def run(path: Path, engine: str) -> FileResult:
-    return run_script(path.read_bytes(), path.name, engine, folder_features(path))
+    return run_file(path, path.name, engine)
 
 
 def counts(result: FileResult) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def counts(result: FileResult) -> dict[str, Any]:
 
 #: Folders of the suite that have to pass.
 PROPOSALS = ("custom-page-sizes", "threads", "wide-arithmetic")
-FOLDERS = ("core", "legacy", *(f"proposals/{name}" for name in PROPOSALS))
+FOLDERS = ("core", "custom", "legacy", *(f"proposals/{name}" for name in PROPOSALS))
 
 
 def suite_files(folder: Path) -> list[Path]:
@@ -157,6 +158,25 @@ def test_what_a_waiting_module_was_to_write_is_no_failure_and_hides_none(engine)
     assert [failure.line for failure in result.failures] == [8]
 
 
+def test_a_folder_says_what_is_on(tmp_path):
+    script = "(module (memory 1 1 shared)) (assert_invalid (module (memory 1) (memory 1)) \"multiple memories\")"
+    outcomes = {}
+    for name in ("core", "threads", "proposals/threads", "proposals/unheard-of"):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        path = folder / "script.wast"
+        path.write_text(script)
+        result = run_file(path, name)
+        outcomes[name] = (result.passed, dict(result.waiting), len(result.failures))
+    assert outcomes == {
+        "core": (0, {"threads": 1}, 1),
+        "threads": (1, {}, 1),
+        "proposals/threads": (2, {}, 0),  # these scripts are of an older standard
+        "proposals/unheard-of": (0, {"threads": 1, "unheard-of": 1}, 0),
+    }
+    assert dict(run_file(path, "off", features="1.0").waiting) == {"threads": 1}
+
+
 # -- the official suite ---------------------------------------------------------------------------------------------
 
 
@@ -178,6 +198,10 @@ def test_every_official_file_is_pinned(testsuite):
     assert all(set(table) == found for table in PINNED.values())
 
 
+def test_the_page_says_what_is_pinned():
+    assert suite_page.PAGE.read_text() == suite_page.page(PINNED)
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     tables = []
@@ -188,3 +212,4 @@ if __name__ == "__main__":
             rows.append(f"    {json.dumps(path.relative_to(folder).as_posix())}: {json.dumps(row)}")
         tables.append(f"  {json.dumps(engine)}: {{\n" + ",\n".join(rows) + "\n  }")
     (HERE / "pinned.json").write_text("{\n" + ",\n".join(tables) + "\n}\n")
+    suite_page.PAGE.write_text(suite_page.page(json.loads((HERE / "pinned.json").read_text())))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostabi.scenario.load import load, loads
 from hostabi.scenario.model import ACTIONS
@@ -13,6 +15,32 @@ from hostabi.scenario.places import FileError
 HEAD = "version: 1\nfilters: [{module: a.wasm}]\n"
 NO_ZONE = "no time zone; put a Z behind it for UTC"
 CASE = "cases:\n- name: one\n  request: {}\n"
+
+SCENARIOS = sorted(Path(__file__).parent.glob("*.tamis.yaml"))
+SPOILERS = (
+    *(
+        "",
+        "{}",
+        "[]",
+        "null",
+        "1",
+        "-1",
+        "1e400",
+        "'",
+        '"',
+        "${a}",
+        "${",
+        "&a ",
+        "*a",
+        "!!str ",
+        "|\n",
+        "- ",
+        ": ",
+        "?",
+    ),
+    *("@", "\0", "\x85", "0x10", "true", "<<: ", "{absent: true}", "{any: true, equals: 1}", "{json: {$: 1}}"),
+    *("[[a]]", "{regex: '('}", "9" * 30, "{a: {b: c}}", "\n", "\t"),
+)
 
 
 def problems(text: str) -> list[str]:
@@ -38,6 +66,7 @@ def problems(text: str) -> list[str]:
         (HEAD + "cases: []\n", "3:8: cases: List should have at least 1 item after validation, not 0"),
         ("version: 1\n" + CASE, "1:1: filters is missing"),
         (f"version: 1\nfilters: [{{}}]\n{CASE}", "2:11: filters[0]: a filter has a module, or a build that makes one"),
+        (f"{HEAD}envoy: no\n{CASE}", "3:8: envoy: yes, or `no, because ...` is wanted here"),
         (f"{HEAD}case: 1\n{CASE}", "3:1: case: there is no key 'case' here"),
         (
             f"{HEAD}clock: yesterday\n{CASE}",
@@ -91,6 +120,7 @@ def test_the_file(text: str, told: str) -> None:
         ),
         ("{expect: {response: 200}}", "expect.response: a mapping or a null is wanted here"),
         ("{expect: {callbacks: [on_request]}}", "expect.callbacks[0]: there is no callback 'on_request'"),
+        ("{expect: {callbacks: [{}]}}", "expect.callbacks[0]: the name of a callback is wanted here"),
         ("{expect: {fuel: {}}}", "expect.fuel: an empty matcher says nothing"),
         ("{request: {path: '/${who}'}}", "request.path: there is no variable 'who'"),
     ],
@@ -117,6 +147,23 @@ def test_a_wrong_table_row_is_told_once_for_its_place() -> None:
 def test_aliases_cannot_make_a_file_grow_without_end() -> None:
     lines = ["a0: &a0 [x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
     assert "more than 200000 values" in problems("\n".join(lines))[0]
+
+
+@given(st.data())
+def test_no_text_does_more_than_be_refused(data: st.DataObject) -> None:
+    """Scenario files with a few places spoilt are read, or refused with places that exist."""
+    text = data.draw(st.sampled_from(SCENARIOS)).read_text()
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = start + data.draw(st.integers(0, 15))
+        text = text[:start] + data.draw(st.sampled_from(SPOILERS)) + text[end:]
+    try:
+        trials = loads(text)
+    except FileError as error:
+        lines = text.splitlines() or [""]
+        assert all(1 <= one.line <= len(lines) + 1 and one.column >= 1 for one in error.problems)
+    else:
+        assert trials
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
