@@ -3,8 +3,9 @@
     python native/driver/describe.py WORLDS SEEDS [SOURCE...]     sources: .wast, .wat, .wasm; default: the tests' own
     python native/driver/describe.py --module WORLDS INPUT OUT    the module that an input of the fuzz target stands for
 
-WORLDS begins with the names of the fields and the number of descriptions. A description has the fields of `tm_env` in order: a number as 8 bytes,
-an array as its length in bytes and its bytes, padded to 8. SEEDS becomes a folder with an input for each function body.
+WORLDS begins with the names of the fields and the number of descriptions. A description has the fields of `tm_env` in
+order: a number as 8 bytes, an array as its length in bytes and its bytes, padded to 8. SEEDS becomes a folder with an
+input for each function body.
 """
 
 from __future__ import annotations
