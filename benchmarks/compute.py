@@ -42,12 +42,12 @@ def measure(
     """
     found = []
     for workload in workloads:
-        data = workload.path.read_bytes()
+        data = workload.data()
         size, result = (workload.quick, workload.quick_result) if quick else (workload.size, workload.result)
         measured = Measured(workload, {peer.name: [] for peer in peers})
         for turn in range(rounds):
             for peer in peers[turn % len(peers) :] + peers[: turn % len(peers)]:
-                run = peer.load(data)
+                run = workload.start(peer, data)
                 begin = time.perf_counter()
                 got = run(size)
                 measured.times[peer.name].append(time.perf_counter() - begin)

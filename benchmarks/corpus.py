@@ -12,7 +12,7 @@ from benchmarks.programs import PROGRAMS, Missing
 from benchmarks.workloads import WORKLOADS
 
 FILTERS = Path(__file__).parents[1] / "examples" / "filters"
-SIZES = {"quickjs": 3, "masking": 1, "argon2": 1, "brotli": 3, "flate": 60}
+SIZES = {"quickjs": 3, "masking": 1, "brotli": 3, "flate": 60}
 CONFIG = {
     "reqRules": [{"operate": "add", "headers": [{"key": "X-add", "value": "$1", "host_pattern": r"^(.*)\.com$"}]}],
     "type": "key-auth",
@@ -54,12 +54,17 @@ def exchange(path: Path) -> Callable[[], object]:
     return run
 
 
+def filters() -> list[Path]:
+    """The modules of all filters."""
+    return [plugin.path for plugin in plugins()] + sorted(FILTERS.glob("*/*.wasm"))
+
+
 def corpus() -> dict[str, Callable[[], object]]:
     """Every program that is here, by name."""
     found: dict[str, Callable[[], object]] = {}
     for workload in WORKLOADS:
         if workload.name not in PROGRAMS and not workload.apart:
-            found[workload.name] = kernel(workload.path.read_bytes(), max(workload.quick, workload.size // 10))
+            found[workload.name] = kernel(workload.data(), max(workload.quick, workload.size // 10))
     for name in PROGRAMS:
         try:
             found[name] = program(name)

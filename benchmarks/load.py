@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +39,8 @@ class Loaded:
     instantiate: list[float] = field(default_factory=list)
     wasm3: list[float] = field(default_factory=list)
     wasmtime: list[float] = field(default_factory=list)
+    resident: int | None = None
+    """Bytes by which a fresh process grows, its linear memory included; None where that cannot be found out."""
 
     @property
     def ours(self) -> float:
@@ -80,7 +84,17 @@ def measure(plugin: Plugin, rounds: int, peers: set[str]) -> Loaded:
             loaded.wasm3.append(load_wasm3(data))
         if "wasmtime" in peers and turn == 0:
             loaded.wasmtime.append(load_wasmtime(data))
+    loaded.resident = resident(plugin)
     return loaded
+
+
+def resident(plugin: Plugin) -> int | None:
+    """What `benchmarks.resident` finds in a process of its own."""
+    if not Path("/proc/self/statm").exists():
+        return None
+    command = [sys.executable, "-m", "benchmarks.resident", str(plugin.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[0])
 
 
 def ours(data: bytes, loaded: Loaded) -> None:
@@ -127,12 +141,13 @@ def table(loaded: list[Loaded]) -> Table:
     shown.add_column("plugin")
     for column in ("MB", "decode", "validate", "instantiate", "tamis", "wasm3", "wasmtime"):
         shown.add_column(column, justify="right")
-    for column in ("times faster", "MB code/s"):
+    for column in ("times faster", "MB code/s", "RSS / file"):
         shown.add_column(column, justify="right", style="bold")
     for item in loaded:
         steps = (item.decode, item.validate, item.instantiate, [item.ours], item.wasm3, item.wasmtime)
         ms = [f"{median(times) * 1000:,.1f}" if times else "-" for times in steps]
-        rates = (f"{item.times_faster:.0f}", f"{item.code_rate:.0f}")
+        grown = "-" if item.resident is None else f"{item.resident / item.size:.2f}"
+        rates = (f"{item.times_faster:.0f}", f"{item.code_rate:.0f}", grown)
         shown.add_row(item.plugin.name, f"{item.size / 1e6:.1f}", *ms, *rates)
     if len(loaded) > 1:
         shown.add_section()
@@ -150,6 +165,7 @@ def as_json(item: Loaded) -> dict[str, Any]:
         "bytes": item.size,
         "code_bytes": item.code_size,
         **{step: getattr(item, step) for step in ("decode", "validate", "instantiate", "wasm3", "wasmtime")},
+        "resident_bytes": item.resident,
         "times_faster_than_wasmtime": item.times_faster,
         "code_mb_per_second": item.code_rate,
     }

@@ -13,10 +13,24 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.table import Table
+
+from benchmarks import corpus
+from benchmarks.workloads import WORKLOADS
 
 NOTHING = 0xFFFF
 PAIRS = Path(__file__).parents[1] / "native" / "pairs.txt"
+PAGE = Path(__file__).parent / "PAIRS.md"
+HEAD = """`TAMIS_COUNT=1 python native/build.py && python -m benchmarks pairs --write && python native/build.py`
+
+# What follows what
+
+Handlers in a row without the places of their operands: the mean share of the steps of each program, in per cent; in the
+code of filters, of what stands there. Branches that were not taken go on to the next. From the same counts, places and
+all, comes [native/pairs.txt](../native/pairs.txt).
+
+Counted in runs of {programs}. Code of {filters}."""
 Run = tuple[str, str, str]
 
 
@@ -117,14 +131,59 @@ def table(title: str, found: Counter[str], n: int) -> Table:
 def markdown(title: str, found: Counter[str], n: int) -> str:
     """The same for a page."""
     rows = "\n".join(f"| {text} | {share * 100:.2f} |" for text, share in found.most_common(n))
-    return f"| {title} | % of the steps |\n| --- | --: |\n{rows}"
+    return f"| {title} | % |\n| --- | --: |\n{rows}"
 
 
-def run_all(programs: dict[str, Callable[[], object]], names: list[str]) -> dict[str, Counter[Run]]:
-    """Run each program and take what it counted."""
+def run_all(names: list[str], doing: Callable[[str], None]) -> dict[str, Counter[Run]]:
+    """Run each program of the corpus and take what it counted."""
     found = {}
     counted(names)
-    for name, run in programs.items():
+    for name, run in corpus.corpus().items():
+        doing(name)
         run()
         found[name] = counted(names)
+    return {name: runs for name, runs in found.items() if runs}
+
+
+def standing(names: list[str], doing: Callable[[str], None]) -> dict[str, Counter[Run]]:
+    """What stands in the code of real filters, all of their functions lowered."""
+    import interp
+    from interp._native import lib
+
+    found = {}
+    counted(names, standing=True)
+    for path in corpus.filters():
+        doing(f"code of {path.stem}")
+        valid = interp.validate(interp.decode(path.read_bytes()))
+        for own in range(len(valid.module.funcs)):
+            lib.tm_code_lower(valid.native.code, own)
+        name = path.stem if path.stem != "plugin" else path.parent.parent.name
+        found[name] = counted(names, standing=True)
     return found
+
+
+def weights(programs: dict[str, Counter[Run]]) -> list[tuple[float, Counter[Run]]]:
+    """Kernels and programs count whole, filters a quarter each: there are many, and most share a runtime."""
+    whole = {workload.name for workload in WORKLOADS}
+    return [(1.0 if name in whole else 0.25, runs) for name, runs in programs.items()]
+
+
+def study(room: int, write: bool, doing: Callable[[str], None]) -> list[Table]:
+    """Count, choose and show. Raises click.UsageError on a build that does not count."""
+    known = handlers()
+    import fuse  # type: ignore[import-not-found, unused-ignore]
+
+    names = [name for name, _, _ in known.rows]
+    ran = run_all(names, doing)
+    if not ran:
+        raise click.UsageError("this build counts nothing: TAMIS_COUNT=1 python native/build.py")
+    stood = standing(names, doing)
+    pairs, triples = by_row(ran.values(), known)
+    still, _ = by_row(stood.values(), known)
+    shown = [("pairs that ran", pairs), ("triples that ran", triples), ("pairs in the code of filters", still)]
+    if write:
+        chosen = choose(weights(ran), known, fuse, room)
+        PAIRS.write_text("".join(f"{' '.join(parts)} # {worth:.3f}\n" for worth, parts in chosen))
+        text = "\n\n".join(markdown(title, found, 40) for title, found in shown)
+        PAGE.write_text(f"{HEAD.format(programs=', '.join(ran), filters=', '.join(stood))}\n\n{text}\n")
+    return [table(title, found, 25) for title, found in shown]

@@ -142,21 +142,6 @@ def get_buffer(guest: Guest, kind: int, start: int, length: int, at: int, size: 
     return 0
 
 
-# ---- Argon2, C by Emscripten ----
-def argon2(guest: Guest, n: int) -> int:
-    """A hash of n passes over 2 MiB."""
-    guest.call("d")
-    password, salt, out = (guest.put("f", data) for data in (b"password\0", b"somesalt\0", bytes(32)))
-    status = guest.call("e", n, 2048, 1, password, 8, salt, 8, out, 32, 0, 0, 0, 0x13)
-    return zlib.crc32(guest.read(out, 32)) ^ status
-
-
-def copy(guest: Guest, to: int, at: int, length: int) -> int:
-    """memcpy."""
-    guest.write(to, guest.read(at, length))
-    return to
-
-
 # ---- compressors in Rust ----
 def brotli(guest: Guest, n: int) -> int:
     """Compress n kB of text."""
@@ -192,13 +177,6 @@ PROGRAMS = {
         "7a3eb957fbf08ccc1138eb8df625a5341e7d915c17b86435a05fbaeda4f6cf75",
         masking,
         {"proxy_get_buffer_bytes": get_buffer},
-    ),
-    "argon2": Program(
-        "npm:argon2-browser@1.18.0",
-        "dist/argon2.wasm",
-        "0c2149886c13e4eae4a6ca25ee71d47423c5c8740a874cf04ff816d1b2c901d7",
-        argon2,
-        {"a": copy},
     ),
     "brotli": Program(
         "npm:brotli-wasm@3.0.1",

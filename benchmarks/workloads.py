@@ -1,16 +1,19 @@
-"""The workloads: small programs that take one number and give one, each of another kind. Sources are in kernels/."""
+"""The workloads: kernels that take one number and give one, whose sources are in kernels/, and programs of others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.peers import Peer, Run
+from benchmarks.programs import PROGRAMS
+
 FOLDER = Path(__file__).parent / "kernels"
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A kernel: `size` is the argument that gives a run of 0.3 s or more on wasm3, `quick` the one of a smoke test.
+    """A kernel or program: `size` gives a run of 0.3 s or more on wasm3, `quick` one for a smoke test, 0 for none.
 
     The results of both are known, so a peer that computes something else is found out. An `apart` workload measures the
     machine's memory more than the engine and stays out of the mean.
@@ -24,10 +27,18 @@ class Workload:
     quick_result: int
     apart: bool = False
 
-    @property
-    def path(self) -> Path:
-        """The .wasm."""
-        return FOLDER / f"{self.name}.wasm"
+    def data(self) -> bytes:
+        """The .wasm. Raises Missing for a program that is not on this machine."""
+        program = PROGRAMS.get(self.name)
+        return program.data() if program else (FOLDER / f"{self.name}.wasm").read_bytes()
+
+    def start(self, peer: Peer, data: bytes) -> Run:
+        """A fresh instance on a peer, ready to run."""
+        program = PROGRAMS.get(self.name)
+        if program is None:
+            return peer.load(data)
+        guest, work = peer.open(data, program.stubs), program.work
+        return lambda size: work(guest, size)
 
 
 WORKLOADS = (
@@ -46,6 +57,10 @@ WORKLOADS = (
     Workload("regex", "strings, backtracking", 12, 0x04C0CE80, 1, 0x3D47E05A),
     Workload("compress", "byte copying", 330, 0x309FE560, 1, 0x0000430F),
     Workload("mix", "lists, matrices, states", 2700, 0x0000F212, 1, 0x00007B42),
+    Workload("quickjs", "real: a script on QuickJS (C)", 16, 0x52207B55, 1, 0x949557B6),
+    Workload("masking", "real: start of a filter (Rust)", 1, 0x00010101, 0, 0x00000000),
+    Workload("brotli", "real: compressor (Rust)", 22, 0x2C7F1977, 1, 0x865B8AD3),
+    Workload("flate", "real: compressor (Rust)", 260, 0xB252320C, 1, 0x4DDCFA56),
     Workload("bulk", "memory.copy, memory.fill", 300000, 0x8E819220, 3, 0x00001704, apart=True),
 )
 BY_NAME = {workload.name: workload for workload in WORKLOADS}

@@ -45,9 +45,7 @@ SPECIAL = {
     "retk": 0, "retn": 0, "moven": 2, "zero": 2, "unreachable": 0, "table_get": 3, "table_set": 3, "table_size": 3,
     "memory_size": 2, "memory_copy": 2, "memory_fill": 2, "service": 0, "ref_func": 3, "halt": 0,
     "use_memory": 2, "address": 3, "aligned_address": 3, "tail_call": 0, "tail_call_import": 0, "tail_call_indirect": 0,
-    "enter": 0, "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0, "as_non_null": 2, "ref_test": 3,
-    "ref_cast": 3, "i31_new": 2, "i31_get_s": 2, "i31_get_u": 2,
-    "br_cast": 4, "br_cast_back": 4, "br_not_cast": 4, "br_not_cast_back": 4,  # emit_condition counts on the order
+    "enter": 0, "lower": 0, "throw": 0, "call_ref": 0, "tail_call_ref": 0,
     "struct_new": 5, "struct_new_default": 5, "array_new": 5, "array_new_default": 5, "array_new_fixed": 5,
     "array_fill": 5, "array_copy": 5,
     "v128_const": 4, "mov_v": 2, "select_v": 2, "global_get_v": 3, "global_set_v": 3,
@@ -361,6 +359,50 @@ def _moves(handlers: Handlers) -> None:
                 handlers.add(name, 3, f"if ({test}) {{ {'TICK; ' if back else ''}JUMP; }} NEXT(3);", "i")
 
 
+def _references(handlers: Handlers) -> None:
+    """Casts, null checks and i31: the reference stands in a slot or a register; base + d * places + a.
+
+    Branches on a cast: base + (negated * 2 + back) * places + a.
+    """
+    here, spare = places("i64"), places("i64")[-1]
+
+    def base(name: str) -> None:
+        handlers.bases[name] = len(handlers.rows)
+
+    base("as_non_null")
+    for a in here:
+        body = f"if (unlikely({read('i64', a, 'B')} == 0)) TRAP(null_reference); NEXT(2);"
+        handlers.add(f"as_non_null_{a}", 2, body, "i")
+    base("ref_cast")
+    for a in here:
+        body = f"MATCH(yes, {read('i64', a, 'B')}, WORD(2)) if (unlikely(!yes)) TRAP(cast_failure); NEXT(3);"
+        handlers.add(f"ref_cast_{a}", 3, body, "i")
+    base("br_cast")
+    for negated in (0, 1):
+        for back in (0, 1):
+            for a in here:
+                test = f"{'!' if negated else ''}yes"
+                tick = "TICK; " if back else ""
+                body = f"MATCH(yes, {read('i64', a, 'B')}, WORD(3)) if ({test}) {{ {tick}JUMP; }} NEXT(4);"
+                handlers.add(f"br_cast_{'FB'[back]}{'N' if negated else ''}_{a}", 4, body, "i")
+    base("ref_test")
+    for d in ("S", spare):
+        for a in here:
+            body = f"MATCH(yes, {read('i64', a, 'B')}, WORD(2)) {write_to('i32', d, 'yes')} NEXT(3);"
+            handlers.add(f"ref_test_{d}{a}", 3, body, "ii")
+    base("i31_new")
+    for d in here:
+        for a in here:
+            value = f"TM_I31 | ({read('i32', a, 'B')} & 0x7FFFFFFF)"
+            handlers.add(f"i31_new_{d}{a}", 2, f"{write_to('i64', d, value)} NEXT(2);", "ii")
+    for name, value in (("s", "(uint32_t)((int32_t)((uint32_t)ref << 1) >> 1)"), ("u", "ref & 0x7FFFFFFF")):
+        base(f"i31_get_{name}")
+        for d in ("S", spare):
+            for a in here:
+                check = f"uint64_t ref = {read('i64', a, 'B')}; if (unlikely(ref == 0)) TRAP(null_i31);"
+                handlers.add(f"i31_get_{name}_{d}{a}", 2, f"{check} {write_to('i32', d, value)} NEXT(2);", "ii")
+
+
 #: Packed elements and fields with their sign or without: the C type that reads one.
 PACKED = {"s8": "int8_t", "u8": "uint8_t", "s16": "int16_t", "u16": "uint16_t"}
 
@@ -374,8 +416,8 @@ def _objects(handlers: Handlers) -> None:
     here, floats = places("i32"), places("f64")
     spare, spare_f = here[-1], floats[-1]
 
-    def add(name: str, size: int, body: str) -> None:
-        handlers.add(name, size, f"{body} NEXT({size});")
+    def add(name: str, size: int, body: str, classes: str) -> None:
+        handlers.add(name, size, f"{body} NEXT({size});", classes)
 
     def base(name: str) -> None:
         handlers.bases[name] = len(handlers.rows)
@@ -387,24 +429,24 @@ def _objects(handlers: Handlers) -> None:
         base(f"struct_get_{name}")
         for d in {"i": here, "f": floats}.get(name, ("S", spare)):
             for a in here:
-                find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
+                find = f"uint64_t i = WORD(2); STRUCT(o, {read('i64', a, 'B')}, i);"
                 value = "o->contents[i]" if name in "if" else f"(uint32_t)({type})o->contents[i]"
                 body = f"{find} {put(d, value, name == 'f')}"
-                add(f"struct_get_{name}_{d}{a}", 3, body)
+                add(f"struct_get_{name}_{d}{a}", 3, body, "fi" if name == "f" else "ii")
     base("struct_get_v")
     for a in here:
-        find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i + 1);"
-        add(f"struct_get_v_{a}", 3, f"{find} sp[A] = o->contents[i]; sp[A + 1] = o->contents[i + 1];")
+        find = f"uint64_t i = WORD(2); STRUCT(o, {read('i64', a, 'B')}, i + 1);"
+        add(f"struct_get_v_{a}", 3, f"{find} sp[A] = o->contents[i]; sp[A + 1] = o->contents[i + 1];", "i")
     base("struct_set")
     for v in (*here, *(f"f{place}" for place in floats[1:])):
         for a in here:
             source = "sp[C]" if v == "S" else f"tm_bits_f64({v})" if v[0] == "f" else f"r{v}"
-            find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i);"
-            add(f"struct_set_{v}{a}", 3, f"{find} o->contents[i] = {source};")
+            find = f"uint64_t i = WORD(2); STRUCT(o, {read('i64', a, 'B')}, i);"
+            add(f"struct_set_{v}{a}", 3, f"{find} o->contents[i] = {source};", "fi" if v[0] == "f" else "ii")
     base("struct_set_v")
     for a in here:
-        find = f"uint64_t i = ip[2]; STRUCT(o, {read('i64', a, 'B')}, i + 1);"
-        add(f"struct_set_v_{a}", 3, f"{find} o->contents[i] = sp[C]; o->contents[i + 1] = sp[C + 1];")
+        find = f"uint64_t i = WORD(2); STRUCT(o, {read('i64', a, 'B')}, i + 1);"
+        add(f"struct_set_v_{a}", 3, f"{find} o->contents[i] = sp[C]; o->contents[i + 1] = sp[C + 1];", "i")
 
     elements = {**PACKED, "i32": "uint32_t", "i64": "uint64_t", "f64": "uint64_t"}
     for name, type in elements.items():
@@ -415,12 +457,13 @@ def _objects(handlers: Handlers) -> None:
                     find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, sizeof({type}), i);"
                     widen = "" if "64" in name else "(uint32_t)"
                     body = f"{find} {put(d, f'{widen}((const {type} *)o->contents)[i]', name == 'f64')}"
-                    add(f"array_get_{name}_{d}{a}{b}", 2, body)
+                    add(f"array_get_{name}_{d}{a}{b}", 2, body, "fii" if name == "f64" else "iii")
     base("array_get_v")
     for a in here:
         for b in here:
             find = f"uint32_t i = {read('i32', b, 'C')}; ELEMENT(o, {read('i64', a, 'B')}, 16, i);"
-            add(f"array_get_v_{a}{b}", 2, f"{find} sp[A] = o->contents[2 * i]; sp[A + 1] = o->contents[2 * i + 1];")
+            move = "sp[A] = o->contents[2 * i]; sp[A + 1] = o->contents[2 * i + 1];"
+            add(f"array_get_v_{a}{b}", 2, f"{find} {move}", "ii")
     for width in (8, 16, 32, 64):
         base(f"array_set_{width}")
         type = f"uint{width}_t"
@@ -429,18 +472,20 @@ def _objects(handlers: Handlers) -> None:
                 for b in here:
                     source = "sp[C]" if v == "S" else f"tm_bits_f64({v})" if v[0] == "f" else f"r{v}"
                     find = f"uint32_t i = {read('i32', b, 'B')}; ELEMENT(o, {read('i64', a, 'A')}, sizeof({type}), i);"
-                    add(f"array_set_{width}_{v}{a}{b}", 2, f"{find} (({type} *)o->contents)[i] = ({type}){source};")
+                    body = f"{find} (({type} *)o->contents)[i] = ({type}){source};"
+                    add(f"array_set_{width}_{v}{a}{b}", 2, body, "fii" if v[0] == "f" else "iii")
     base("array_set_v")
     for a in here:
         for b in here:
             find = f"uint32_t i = {read('i32', b, 'B')}; ELEMENT(o, {read('i64', a, 'A')}, 16, i);"
-            add(f"array_set_v_{a}{b}", 2, f"{find} o->contents[2 * i] = sp[C]; o->contents[2 * i + 1] = sp[C + 1];")
+            move = "o->contents[2 * i] = sp[C]; o->contents[2 * i + 1] = sp[C + 1];"
+            add(f"array_set_v_{a}{b}", 2, f"{find} {move}", "ii")
     base("array_len")
     for d in ("S", spare):
         for a in here:
             find = f"uint64_t ref = {read('i64', a, 'B')}; tm_object *o = tm_object_of(cx->heap, ref);"
             check = "if (unlikely(!o || o->shape >= TM_SHAPE_STRUCTURE)) { cx->need = ref; GO_COLD(no_array); }"
-            add(f"array_len_{d}{a}", 2, f"{find} {check} {put(d, 'o->length')}")
+            add(f"array_len_{d}{a}", 2, f"{find} {check} {put(d, 'o->length')}", "ii")
 
 
 def all_handlers() -> Handlers:
@@ -449,6 +494,7 @@ def all_handlers() -> Handlers:
     for name, size in SPECIAL.items():
         handlers.add(name, size, "")
     _moves(handlers)
+    _references(handlers)
     _objects(handlers)
     for op in OPS:
         kind = _class(op)

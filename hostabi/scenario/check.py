@@ -86,7 +86,7 @@ def check(expect: Expect, seen: Observation) -> tuple[list[Difference], Accounte
     if expect.callbacks is not None and expect.callbacks != seen.callbacks:
         found.append(Difference(("callbacks",), expect.callbacks, seen.callbacks))
     found += _state(expect, seen)
-    return found, accounted
+    return [one for one in found if one.loc[0] not in seen.unseen], accounted
 
 
 def unexpected(seen: Observation, accounted: Accounted) -> Iterator[Difference]:

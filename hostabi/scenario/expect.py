@@ -6,10 +6,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+import hostabi.hostcalls  # noqa: F401  (fills the registry)
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.enums import LogLevel, Status
 from hostabi.abi.hostcall import REGISTRY
 from hostabi.core.faults import ALLOCATOR
+from hostabi.hostcalls.wasi import SIGNATURES
 from hostabi.scenario.fields import BY_SHAPE, Model, Text
 from hostabi.scenario.matchers import Match, Matcher, Matches, Number, NumberMatcher
 
@@ -18,9 +20,6 @@ LEVELS: dict[str, LogLevel] = {level.name.lower(): level for level in LogLevel}
 
 
 def _call_name(value: object) -> object:
-    import hostabi.hostcalls  # noqa: F401  (fills the registry)
-    from hostabi.hostcalls.wasi import SIGNATURES
-
     if not isinstance(value, str):
         raise ValueError("the name of a host call is wanted here, such as proxy_log")
     known = REGISTRY.calls.keys() | REGISTRY.raw.keys() | SIGNATURES.keys()

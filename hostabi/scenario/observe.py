@@ -1,7 +1,7 @@
 """What was observed, as plain values under the names of `tamis run --json`: what expectations are held against.
 
-A stage (`stage.Stage`) makes one `Observation` for the start, for each step and for the whole case; what a stage cannot
-see it leaves out of `known`, and an expectation about it is then passed over by name.
+A stage (`stage.Stage`) makes one `Observation` for the start, for each step and for the end; what it cannot see it
+names in `unseen`, and expectations of these names are passed over.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import IntEnum
 from hostabi.adapters.message import Message
 from hostabi.core.commands import LocalReply, Log, StartCall
 from hostabi.core.transcript import Called, Entered, Record
+from hostabi.scenario.matchers import data_value
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class Observation:
     state: State = field(default_factory=State)
     names: Mapping[str, str] = field(default_factory=dict)
     """Names of filters by the key that logs and calls carry."""
+    unseen: frozenset[str] = frozenset()
+    """Keys of `expect` about which this stage knows nothing, such as `fuel` on another host."""
 
     @property
     def host_calls(self) -> list[Called]:
@@ -85,13 +88,12 @@ def together(parts: list[Observation]) -> Observation:
         sum(part.fuel for part in parts),
         last.state,
         last.names,
+        last.unseen,
     )
 
 
 def plain(value: object) -> object:
     """A value of a transcript as it is written in a file: enumerations by name, bytes as text, headers as pairs."""
-    from hostabi.scenario.matchers import data_value
-
     match value:
         case IntEnum():
             return value.name

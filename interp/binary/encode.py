@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from interp.syntax.hints import BRANCH_HINT, encode_hints
 from interp.syntax.module import Custom, Data, Elem, Export, Func, Global, Import, Module, Table
 from interp.syntax.types import FUNCREF, GlobalType, MemType, TableType
 
@@ -23,6 +24,8 @@ def encode(module: Module) -> bytes:
     out = [b"\0asm\1\0\0\0", *_customs(module, 0)]
     for id in SECTIONS:
         contents = _section(module, id, code)
+        if id == 10 and module.branch_hints:
+            out.append(_hints(module))
         if contents:
             out.append(bytes((id,)) + unsigned(len(contents)) + contents)
         out += _customs(module, id)
@@ -31,6 +34,16 @@ def encode(module: Module) -> bytes:
 
 def _customs(module: Module, after: int) -> list[bytes]:
     return [_custom(custom) for custom in module.customs if custom.after == after]
+
+
+def _hints(module: Module) -> bytes:
+    """The section of branch hints of a module from text, which stands before the code."""
+    first = module.imported_funcs
+    hints = {}
+    for index, numbers in module.branch_hints.items():
+        starts = write.starts(*module.funcs[index - first].contents)
+        hints[index] = {starts[number]: likely for number, likely in numbers.items()}
+    return _custom(Custom(BRANCH_HINT, encode_hints(hints)))
 
 
 def _custom(custom: Custom) -> bytes:

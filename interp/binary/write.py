@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 from interp.syntax.instructions import OPS, Catch, MemArg
@@ -184,7 +184,16 @@ def expression(code: Expr) -> bytes:
     return bytes(out)
 
 
+def _declarations(locals: Locals) -> bytes:
+    return vector([unsigned(len(list(group))) + val_type(type) for type, group in groupby(locals)])
+
+
 def body(locals: Locals, code: Expr) -> bytes:
     """A code entry without its size; equal locals side by side become one declaration."""
-    runs = [unsigned(len(list(group))) + val_type(type) for type, group in groupby(locals)]
-    return vector(runs) + expression(code)
+    return _declarations(locals) + expression(code)
+
+
+def starts(locals: Locals, code: Expr) -> list[int]:
+    """Where each instruction begins in `body`."""
+    lengths = [len(_declarations(locals)), *(len(expression((ins,))) for ins in code[:-1])]
+    return list(accumulate(lengths))

@@ -7,7 +7,7 @@ filter of 6 MB has a million instructions and a host looks at none of them. A mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -154,6 +154,7 @@ class Module:
     data_count: int | None = None
     datas: Sequence[Data] = ()
     customs: tuple[Custom, ...] = ()
+    branch_hints: Mapping[int, Mapping[int, bool]] = field(default_factory=dict)  # of a text: function to instruction
     binary: bytes = field(default=b"", repr=False, compare=False)
     sections: tuple[tuple[int, int, int], ...] = ()  # (id, offset of contents, length), in order
 

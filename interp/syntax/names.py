@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .customs import BrokenError, Reader, u32
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -29,14 +31,14 @@ def encode_names(names: Names) -> bytes:
     if names.funcs:
         parts.append(_subsection(1, _name_map(names.funcs)))
     if names.locals:
-        entries = (_u32(index) + _name_map(names.locals[index]) for index in sorted(names.locals))
-        parts.append(_subsection(2, _u32(len(names.locals)) + b"".join(entries)))
+        entries = (u32(index) + _name_map(names.locals[index]) for index in sorted(names.locals))
+        parts.append(_subsection(2, u32(len(names.locals)) + b"".join(entries)))
     return b"".join(parts)
 
 
 def decode_names(data: bytes | memoryview) -> Names:
     """What can be read of a section's contents: a broken one gives the names before the break."""
-    reader = _Reader(bytes(data))
+    reader = Reader(bytes(data))
     module: str | None = None
     funcs: dict[int, str] = {}
     locals_: dict[int, dict[int, str]] = {}
@@ -51,76 +53,19 @@ def decode_names(data: bytes | memoryview) -> Names:
             elif kind == 2:
                 for _ in range(part.u32()):
                     part.name_map(locals_.setdefault(part.u32(), {}))
-    except _BrokenError:
+    except BrokenError:
         pass
     return Names(module, funcs, locals_)
 
 
-def _u32(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _name(text: str) -> bytes:
     data = text.encode()
-    return _u32(len(data)) + data
+    return u32(len(data)) + data
 
 
 def _name_map(names: Mapping[int, str]) -> bytes:
-    return _u32(len(names)) + b"".join(_u32(index) + _name(names[index]) for index in sorted(names))
+    return u32(len(names)) + b"".join(u32(index) + _name(names[index]) for index in sorted(names))
 
 
 def _subsection(kind: int, contents: bytes) -> bytes:
-    return bytes([kind]) + _u32(len(contents)) + contents
-
-
-class _BrokenError(Exception):
-    pass
-
-
-class _Reader:
-    """A cursor over the contents; everything raises _BrokenError at the end of the bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.pos = 0
-
-    @property
-    def done(self) -> bool:
-        return self.pos >= len(self.data)
-
-    def byte(self) -> int:
-        if self.done:
-            raise _BrokenError
-        self.pos += 1
-        return self.data[self.pos - 1]
-
-    def u32(self) -> int:
-        value = 0
-        for shift in range(0, 35, 7):
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-        raise _BrokenError
-
-    def part(self, size: int) -> _Reader:
-        start = self.pos
-        self.pos += size
-        return _Reader(self.data[start : self.pos])
-
-    def name(self) -> str:
-        size = self.u32()
-        if size > len(self.data) - self.pos:
-            raise _BrokenError
-        self.pos += size
-        return self.data[self.pos - size : self.pos].decode("utf-8", "replace")
-
-    def name_map(self, out: dict[int, str]) -> None:
-        for _ in range(self.u32()):
-            index = self.u32()
-            out[index] = self.name()
+    return bytes([kind]) + u32(len(contents)) + contents

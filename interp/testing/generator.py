@@ -17,10 +17,14 @@ from .throwing import EXN, ThrowingBody, ThrowingObjectBody
 
 @dataclass(frozen=True)
 class Program:
-    """Modules in bytes, to be instantiated in order, and a number that seeds the arguments and the host's answers."""
+    """Modules in bytes, to be instantiated in order, and a number that seeds the arguments and the host's answers.
+
+    One whose modules others made is `foreign`: its functions get null for references.
+    """
 
     modules: tuple[bytes, ...]
     seed: int
+    foreign: bool = False
 
 
 def make_module(

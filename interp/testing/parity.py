@@ -42,7 +42,7 @@ from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.syntax.errors import FuelExhausted, Trap, WasmError
 from interp.syntax.features import EVERY_FEATURE
 from interp.syntax.limits import VmLimits
-from interp.syntax.types import FuncType, GlobalType, TagType
+from interp.syntax.types import FuncType, GlobalType, NumType, RefType, TagType, ValType
 from interp.valid.module import ValidModule, validate
 
 from .generator import Program
@@ -146,10 +146,13 @@ class World:
 
     def _call_back(self, rng: Random) -> None:
         """Call an export from within a host call: an activation above the suspended one."""
-        funcs = [f for f in rng.choice(self.instances).exports.values() if isinstance(f, FuncInst | HostFunc)]
+        exports = rng.choice(self.instances).exports.values()
+        funcs = [f for f in exports if isinstance(f, FuncInst | HostFunc) and self._can_call(f)]
+        if not funcs:
+            return
         func = rng.choice(funcs)
         try:
-            args = [value(self.store, rng, type) for type in func.type.params]
+            args = [self._argument(rng, type) for type in func.type.params]
             results: Any = shown_all(self.store, invoke_bits(self.store, func, args), func.type.results)
         except (WasmError, HostError) as error:
             results = described(error, self)
@@ -196,10 +199,17 @@ class World:
     def jobs(self, count: int) -> Iterator[tuple[FuncInst, list[int]]]:
         """Exported functions with arguments, in the order of the program's seed."""
         rng = Random(self.program.seed)
-        funcs = [f for inst in self.instances for f in inst.exports.values() if isinstance(f, FuncInst)]
+        exports = [extern for inst in self.instances for extern in inst.exports.values()]
+        funcs = [f for f in exports if isinstance(f, FuncInst) and self._can_call(f)]
         for _ in range(count if funcs else 0):
             func = rng.choice(funcs)
-            yield func, [value(self.store, rng, type) for type in func.type.params]
+            yield func, [self._argument(rng, type) for type in func.type.params]
+
+    def _can_call(self, func: FuncInst | HostFunc) -> bool:
+        return not self.program.foreign or all(isinstance(type, NumType) or type.nullable for type in func.type.params)
+
+    def _argument(self, rng: Random, type: ValType) -> int:
+        return 0 if self.program.foreign and isinstance(type, RefType) else value(self.store, rng, type)
 
     def look(self) -> None:
         """Note the state of everything."""
@@ -232,7 +242,7 @@ def described(error: BaseException, world: World) -> tuple[Any, ...]:
         return ("trap", type(error).__name__, error.message, world.places(error.backtrace))
     if isinstance(error, WasmException):
         values = shown_all(world.store, error.values, error.tag.type.params)
-        return ("threw", world.store.tags.index(error.tag), values, world.places(error.backtrace))
+        return ("threw", error.tag.addr, values, world.places(error.backtrace))
     if isinstance(error, FuelExhausted):
         where = error.where.offset if error.where else None
         return ("fuel", where, world.places(error.backtrace))
@@ -339,11 +349,9 @@ def _over(world: World, func: FuncInst, exit: Exit) -> tuple[Any, ...]:
             return ("returned", shown_all(world.store, values, func.type.results))
         case Trapped(trap):
             return described(trap, world)
-        case Threw(exception):
-            return described(exception, world)
         case Exhausted(which, backtrace):
             return ("exhausted", which, world.places(backtrace))
-        case Failed(error):
+        case Failed(error) | Threw(error):
             return described(error, world)
     raise TypeError(f"no end: {exit!r}")
 
@@ -395,6 +403,12 @@ def drop_by_drop(program: Program, machine: Machine, jobs: int = 3, *, interleav
 
 def difference(program: Program, machines: Sequence[Machine] = MACHINES) -> str:
     """In words, the first thing that two machines see differently; empty if there is none."""
+    # Objects are shown with their types' numbers, which last as long as something has those types.
+    held = [validate(decode(data, features=EVERY_FEATURE), features=EVERY_FEATURE) for data in program.modules]
+    return _difference(program, machines) if held else ""
+
+
+def _difference(program: Program, machines: Sequence[Machine]) -> str:
     ways: tuple[tuple[str, Callable[[Machine], Seen]], ...] = (
         ("whole", lambda machine: observe(program, machine)),
         *((f"short of {n}", lambda machine, n=n: observe(program, machine, fuel=n)) for n in (0, *_cuts(program))),

@@ -76,7 +76,8 @@ THEIR_LIMITS: Mapping[str, str] = {"function_bytes": "function body size count e
 #: No answer takes longer, unless the program hangs.
 SECONDS = 120
 
-Options = Mapping[str, bool | int]
+#: Options by name; None is one that takes no value.
+Options = Mapping[str, bool | int | str | None]
 
 
 def subset(rng: Random, features: frozenset[Feature]) -> frozenset[Feature]:
@@ -88,10 +89,10 @@ def subset(rng: Random, features: frozenset[Feature]) -> frozenset[Feature]:
     return frozenset(chosen | WASM_1)
 
 
-def smith_options(rng: Random, features: frozenset[Feature]) -> dict[str, bool | int]:
+def smith_options(rng: Random, features: frozenset[Feature]) -> dict[str, bool | int | str | None]:
     """Options for `smith`: small modules with these features, of differing shapes."""
     many = Feature.MULTI_MEMORY in features
-    options: dict[str, bool | int] = {name: feature in features for name, feature in SWITCHES.items()}
+    options: dict[str, bool | int | str | None] = {name: feature in features for name, feature in SWITCHES.items()}
     options |= dict.fromkeys(UNKNOWN, False)
     return options | {
         "allow-invalid-funcs": rng.random() < 0.1,
@@ -116,6 +117,10 @@ def smith_options(rng: Random, features: frozenset[Feature]) -> dict[str, bool |
         "min-types": 2,
         "min-uleb-size": rng.choice((1, 1, 1, 4)),
     }
+
+
+def _spelled(value: bool | int | str) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class WasmTools:
@@ -150,7 +155,7 @@ class WasmTools:
 
     def smith(self, seed: bytes, options: Options) -> bytes | None:
         """A module from a seed by the options of `wasm-tools smith`; None where it makes none."""
-        given = (f"--{name}={str(value).lower()}" for name, value in options.items())
+        given = (f"--{name}" if value is None else f"--{name}={_spelled(value)}" for name, value in options.items())
         done = self._run("smith", *given, data=seed)
         if done.returncode not in (0, 2):
             raise RuntimeError(done.stderr.decode(errors="replace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from interp.syntax.hints import BRANCH_HINT
 from interp.syntax.types import FuncType, RecType, StructType, SubType
 
 from .cursor import Cursor
@@ -21,6 +22,7 @@ class Parser(Cursor):
     __slots__ = (
         "counts",
         "field_names",
+        "hinted",
         "implicit",
         "label_levels",
         "labels",
@@ -50,6 +52,10 @@ class Parser(Cursor):
         self.label_levels: dict[str, list[int]] = {}
         self.shown: dict[int, str] = {}
         self.uses_data = False
+        #: Tokens that a branch hint stands before, ascending.
+        self.hinted = sorted(
+            i for i, found in source.annotations.items() if any(note.name == BRANCH_HINT for note in found)
+        )
 
     def bind(self, space: str, name: str | None, index: int) -> None:
         """Name the next member of a space, the name being the token at `index`."""

@@ -19,6 +19,7 @@ from interp.syntax.types import (
 )
 
 from .context import Parser
+from .hints import read_hints
 from .instructions import expression, folded_expression, sequence
 from .types import (
     at_ref_type,
@@ -56,6 +57,7 @@ class Fields:
         self.module_name: str | None = None
         self.func_names: dict[int, str] = {}
         self.local_names: dict[int, dict[int, str]] = {}
+        self.branch_hints: dict[int, dict[int, bool]] = {}
 
     def names(self) -> Names:
         """The names that go into the name section."""
@@ -179,6 +181,8 @@ def func_field(p: Parser, f: Fields) -> None:
     body.append(Ins(_END, (), p.source.starts[p.i]))
     p.close()
     f.funcs.append(Func(type_index, _contents=(tuple(types), tuple(body))))
+    if p.hinted and (hints := read_hints(p, at, body)):
+        f.branch_hints[index] = hints
 
 
 def _bind_local(p: Parser, name: str | None, index: int, at: int) -> None:

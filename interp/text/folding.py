@@ -6,7 +6,7 @@ operands below decide how a body looks and never what it means; an instruction w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from interp.syntax.instructions import Ins
 from interp.syntax.module import Expr, Module
@@ -43,34 +43,43 @@ _ARITY = {
     "ref.is_null": (1, 1),
     "ref.eq": (2, 1),
 }
+_NO_NOTES: Mapping[int, str] = {}
 _LEGACY = frozenset(("try", "catch", "catch_all", "delegate"))
 
 
 class _Node:
-    """An instruction with what stands inside it; `line` is all of it on one line if that is short."""
+    """An instruction with what stands inside it; `line` is all of it on one line if that is short.
 
-    __slots__ = ("children", "head", "line", "values")
+    `before` is an annotation in front of it.
+    """
 
-    def __init__(self, head: str, children: list[_Node], values: int) -> None:
+    __slots__ = ("before", "children", "head", "line", "values")
+
+    def __init__(self, head: str, children: list[_Node], values: int, before: str = "") -> None:
+        self.before = before
         self.head = head
         self.children = children
         self.values = values
         self.line: str | None = None
-        length = len(head) + 2
+        length = len(before) + len(head) + 2
         for child in children:
             if child.line is None:
                 return
             length += len(child.line) + 1
         if length <= _WIDTH:
-            self.line = f"({' '.join([head, *(child.line or '' for child in children)])})"
+            self.line = f"{before}({' '.join([head, *(child.line or '' for child in children)])})"
 
 
 class _Frame:
-    """An open block: what was before it, the head of its node, how many values it leaves, its `then` if it has one."""
+    """An open block: its condition, the head of its node, how many values it leaves, its `then` if it has one.
 
-    __slots__ = ("condition", "head", "items", "then", "values")
+    `before` is an annotation in front of it.
+    """
 
-    def __init__(self, head: str, values: int, condition: list[_Node] | None) -> None:
+    __slots__ = ("before", "condition", "head", "items", "then", "values")
+
+    def __init__(self, head: str, values: int, condition: list[_Node] | None, before: str = "") -> None:
+        self.before = before
         self.head = head
         self.values = values
         self.items: list[_Node] = []
@@ -78,26 +87,32 @@ class _Frame:
         self.then: _Node | None = None
 
 
-def fold(module: Module, type_index: int, body: Expr, labels: Labels, func: int | None) -> Iterator[str]:
-    """The lines of a body, folded. A body that uses the legacy `try` is not: its parts have no operands."""
+def fold(
+    module: Module, type_index: int, body: Expr, labels: Labels, func: int | None, notes: Mapping[int, str] = _NO_NOTES
+) -> Iterator[str]:
+    """The lines of a body, folded. A body that uses the legacy `try` is not: its parts have no operands.
+
+    `notes` are annotations by the number of the instruction that they stand before.
+    """
     if any(ins.op.name in _LEGACY for ins in body):
-        yield from plain(body, labels, func)
+        yield from plain(body, labels, func, notes)
         return
     comp = module.types[type_index].comp if type_index < len(module.types) else None
     results = len(comp.results) if isinstance(comp, FuncType) else 0
     frames = [_Frame("", 0, None)]
-    for ins in body[:-1]:
-        _step(module, frames, ins, print_instruction(ins, labels, func), results)
+    for number, ins in enumerate(body[:-1]):
+        before = notes[number] + " " if number in notes else ""
+        _step(module, frames, ins, print_instruction(ins, labels, func), results, before)
     for frame in frames:
         yield from _render(frame.items)
 
 
-def _step(module: Module, frames: list[_Frame], ins: Ins, head: str, results: int) -> None:
+def _step(module: Module, frames: list[_Frame], ins: Ins, head: str, results: int, before: str) -> None:
     name = ins.op.name
     top = frames[-1]
     if "block" in ins.op.immediates:
         condition = _take(top.items, 1) if name == "if" else None
-        frames.append(_Frame(head, _block_results(module, ins.imm[0]), condition))
+        frames.append(_Frame(head, _block_results(module, ins.imm[0]), condition, before))
     elif name == "else":
         top.then = _Node("then", top.items, 0)
         top.items = []
@@ -106,17 +121,17 @@ def _step(module: Module, frames: list[_Frame], ins: Ins, head: str, results: in
         frames[-1].items.append(_close(top))
     else:
         operands, values = _arity(module, ins, results)
-        top.items.append(_Node(head, _take(top.items, operands), values))
+        top.items.append(_Node(head, _take(top.items, operands), values, before))
 
 
 def _close(frame: _Frame) -> _Node:
     if frame.condition is None:
-        return _Node(frame.head, frame.items, frame.values)
+        return _Node(frame.head, frame.items, frame.values, frame.before)
     if frame.then is None:
         parts = [_Node("then", frame.items, 0)]
     else:
         parts = [frame.then, _Node("else", frame.items, 0)]
-    return _Node(frame.head, frame.condition + parts, frame.values)
+    return _Node(frame.head, frame.condition + parts, frame.values, frame.before)
 
 
 def _take(items: list[_Node], operands: int) -> list[_Node]:
@@ -179,7 +194,7 @@ def _render(items: Sequence[_Node]) -> Iterator[str]:
         if node.line is not None:
             held = indent + node.line
         else:
-            held = f"{indent}({node.head}"
+            held = f"{indent}{node.before}({node.head}"
             depth += 1
             stack.append(None)
             stack.extend(reversed(node.children))
@@ -191,13 +206,14 @@ _OPENING = frozenset(("block", "loop", "if", "else", "try", "catch", "catch_all"
 _CLOSING = frozenset(("end", "else", "catch", "catch_all", "delegate"))
 
 
-def plain(body: Expr, labels: Labels, func: int | None) -> Iterator[str]:
-    """The lines of a body, one instruction each; its last `end` is not among them."""
+def plain(body: Expr, labels: Labels, func: int | None, notes: Mapping[int, str] = _NO_NOTES) -> Iterator[str]:
+    """The lines of a body, one instruction each, with the annotations before them; its last `end` is not among them."""
     depth = 0
-    for ins in body[:-1]:
+    for number, ins in enumerate(body[:-1]):
         name = ins.op.name
         if name in _CLOSING:
             depth -= 1
-        yield "  " * min(depth, MOST_INDENT) + print_instruction(ins, labels, func)
+        before = notes[number] + " " if number in notes else ""
+        yield "  " * min(depth, MOST_INDENT) + before + print_instruction(ins, labels, func)
         if name in _OPENING:
             depth += 1

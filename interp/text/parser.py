@@ -16,6 +16,7 @@ from interp.syntax.types import SubType
 from .context import SPACES, Parser
 from .cursor import Cursor
 from .fields import FIELDS, Fields
+from .hints import check_hints
 from .lexer import Annotation, Source, is_string, string_bytes
 from .types import sub_type
 
@@ -95,6 +96,7 @@ def parse_fields(cursor: Cursor, name: str | None) -> Module:
     if annotations:
         customs += _customs(p, annotations.get(p.i, []))
         _check_annotations(p, range(start, p.i + 1), places | {p.i})
+        check_hints(p, start, p.i)
     cursor.i = p.i
     names = f.names()
     if names:
@@ -113,6 +115,7 @@ def parse_fields(cursor: Cursor, name: str | None) -> Module:
         data_count=len(f.datas) if p.uses_data else None,
         datas=tuple(f.datas),
         customs=tuple(customs),
+        branch_hints=f.branch_hints,
     )
 
 

@@ -1,7 +1,8 @@
 """Modules as text that `parse` reads back to the same module.
 
-Names of the module, of functions and of locals become identifiers, or annotations where a name cannot be one. Other
-custom sections become annotations. A section of data counts is written by whoever encodes the text, if code needs it.
+Names of the module, of functions and of locals become identifiers, or annotations where a name cannot be one. Branch
+hints become annotations of their instructions, other custom sections those of the module. A section of data counts is
+written by whoever encodes the text, if code needs it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from interp.syntax.hints import Hints, hint_section
 from interp.syntax.module import Custom, Data, Elem, Expr, Func, Import, Module
 from interp.syntax.names import Names
 from interp.syntax.types import FuncType, GlobalType, MemType, TableType, TagType
 
 from .folding import fold, plain
+from .hints import print_hint, shown_hints
 from .notation import (
     Labels,
     identifier,
@@ -38,7 +41,7 @@ def print_module(module: Module, *, names: bool = True, folded: bool = False) ->
     if a body cannot be decoded.
     """
     labels = Labels(module) if names else Labels(names=Names())
-    return "\n".join(_Printer(module, labels, names, folded).lines()) + "\n"
+    return "\n".join(_Printer(module, labels, names, folded, shown_hints(module)).lines()) + "\n"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class _Printer:
     labels: Labels
     names: bool
     folded: bool
+    hints: Hints
+    """Of branches, by the number of the instruction."""
 
     def lines(self) -> Iterator[str]:
         """The lines of the module."""
@@ -159,10 +164,11 @@ class _Printer:
     def _func(self, index: int, func: Func) -> Iterator[str]:
         head = f"(func{self._func_name(index)} (type {func.type_index}){self._params(index, func.type_index)}"
         locals_ = self._locals(index, func)
+        notes = {number: print_hint(likely) for number, likely in self.hints.get(index, {}).items()}
         if self.folded:
-            body = fold(self.module, func.type_index, func.body, self.labels, index)
+            body = fold(self.module, func.type_index, func.body, self.labels, index, notes)
         else:
-            body = plain(func.body, self.labels, index)
+            body = plain(func.body, self.labels, index, notes)
         lines = [*locals_, *body]
         yield head + (")" if not lines else "")
         for line in lines[:-1]:
@@ -228,6 +234,8 @@ class _Printer:
             if self.names and custom.name == "name" and not named:
                 named = True  # it became identifiers
                 continue
+            if self.hints and self.module.binary and custom is hint_section(self.module):
+                continue  # it became annotations
             yield _custom(custom)
 
 

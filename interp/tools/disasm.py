@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from interp.syntax.hints import branch_hints
 from interp.syntax.instructions import Ins, MemArg
 from interp.syntax.module import Module
 from interp.syntax.names import Names, decode_names
@@ -151,11 +152,14 @@ class Listing:
         yield self._head(index) + where
         yield from _locals(func.locals)
         depth = 1
+        hints = branch_hints(self.module).get(index, {})
         for ins in func.body:
             name = ins.op.name
             if name in ("end", "delegate") or name in _MIDDLE:
                 depth -= 1
             text = self.formatter.instruction(ins)
+            if ins.at in hints:
+                text += f"  ; {'likely' if hints[ins.at] else 'unlikely'}"
             yield f"{ins.at:08x}  {'  ' * depth}{text}" if ins.at >= 0 else f"{'  ' * (depth + 1)}{text}"
             if name in _OPENS or name in _MIDDLE:
                 depth += 1

@@ -13,6 +13,7 @@ FLOORS = {
     "interp._tamis": 0,
     "interp._native": 0,
     "interp.syntax": 0,
+    "interp.syntax.hints": 1,
     "interp.syntax.module": 1,
     "interp.binary": 2,
     "interp.text": 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,10 +24,41 @@ def test_every_module_has_its_source() -> None:
 
 def test_every_workload_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
+    from benchmarks.programs import PROGRAMS
     from benchmarks.workloads import WORKLOADS
 
-    assert {workload.path for workload in WORKLOADS} == set(FOLDER.glob("*.wasm"))
-    assert sum(not workload.apart for workload in WORKLOADS) >= 12
+    names = {workload.name for workload in WORKLOADS}
+    assert names - set(PROGRAMS) == {path.stem for path in FOLDER.glob("*.wasm")}
+    assert names >= set(PROGRAMS) and len(PROGRAMS) >= 4
+    assert sum(not workload.apart for workload in WORKLOADS) >= 16
+
+
+@pytest.mark.parametrize("name", ["quickjs", "brotli", "flate"])
+def test_a_program_gives_its_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
+    from benchmarks.peers import Tamis
+    from benchmarks.programs import Missing
+    from benchmarks.workloads import BY_NAME
+
+    workload = BY_NAME[name]
+    try:
+        data = workload.data()
+    except Missing as error:
+        pytest.skip(str(error))
+    assert workload.start(Tamis(), data)(workload.quick) == workload.quick_result
+
+
+def test_a_program_of_another_content_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
+    from benchmarks import programs
+
+    monkeypatch.setattr(programs, "FOLDER", tmp_path)
+    flate = programs.PROGRAMS["flate"]
+    with pytest.raises(programs.Missing, match="benchmarks fetch"):
+        flate.data()
+    (tmp_path / f"{flate.sha256}.wasm").write_bytes(b"\0asm\1\0\0\0")
+    with pytest.raises(programs.Missing, match="pinned"):
+        flate.data()
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -187,3 +187,35 @@ def test_ticks_count_the_bytes_of_an_allocation(load):
     before = store.ticks
     guest.exports.bytes(10 * 4096)
     assert store.ticks - before == small + 10
+
+
+def test_references_in_registers_are_roots(load):
+    """The hot loop's locals, and a reference that waits in the register for temporaries."""
+    text = """(module (type $s (struct (field (mut i32)) (field (mut (ref null $s))))) (type $b (array (mut i64)))
+        (func (export "f") (param $n i32) (result i32)
+          (local $a (ref null $s)) (local $b (ref null $s)) (local $c (ref null $b))
+          (local.set $a (struct.new $s (i32.const 1) (ref.null $s)))
+          (local.set $c (array.new $b (i64.const 7) (i32.const 3)))
+          (loop $more
+            (local.set $b (struct.new $s (struct.get $s 0 (local.get $a)) (local.get $a)))
+            (struct.set $s 0 (local.get $a)
+              (i32.add (struct.get $s 0 (struct.get $s 1 (local.get $b)))
+                       (array.len (array.new_default $b (i32.const 9)))))
+            (array.set $b (local.get $c) (i32.const 1) (i64.extend_i32_u (struct.get $s 0 (local.get $a))))
+            (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (i32.add (struct.get $s 0 (local.get $b)) (i32.wrap_i64 (array.get $b (local.get $c) (i32.const 1))))))"""
+    limits = VmLimits(heap_bytes=20_000)
+    engine = load().store.engine.name
+    guest = interp.load(text, engine=engine, limits=limits, features=EVERY)
+    assert guest.exports.f(2000) == 1 + 9 * 1999 + 1 + 9 * 2000
+    assert guest.store.heap.collections > 5
+
+
+def test_an_object_is_made_after_fuel_ran_out_before_it(engine, load):
+    """The tick of an allocation comes first: what could not be paid has changed nothing."""
+    guest = load()
+    store = guest.store
+    store.fuel = 3  # the call, and two objects
+    with pytest.raises(interp.FuelExhausted):
+        guest.exports.keep(1000)
+    assert (store.ticks, store.fuel, len(store.heap)) == (3, 0, 1)

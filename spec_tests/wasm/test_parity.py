@@ -146,8 +146,8 @@ def test_with_objects_it_uses_every_instruction_of_theirs() -> None:
     used = set()
     for seed in range(60):
         for data in program(seed, objects=True).modules:
-            module = decode(data)
-            validate(module)
+            module = decode(data, features="all")
+            validate(module, features="all")
             used |= {ins.op.name for func in module.funcs for ins in func.body}
     rest = {op.name for op in OPS if op.feature in (Feature.FUNCTION_REFERENCES, Feature.GC)} - used
     assert len(rest) <= 2, rest

@@ -129,10 +129,10 @@ def check_changed_objects(seeds: range, changes: int) -> None:
     for seed in seeds:
         rng = Random(seed)
         for data in program(seed, objects=True).modules:
-            agree(data, f"program {seed} with objects")
+            agree(data, f"program {seed} with objects", features=EVERYTHING)
             for change in range(changes):
                 name = f"program {seed} with objects changed {change}"
-                agree(mutate(rng, data), name, features=WASM_2 if change % 8 == 7 else None)
+                agree(mutate(rng, data), name, features=WASM_2 if change % 8 == 7 else EVERYTHING)
 
 
 @pytest.mark.parametrize("batch", range(4))

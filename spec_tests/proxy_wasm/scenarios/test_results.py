@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from hostabi.adapters.message import Message
 from hostabi.cli.result_page import report, transcript
+from hostabi.scenario.expect import Expect
 from hostabi.scenario.load import loads
+from hostabi.scenario.model import Step
+from hostabi.scenario.observe import Observation, StreamView
 from hostabi.scenario.places import path_text
-from hostabi.scenario.run import Result
+from hostabi.scenario.run import Result, run_test
 from hostabi.testing.scenarios import run_trial
 
 HERE = Path(__file__).parent
@@ -172,3 +176,30 @@ def test_a_build_is_run_once_and_its_failure_shown(tmp_path: Path) -> None:
     bad = text.replace("echo x >> count", "echo no compiler; exit 3")
     message = run_trial(loads(bad, str(file))[0]).failures[0].message
     assert "failed with 3" in message and "no compiler" in message
+
+
+def test_another_stage_can_take_the_place_of_ours() -> None:
+    """What a stage cannot see is passed over; all else is held against what it says."""
+
+    class Elsewhere:
+        def start(self) -> Observation:
+            return Observation(unseen=frozenset({"fuel", "pages"}))
+
+        def perform(self, step: Step) -> Observation:
+            message = Message(((b":status", b"200"),), b"from elsewhere", (), True)
+            return Observation(StreamView(response=message), unseen=frozenset({"fuel", "pages"}))
+
+        def takes_response(self, stream: str) -> bool:
+            return False
+
+        def finish(self) -> Observation:
+            return self.perform(Step(expect=Expect()))
+
+    text = """version: 1
+filters: [{module: nowhere.wasm}]
+cases:
+- request: {}
+  expect: {response: {status: 200, body: from here}, fuel: 1, pages: 2}
+"""
+    result = run_test(loads(text)[0], lambda trial: Elsewhere())
+    assert failures(result) == ["response.body"]
