@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks import boundary, compute, load, pairs, plot, results, snapshot
+from benchmarks import boundary, compute, load, pairs, plot, results, snapshot, ticks
 from benchmarks.environment import describe
 from benchmarks.peers import PEERS, present
 from benchmarks.programs import PROGRAMS, Missing
@@ -198,6 +199,24 @@ def boundary_command(rounds: int, quick: bool, json_path: Path | None) -> None:
     write_json(json_path, {"environment": about, "ns": times})
 
 
+@main.command("ticks")
+@click.option("--rounds", default=5, show_default=True, help="Pairs of runs of each kernel.")
+@click.option("--kernels", default="", help="Only these workloads, by name, separated by commas.")
+@json_option
+def ticks_command(rounds: int, kernels: str, json_path: Path | None) -> None:
+    """Compare this build with one that counts no ticks, which is made from the checkout first (a minute)."""
+    chosen, _ = here([BY_NAME[name] for name in kernels.split(",") if name] or list(WORKLOADS), quick=False)
+    chosen = [workload for workload in chosen if not workload.apart and workload.name not in PROGRAMS]
+    with tempfile.TemporaryDirectory() as folder, Progress(console=console, transient=True) as progress:
+        task = progress.add_task("building", total=len(chosen) * rounds)
+        ticks.build(Path(folder))
+        found = ticks.measure(
+            Path(folder), chosen, rounds, lambda label: progress.update(task, advance=1, description=label)
+        )
+    console.print(ticks.table(found))
+    write_json(json_path, ticks.as_json(found))
+
+
 @main.command("fetch")
 def fetch_command() -> None:
     """Get the real programs that come from npm packages, by npm; each is held against its hash."""
@@ -242,9 +261,10 @@ def snapshot_command(rounds: int, quick: bool, json_path: Path | None) -> None:
 @click.argument("loading", type=a_file)
 @click.argument("calling", type=a_file)
 @click.argument("beginning", type=a_file)
-def results_command(speed: Path, loading: Path, calling: Path, beginning: Path) -> None:
+@click.argument("counting", type=a_file)
+def results_command(speed: Path, loading: Path, calling: Path, beginning: Path, counting: Path) -> None:
     """Write RESULTS.md from the JSON of the benchmarks."""
-    results.write(speed, loading, calling, beginning, Path(__file__).parent / "RESULTS.md")
+    results.write(speed, loading, calling, beginning, counting, Path(__file__).parent / "RESULTS.md")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ HEAD = """`TAMIS_COUNT=1 python native/build.py && python -m benchmarks pairs --
 
 # What follows what
 
-Handlers in a row, without the places of their operands: the mean share of the steps of each program, in per cent; in the
+Handlers in a row without the places of their operands: the mean share of the steps of each program, in per cent; in the
 code of filters, of what stands there. Branches that were not taken go on to the next. From the same counts, places and
 all, comes [native/pairs.txt](../native/pairs.txt).
 

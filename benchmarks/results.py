@@ -14,15 +14,17 @@ COMMAND = (
     "python -m benchmarks --json speed.json && python -m benchmarks load --json load.json"
     " && python -m benchmarks boundary --json calls.json"
     " && python -m benchmarks snapshot --json fresh.json"
-    " && python -m benchmarks results speed.json load.json calls.json fresh.json"
+    " && python -m benchmarks ticks --json ticks.json"
+    " && python -m benchmarks results speed.json load.json calls.json fresh.json ticks.json"
 )
 
 
-def write(speed: Path, load: Path, calls: Path, fresh: Path, target: Path) -> None:
+def write(speed: Path, load: Path, calls: Path, fresh: Path, counts: Path, target: Path) -> None:
     """Write the page."""
-    fast, loaded, called, begun = (json.loads(path.read_text()) for path in (speed, load, calls, fresh))
-    parts = [f"`{COMMAND}`", "# Results", about(fast["environment"]), speed_part(fast), load_part(loaded)]
-    parts += [boundary_part(called), snapshot_part(begun)]
+    files = (speed, load, calls, fresh, counts)
+    fast, loaded, called, begun, counted = (json.loads(path.read_text()) for path in files)
+    parts = [f"`{COMMAND}`", "# Results", about(fast["environment"]), speed_part(fast), ticks_part(counted)]
+    parts += [load_part(loaded), boundary_part(called), snapshot_part(begun)]
     target.write_text("\n\n".join(parts) + "\n")
 
 
@@ -53,6 +55,14 @@ def speed_part(result: dict[str, Any]) -> str:
     head = ["workload", f"{base}, ms", *(f"{other} / {base}" for other in others)]
     text = f"## Speed of code\n\nTime relative to {base}, less is faster; medians of interleaved rounds."
     return text + "\n\n" + table(head, rows)
+
+
+def ticks_part(result: dict[str, Any]) -> str:
+    """What counting ticks costs."""
+    rows = [[name, f"{kernel['ratio']:.2f}"] for name, kernel in result.items()]
+    rows.append(["**geometric mean**", f"**{geometric_mean(kernel['ratio'] for kernel in result.values()):.2f}**"])
+    text = "## Ticks\n\nTime of this build over that of one which counts no ticks. Target: 1.15."
+    return text + "\n\n" + table(["workload", "with / without"], rows)
 
 
 def load_part(result: dict[str, Any]) -> str:

@@ -103,10 +103,10 @@ def scripts(paths: Sequence[str], testsuite: str | None) -> Iterator[tuple[str, 
 
 
 def _run_one(job: Job) -> FileResult:
-    from interp.tools.spec import folder_features, run_script
+    from interp.tools.spec import run_file
 
     shown, path, engine, features = job
-    return run_script(path.read_bytes(), shown, engine, folder_features(path) if features is None else features)
+    return run_file(path, shown, engine, features)
 
 
 def _run(found: Sequence[Job], jobs: int) -> Iterator[FileResult]:

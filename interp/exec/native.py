@@ -46,6 +46,7 @@ _TRAPS = tuple(TRAPS.values())
 #: Traps whose message ends in the table index that was asked for.
 _INDEXED = (TRAPS["undefined_element"], TRAPS["uninitialized_element"])
 
+
 def _has_vectors(type: FuncType) -> bool:
     return V128 in type.params or V128 in type.results
 

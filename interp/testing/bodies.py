@@ -74,10 +74,11 @@ def weighted(rows: Sequence[tuple[Callable[[Any], None], int]]) -> Weighted:
     return [statement for statement, _ in rows], [weight for _, weight in rows]
 
 
-class _Label:
-    """An open block: what a branch to it carries, the stack below it, whether the rest of it is dead."""
+class Label:
+    """An open block: what a branch to it carries, the stack below it, its kind, whether the rest of it is dead."""
 
-    def __init__(self, types: tuple[ValType, ...], height: int, loop: bool) -> None:
+    def __init__(self, types: tuple[ValType, ...], height: int, loop: bool, kind: str = "") -> None:
+        self.kind = kind
         self.types = types
         self.height = height
         self.loop = loop
@@ -98,7 +99,7 @@ class Body:
         self.budget = budget
         self.code: list[Ins] = []
         self.stack: list[ValType] = []
-        self.labels = [_Label(type.results, 0, False)]
+        self.labels = [Label(type.results, 0, False)]
         self.floor = 0
         self.depth = 0
         #: Locals that have no value yet.
@@ -383,7 +384,7 @@ class Body:
     def _arm(self, kind: str, type: FuncType, height: int, statements: int) -> int | None:
         """The instructions of an arm; its label stays open. A loop may end in a branch back while it counts down."""
         loop = kind == "loop"
-        self.labels.append(_Label(type.params if loop else type.results, height, loop))
+        self.labels.append(Label(type.params if loop else type.results, height, loop, kind))
         self.floor = height
         for _ in range(statements):
             self.statement()
@@ -566,7 +567,7 @@ class Body:
         height = len(self.stack)
         floor, self.floor, unset = self.floor, height, set(self.unset)
         self.emit("loop", BlockType())
-        self.labels.append(_Label((), height, True))
+        self.labels.append(Label((), height, True))
         for _ in range(rng.randrange(4, 12)):
             index = rng.choice(hot)
             type = self.locals[index]

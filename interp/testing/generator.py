@@ -12,6 +12,7 @@ from interp.syntax.types import F64, I32, I64, FuncType, ValType
 from .bodies import Body
 from .objects import ObjectBody, pick_locals
 from .shape import Shape, finish, make_shape, pick
+from .throwing import EXN, ThrowingBody, ThrowingObjectBody
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Program:
     foreign: bool = False
 
 
-def make_module(rng: Random, before: Module | None = None, size: int = 120, objects: bool = False) -> Module:
+def make_module(
+    rng: Random, before: Module | None = None, size: int = 120, objects: bool = False, throws: bool = False
+) -> Module:
     """A well-typed module; `size` is about how many instructions a body has at most.
 
-    With `objects` it has typed references and garbage collection.
+    With `objects` it has typed references and garbage collection, with `throws` exceptions.
     """
-    shape = make_shape(rng, before, objects)
+    shape = make_shape(rng, before, objects, throws)
     for type_index in shape.funcs[shape.imported :]:
         _add_body(shape, type_index, rng.randrange(size))
     starts = [i for i in range(len(shape.funcs)) if shape.func_type(i) == FuncType()]
@@ -39,10 +42,20 @@ def make_module(rng: Random, before: Module | None = None, size: int = 120, obje
 
 
 def _add_body(shape: Shape, type_index: int, size: int) -> None:
-    body = ObjectBody if shape.objects else Body
+    body = _BODIES[shape.objects, shape.throws]
     locals = pick_locals(shape.rng) if shape.objects else _locals(shape.rng)
+    if shape.throws:
+        locals += (EXN,) * shape.rng.randrange(3)
     code = body(shape, shape.signature(type_index), locals, size).whole()
     shape.bodies.append(Func(type_index, _contents=(locals, code)))
+
+
+_BODIES: dict[tuple[bool, bool], type[Body]] = {
+    (False, False): Body,
+    (True, False): ObjectBody,
+    (False, True): ThrowingBody,
+    (True, True): ThrowingObjectBody,
+}
 
 
 def _locals(rng: Random) -> tuple[ValType, ...]:
@@ -54,15 +67,15 @@ def _locals(rng: Random) -> tuple[ValType, ...]:
     return few
 
 
-def make_program(rng: Random, size: int = 120, objects: bool = False) -> Program:
+def make_program(rng: Random, size: int = 120, objects: bool = False, throws: bool = False) -> Program:
     """A program; a function of what the generator gives."""
-    first = make_module(rng, None, size, objects)
+    first = make_module(rng, None, size, objects, throws)
     modules = [first]
     if rng.random() < 0.4:
-        modules.append(make_module(rng, first, size, objects))
+        modules.append(make_module(rng, first, size, objects, throws))
     return Program(tuple(map(encode, modules)), rng.getrandbits(32))
 
 
-def program(seed: int, size: int = 120, objects: bool = False) -> Program:
+def program(seed: int, size: int = 120, objects: bool = False, throws: bool = False) -> Program:
     """The program of a seed."""
-    return make_program(Random(seed), size, objects)
+    return make_program(Random(seed), size, objects, throws)

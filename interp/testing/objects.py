@@ -6,8 +6,9 @@ called. Most are not null and most indices are inside, so that programs get far 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 from interp.syntax.types import (
     FUNCREF,
@@ -421,16 +422,16 @@ def pick_locals(rng: Random) -> tuple[ValType, ...]:
     return tuple(family.pick(rng) for _ in range(rng.randrange(9)))
 
 
-ObjectBody.STATEMENTS = weighted(
-    [
-        *WEIGHTED,
-        (ObjectBody._struct_set, 8),
-        (ObjectBody._array_set, 6),
-        (ObjectBody._array_bulk, 6),
-        (ObjectBody._call_ref, 5),
-        (ObjectBody._br_on_null, 5),
-        (ObjectBody._br_on_non_null, 4),
-        (ObjectBody._br_on_cast, 8),
-        (ObjectBody._chain, 3),
-    ]
-)
+#: Statements of bodies with objects.
+OBJECTS: list[tuple[Callable[[Any], None], int]] = [
+    *WEIGHTED,
+    (ObjectBody._struct_set, 8),
+    (ObjectBody._array_set, 6),
+    (ObjectBody._array_bulk, 6),
+    (ObjectBody._call_ref, 5),
+    (ObjectBody._br_on_null, 5),
+    (ObjectBody._br_on_non_null, 4),
+    (ObjectBody._br_on_cast, 8),
+    (ObjectBody._chain, 3),
+]
+ObjectBody.STATEMENTS = weighted(OBJECTS)

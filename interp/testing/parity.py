@@ -42,8 +42,8 @@ from interp.runtime.store import Extern, FuncInst, HostFunc
 from interp.syntax.errors import FuelExhausted, Trap, WasmError
 from interp.syntax.features import EVERY_FEATURE
 from interp.syntax.limits import VmLimits
-from interp.syntax.types import FuncType, GlobalType, NumType, RefType, ValType
-from interp.valid.module import validate
+from interp.syntax.types import FuncType, GlobalType, NumType, RefType, TagType, ValType
+from interp.valid.module import ValidModule, validate
 
 from .generator import Program
 from .referents import shown, shown_all, value
@@ -113,6 +113,8 @@ class World:
         if isinstance(wanted, GlobalType):
             bits = constant(Random(name), wanted.type)
             return self.store.global_(wanted, bits)
+        if name.startswith("t"):
+            return self.store.tag(wanted)
         type = wanted.comp
         return self.store.typed_host_func(wanted, self._host(name, type), name=name)
 
@@ -127,6 +129,9 @@ class World:
                 raise Trap("the host trapped")
             if roll < 0.08:
                 raise HostError(name)
+            if self.store.tags and rng.random() < 0.3:
+                tag = rng.choice(self.store.tags)
+                raise WasmException(tag, [value(self.store, rng, type) for type in tag.type.params])
             if roll < 0.3 and self.instances:
                 self._call_back(rng)
             elif roll < 0.4:
@@ -153,6 +158,9 @@ class World:
             results = described(error, self)
             if isinstance(error, FuelExhausted):
                 raise HostError("no fuel") from None
+            if isinstance(error, WasmException) and rng.random() < 0.5:
+                self.seen.append(("passed on", func.addr, results, self.store.ticks))
+                raise
         self.seen.append(("called back", func.addr, results, self.store.ticks))
 
     def interleave(self, rng: Random) -> None:
@@ -160,7 +168,7 @@ class World:
         left, self.store.fuel = self.store.fuel, FUEL
         try:
             self._call_back(rng)
-        except HostError as error:
+        except (HostError, WasmException) as error:
             self.seen.append(("interleaved", str(error)))
         self.store.fuel = left
 
@@ -174,7 +182,7 @@ class World:
 
             def find(module: str, name: str, wanted: Any = wanted, valid: Any = valid) -> Extern:
                 desc = wanted[module, name]
-                return self.find(module, name, valid.definitions[desc] if isinstance(desc, int) else desc)
+                return self.find(module, name, _definition(valid, desc))
 
             self.store.fuel = FUEL
             before = len(self.store.instances)
@@ -220,6 +228,12 @@ class World:
         """A backtrace as numbers: instance, function, offset."""
         numbers = {id(inst): n for n, inst in enumerate(self.store.instances)}
         return tuple((numbers[id(frame.module)], frame.func_index, frame.offset) for frame in frames)
+
+
+def _definition(valid: ValidModule, desc: Any) -> Any:
+    """The type that an import of a function or a tag names by its index; others are types themselves."""
+    index = desc.type_index if isinstance(desc, TagType) else desc
+    return valid.definitions[index] if isinstance(index, int) else index
 
 
 def described(error: BaseException, world: World) -> tuple[Any, ...]:
@@ -316,6 +330,9 @@ def _answer(world: World, thread: Thread, host: HostFunc, args: Sequence[int]) -
     except Trap as trap:
         store.fuel = left
         return thread.throw_trap(trap)
+    except WasmException as exception:
+        store.fuel = left
+        return thread.throw(exception)
     except HostError as error:
         world.seen.append(("host error", str(error), world.places(thread.backtrace())))
         thread.abort()

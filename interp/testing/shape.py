@@ -28,6 +28,7 @@ from interp.syntax.types import (
     RefType,
     SubType,
     TableType,
+    TagType,
     ValType,
 )
 
@@ -57,6 +58,7 @@ class Shape:
 
     rng: Random
     objects: bool = False  # whether the types of family.py stand at the front
+    throws: bool = False
     types: list[CompType] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
     funcs: list[int] = field(default_factory=list)  # type indices of the whole space
@@ -67,6 +69,8 @@ class Shape:
     own_mems: int = 0
     globals: list[GlobalType] = field(default_factory=list)
     own_globals: list[Global] = field(default_factory=list)
+    tags: list[int] = field(default_factory=list)  # type indices
+    own_tags: int = 0
     elems: list[Elem] = field(default_factory=list)
     datas: list[Data] = field(default_factory=list)
     filled: list[int] = field(default_factory=list)  # functions of table 0 by index, as the segment left them
@@ -99,6 +103,10 @@ class Shape:
     def func_type(self, index: int) -> FuncType:
         """The type of a function of the whole space."""
         return self.signature(self.funcs[index])
+
+    def tag_types(self, tag: int) -> tuple[ValType, ...]:
+        """What the exceptions of a tag carry."""
+        return self.signature(self.tags[tag]).params
 
     def pick(self) -> ValType:
         """A value type."""
@@ -134,14 +142,16 @@ def func_type(s: Shape) -> FuncType:
     return FuncType(params, results)
 
 
-def make_shape(rng: Random, before: Module | None, objects: bool = False) -> Shape:
+def make_shape(rng: Random, before: Module | None, objects: bool = False, throws: bool = False) -> Shape:
     """A module without bodies; `before` is one whose exports it may import under the module name `before`."""
-    s = Shape(rng, objects, list(family.COMPS) if objects else [])
+    s = Shape(rng, objects, throws, list(family.COMPS) if objects else [])
     for _ in range(rng.randrange(3, 8)):
         s.type_index(func_type(s))
     s.type_index(FuncType())
     _imports(s, before)
     s.imported = len(s.funcs)
+    if throws:
+        _tags(s)
     kinds = [index for index, _ in s.signatures()]
     s.funcs += [rng.choice(kinds) for _ in range(rng.randrange(2, 6))]
     if objects:
@@ -157,6 +167,16 @@ def make_shape(rng: Random, before: Module | None, objects: bool = False) -> Sha
     _segments(s)
     _exports(s)
     return s
+
+
+def _tags(s: Shape) -> None:
+    rng = s.rng
+    for number in range(rng.choice((0, 0, 1))):
+        s.tags.append(s.type_index(FuncType(func_type(s).params)))
+        s.imports.append(Import("host", f"t{number}", "tag", TagType(s.tags[-1])))
+    for _ in range(rng.choice((1, 2, 3))):
+        s.tags.append(s.type_index(FuncType(func_type(s).params if rng.random() < 0.7 else ())))
+        s.own_tags += 1
 
 
 def _memory(rng: Random) -> MemType:
@@ -198,10 +218,18 @@ def _imports(s: Shape, before: Module | None) -> None:
             mem = before.mem_types[export.index]
             s.imports.append(Import("before", export.name, "memory", mem))
             s.mems.append(mem)
+        elif export.kind == "tag":
+            s.tags.append(s.type_index(_params(before, export.index)))
+            s.imports.append(Import("before", export.name, "tag", TagType(s.tags[-1])))
         else:
             kept = before.global_types[export.index]
             s.imports.append(Import("before", export.name, "global", kept))
             s.globals.append(kept)
+
+
+def _params(module: Module, tag: int) -> FuncType:
+    comp = module.comp(module.tag_types[tag].type_index)
+    return FuncType(comp.params if isinstance(comp, FuncType) else ())
 
 
 def _tables(s: Shape) -> None:
@@ -279,7 +307,7 @@ def _segments(s: Shape) -> None:
 
 def _exports(s: Shape) -> None:
     spaces = (("func", len(s.funcs)), ("table", len(s.tables)), ("memory", len(s.mems)), ("global", len(s.globals)))
-    for kind, count in spaces:
+    for kind, count in (*spaces, ("tag", len(s.tags))):
         s.exports += [Export(f"{kind}{index}", kind, index) for index in range(count)]
 
 
@@ -292,6 +320,7 @@ def finish(s: Shape, start: int | None) -> Module:
         tables=tuple(Table(type) for type in s.tables[len(s.tables) - s.own_tables :]),
         mems=tuple(s.mems[len(s.mems) - s.own_mems :]),
         globals=tuple(s.own_globals),
+        tags=tuple(TagType(index) for index in s.tags[len(s.tags) - s.own_tags :]),
         exports=tuple(s.exports),
         start=start,
         elems=tuple(s.elems),

@@ -291,7 +291,7 @@ static int serve(tm_world *w) {
     case SERVICE_memory_init: case SERVICE_table_init: case SERVICE_data_drop: case SERVICE_elem_drop: break;
     default: return 0;
     }
-    t->ip += 5; /* words of a service instruction */
+    t->ip += t->words;
     return 1;
 }
 

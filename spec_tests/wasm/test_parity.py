@@ -20,7 +20,7 @@ from interp.exec.driver import invoke_bits
 from interp.exec.engines import available
 from interp.exec.native import NativeState
 from interp.syntax.errors import WasmError
-from interp.syntax.features import Feature
+from interp.syntax.features import EVERY_FEATURE, Feature
 from interp.syntax.instructions import OPS
 from interp.testing import parity
 from interp.testing.bodies import RUNNABLE
@@ -81,6 +81,26 @@ def test_many_random_programs_with_objects(batch: int) -> None:
 
 
 @both
+@pytest.mark.parametrize("objects", [False, True], ids=["numbers", "objects"])
+@pytest.mark.parametrize("batch", range(4))
+def test_random_programs_that_throw(batch: int, objects: bool) -> None:
+    """By both proposals; host functions throw, too."""
+    for seed in range(10 * batch, 10 * batch + 10):
+        found = difference(program(seed, objects=objects, throws=True), COLLECTING)
+        assert not found, f"program {seed} that throws: {found}"
+
+
+@both
+@pytest.mark.long
+@pytest.mark.parametrize("batch", range(60))
+def test_many_random_programs_that_throw(batch: int) -> None:
+    for seed in range(100_000 + 100 * batch, 100_100 + 100 * batch):
+        case = program(seed, 60 if seed % 3 else 300, objects=seed % 4 == 0, throws=True)
+        found = difference(case, COLLECTING)
+        assert not found, f"program {seed} that throws: {found}"
+
+
+@both
 @settings(
     max_examples=25,
     deadline=None,
@@ -131,6 +151,19 @@ def test_with_objects_it_uses_every_instruction_of_theirs() -> None:
             used |= {ins.op.name for func in module.funcs for ins in func.body}
     rest = {op.name for op in OPS if op.feature in (Feature.FUNCTION_REFERENCES, Feature.GC)} - used
     assert len(rest) <= 2, rest
+
+
+def test_those_that_throw_use_every_instruction_for_it_and_catch() -> None:
+    used = set()
+    for seed in range(60):
+        for data in program(seed, throws=True).modules:
+            module = decode(data, features=EVERY_FEATURE)
+            validate(module, features=EVERY_FEATURE)
+            used |= {ins.op.name for func in module.funcs for ins in func.body}
+    throwing = {op.name for op in OPS if op.feature in (Feature.EXCEPTIONS, Feature.LEGACY_EXCEPTIONS)}
+    assert throwing <= used
+    seen = [item for seed in range(30) for item in parity.observe(program(seed, throws=True), REFERENCE)]
+    assert sum(item[0] == "threw" for item in seen) > 5
 
 
 def test_a_program_is_a_function_of_its_seed() -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from interp.exec.engines import available, choose
 from interp.syntax.features import Feature
-from interp.tools.spec import FileResult, folder_features, run_script
+from interp.tools.spec import FileResult, run_file, run_script
 from spec_tests.wasm import suite_page
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ MEMORY_FILES = [
 
 
 def run(path: Path, engine: str) -> FileResult:
-    return run_script(path.read_bytes(), path.name, engine, folder_features(path))
+    return run_file(path, path.name, engine)
 
 
 def counts(result: FileResult) -> dict[str, Any]:
@@ -156,6 +156,25 @@ def test_what_a_waiting_module_was_to_write_is_no_failure_and_hides_none(engine)
     result = run_script(script, "waiting", engine)
     assert (result.passed, dict(result.waiting)) == (4, {"threads": 2})
     assert [failure.line for failure in result.failures] == [8]
+
+
+def test_a_folder_says_what_is_on(tmp_path):
+    script = "(module (memory 1 1 shared)) (assert_invalid (module (memory 1) (memory 1)) \"multiple memories\")"
+    outcomes = {}
+    for name in ("core", "threads", "proposals/threads", "proposals/unheard-of"):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        path = folder / "script.wast"
+        path.write_text(script)
+        result = run_file(path, name)
+        outcomes[name] = (result.passed, dict(result.waiting), len(result.failures))
+    assert outcomes == {
+        "core": (0, {"threads": 1}, 1),
+        "threads": (1, {}, 1),
+        "proposals/threads": (2, {}, 0),  # these scripts are of an older standard
+        "proposals/unheard-of": (0, {"threads": 1, "unheard-of": 1}, 0),
+    }
+    assert dict(run_file(path, "off", features="1.0").waiting) == {"threads": 1}
 
 
 # -- the official suite ---------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from interp.binary.decode import decode
 from interp.binary.encode import encode
 from interp.binary.types import Gate
 from interp.syntax.errors import WasmError
-from interp.syntax.features import DEFAULT_FEATURES, WASM_2, Feature
+from interp.syntax.features import DEFAULT_FEATURES, EVERY_FEATURE, WASM_2, WASM_3, Feature
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.testing.bodies import RUNNABLE
 from interp.testing.differential import disagreement, mutate, script_modules, verdict
@@ -138,6 +138,28 @@ def check_changed_objects(seeds: range, changes: int) -> None:
 @pytest.mark.parametrize("batch", range(4))
 def test_changed_programs_with_objects(batch: int) -> None:
     check_changed_objects(range(8 * batch, 8 * batch + 8), 10)
+
+
+def check_changed_throwing(seeds: range, changes: int) -> None:
+    """Both proposals for exceptions; some changes are asked about with one of them off."""
+    for seed in seeds:
+        rng = Random(seed)
+        for data in program(seed, 80, throws=True).modules:
+            agree(data, f"program {seed} that throws", features=EVERY_FEATURE)
+            for change in range(changes):
+                name = f"program {seed} that throws changed {change}"
+                agree(mutate(rng, data), name, features=WASM_3 if change % 8 == 7 else EVERY_FEATURE)
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_changed_programs_that_throw(batch: int) -> None:
+    check_changed_throwing(range(8 * batch, 8 * batch + 8), 10)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("batch", range(20))
+def test_many_changed_programs_that_throw(batch: int) -> None:
+    check_changed_throwing(range(1000 + 40 * batch, 1040 + 40 * batch), 25)
 
 
 @pytest.mark.long

@@ -523,10 +523,8 @@ def test_a_vector_from_python_is_16_bytes_or_an_integer_of_128_bits(engine):
             f(wrong)
 
 
-def test_relaxed_vectors_are_off_unless_asked_for(engine):
+def test_relaxed_vectors_came_with_version_3(engine):
     text = """(module (func (export "f") (param v128) (result v128) (i32x4.relaxed_trunc_f32x4_s (local.get 0))))"""
     with pytest.raises(interp.UnsupportedError, match="relaxed-simd"):
-        interp.load(text, engine=engine)
-    if interp.Feature.RELAXED_SIMD not in interp.Store(engine).engine.features:
-        pytest.skip(f"the {engine} engine runs no vectors")
-    assert interp.load(text, engine=engine, features=ON).exports.f(0x40400000) == 3
+        interp.load(text, engine=engine, features="2.0")
+    assert interp.load(text, engine=engine).exports.f(0x40400000) == 3
