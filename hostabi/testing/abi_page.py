@@ -101,7 +101,7 @@ def _signatures(call: HostCall) -> Iterator[str]:
         names = [n for p, cells in input_names(call) if not (leave_out and p in call.optional) for n in cells]
         names += [n for cells in output_names(call) for n in cells]
         typed = zip(names, call.wasm_params(leave_out), strict=True)
-        yield f"({', '.join(f'{name}: {kind}' for name, kind in typed)}) -> i32" + (" also" if leave_out else "")
+        yield f"{'or ' if leave_out else ''}({', '.join(f'{name}: {kind}' for name, kind in typed)}) -> i32"
 
 
 def input_names(call: HostCall) -> list[tuple[str, tuple[str, ...]]]:
