@@ -80,9 +80,7 @@ def test_handlers_call_nothing() -> None:
     found = disassembly()
     assert len(found) >= _native.lib.tm_handler_count() * 0.9  # equal bodies may be folded into one
     calls = {name: [line for line in body if re.match(r"(call|bl|blr)\b", line)] for name, body in found.items()}
-    # clang makes a memset of the loop in `zero`; its jumps are checked by the compiler (musttail)
-    allowed = COLD | {"probe"} | ({"zero"} if "clang" in dispatch() else set())
-    assert {name for name, lines in calls.items() if lines} <= allowed
+    assert {name for name, lines in calls.items() if lines} <= COLD | {"probe"}
 
 
 def test_plain_handlers_keep_no_frame() -> None:
@@ -90,5 +88,7 @@ def test_plain_handlers_keep_no_frame() -> None:
     tail_called()
     plain = {name: body for name, body in disassembly().items() if name.startswith(("i32_", "i64_", "br_i", "mov_"))}
     assert len(plain) > 1000
+    if "clang" in dispatch():  # it saves a register for some that do the work of two or three
+        plain = {name: body for name, body in plain.items() if "__" not in name and "_wide_" not in name}
     for name, body in plain.items():
         assert not [line for line in body if re.match(r"push\b|sub +\$0x[0-9a-f]+,%rsp", line)], name
