@@ -25,7 +25,7 @@ def foreign(name: str) -> Callable[[ForeignFunction], ForeignFunction]:
 
 @hostcall("proxy_call_foreign_function")
 def call_foreign_function(vm: VmState, name: Bytes, arguments: Bytes) -> OutOptional:
-    """Call a function that the host offers by name; NOT_FOUND for an unknown one."""
+    """Call a function that the host offers by name; NOT_FOUND for an unknown one. Those of an embedder add statuses."""
     function = vm.foreign.get(name) or FOREIGN.get(name)
     if function is None:
         raise HostError(Status.NOT_FOUND, f"there is no foreign function {name.decode('utf-8', 'replace')!r}")

@@ -11,6 +11,7 @@ import hostabi.hostcalls  # noqa: F401  (fills the registry)
 from hostabi.abi.callbacks import CALLBACKS, Callback
 from hostabi.abi.enums import AbiVersion
 from hostabi.abi.hostcall import REGISTRY, HostCall, Phase, Wire
+from hostabi.testing.abi_page import abi_page
 
 FOLDER = Path(__file__).resolve().parent.parent
 STAMP = "<!-- Written by hostabi/testing/reference.py from the tables of the code. Change those. -->"
@@ -48,7 +49,8 @@ _HOST_CALLS_INTRO = """\
 Each is a Python function with a decorator (`abi/hostcall.py`); this page, the Wasm type, the reading and writing of
 guest memory, the order of checks and the transcript come from its annotations. All are in module `env` and return a
 status. *bytes* and *map* are address and length; results go to addresses the guest gives. **start** and **allocate**
-mark calls that are allowed while the guest starts, or within its allocator."""
+mark calls that are allowed while the guest starts, or within its allocator. [Call by call](../ABI.md) there is more:
+drawings of memory, statuses, and what profiles change."""
 
 
 def _row(call: HostCall) -> str:
@@ -94,7 +96,13 @@ def _callback_row(row: Callback) -> str:
     return f"| `{row.name}` | {params}{note} | {row.answers.value} | {row.since.text} |"
 
 
+def long_page() -> str:
+    """Every host call with its drawing of memory, statuses, and what profiles change."""
+    return f"{STAMP}\n\n{abi_page()}"
+
+
 PAGES = {
+    FOLDER / "ABI.md": long_page,
     FOLDER / "hostcalls" / "README.md": host_call_page,
     FOLDER / "abi" / "CALLBACKS.md": callback_page,
 }

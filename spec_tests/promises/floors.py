@@ -29,6 +29,7 @@ FLOORS = {
     "hostabi.abi.enums": 0,
     "hostabi.abi.marshal": 1,
     "hostabi.abi.codec": 1,
+    "hostabi.abi.rust_sdk": 1,
     "hostabi.abi.hostcall": 2,
     "hostabi.abi.callbacks": 2,
     "hostabi.core.events": 3,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hostabi.testing.reference import PAGES
+from hostabi.testing.reference import FOLDER, PAGES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -14,5 +14,5 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_page(path: Path) -> None:
     """To write them anew: python -m hostabi.testing.reference"""
-    committed = ROOT / "hostabi" / path.parts[-2] / path.name
+    committed = ROOT / "hostabi" / path.relative_to(FOLDER)
     assert committed.read_text() == PAGES[path]()
