@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from interp import _native
-from interp.tools.spec import run_script
+from interp.tools.spec import run_file
 
 PINNED = json.loads((Path(__file__).resolve().parent.parent / "spec_tests" / "wasm" / "pinned.json").read_text())
 
@@ -37,7 +37,7 @@ def main(suite: Path, engine: str, *left_out: str) -> None:
         path = suite / name
         if path.name.startswith(left_out):
             continue
-        result = run_script(path.read_bytes(), name, engine)
+        result = run_file(path, name, engine)
         passed += result.passed
         waiting = dict(sorted(result.waiting.items()))
         if result.failures or (result.passed, waiting) != (pinned["passed"], pinned.get("waiting", {})):
