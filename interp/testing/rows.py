@@ -6,6 +6,7 @@ from interp.syntax.features import WASM_2, Feature
 from interp.syntax.instructions import OPS, Op
 from interp.syntax.types import F64, I32, I64, NUM_TYPES_BY_NAME, ValType
 
+#: What random programs use.
 RUNNABLE = WASM_2 | {Feature.WIDE_ARITHMETIC, Feature.THREADS, Feature.CUSTOM_PAGE_SIZES}
 
 
