@@ -276,6 +276,7 @@ class LocalStage:
             vm_configuration=config_bytes(filter.vm_config),
             fail_open=filter.policy.fail_open,
             literal_stop_iteration=filter.policy.allow_on_headers_stop_iteration,
+            allowed_capabilities=frozenset(filter.policy.allowed_capabilities),
             environ=tuple((name.encode(), value.encode()) for name, value in filter.env.items()),
             log_level=LogLevel(LEVELS[filter.policy.log_level]),
             limits=_limits(filter),
