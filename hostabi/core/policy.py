@@ -31,6 +31,9 @@ class Limits:
     metric_name_bytes: int = 64 << 10
     outstanding_calls: int = 1_000
     call_body_bytes: int = 32 << 20
+    grpc_message_bytes: int = 32 << 20
+    grpc_queue_bytes: int = 32 << 20
+    """Bytes of messages for one gRPC stream that have not left yet."""
     foreign_result_bytes: int = 16 << 20
     random_bytes: int = 1 << 20
     deferred_actions: int = 1_000
@@ -84,6 +87,14 @@ class Profile:
     # callouts
     call_timeout_is_504: bool = True
     """A call without an answer in time comes back as a response with status 504, and not as a failure."""
+    grpc_timeout_is_unavailable: bool = False
+    """A gRPC call without an answer in time ends with UNAVAILABLE, and not with DEADLINE_EXCEEDED (seen on Envoy)."""
+    grpc_message_is_raw: bool = False
+    """The message of a gRPC status is not percent-decoded, and says in braces who ended the call (seen on Envoy)."""
+    grpc_failed_start_is_told: bool = False
+    """A gRPC call to an absent cluster is closed with a token that the guest was not given (seen on Envoy)."""
+    status_code_stays: bool = False
+    """proxy_get_status goes on giving the code of the last callout that failed (seen on Envoy)."""
     # local replies
     check_reply_status: bool = False
     reply_needs_stream: bool = False
@@ -105,6 +116,10 @@ PROFILES: dict[str, Profile] = {
         random_bytes=1 << 16,
         plugin_configuration_always=False,
         passed_maps_are_gone=True,
+        grpc_timeout_is_unavailable=True,
+        grpc_message_is_raw=True,
+        grpc_failed_start_is_told=True,
+        status_code_stays=True,
     ),
     "spec": Profile(
         name="spec",
