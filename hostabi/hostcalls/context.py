@@ -31,4 +31,3 @@ def done(vm: VmState) -> None:
         raise HostError(Status.NOT_FOUND, "nobody waits for proxy_done")
     root.done_pending = False
     vm.defer(root.delete)
-

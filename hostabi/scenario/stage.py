@@ -21,6 +21,8 @@ from typing import Any, Protocol
 import interp
 from hostabi.abi.enums import LogLevel
 from hostabi.adapters.message import Answer, Request
+from hostabi.adapters.session import MAIN, Session
+from hostabi.adapters.streams import Outcome, SessionError
 from hostabi.core.commands import StartCall
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
@@ -32,8 +34,6 @@ from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
 from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RequestStep, Step, UpstreamStep
 from hostabi.scenario.observe import Observation, State, StreamView
-from hostabi.scenario.session import MAIN, Session
-from hostabi.scenario.streams import Outcome, SessionError
 
 DEFAULT_CLOCK = 1_700_000_000 * 1_000_000_000
 

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hostabi.abi.enums import AbiVersion, LogLevel
-from hostabi.adapters.message import Answer, Answers, Exchange, Exchanger, HeadersLike, Request, Text, to_bytes
+from hostabi.adapters.driver import Answers
+from hostabi.adapters.exchange import Exchange, Exchanger
+from hostabi.adapters.message import Answer, HeadersLike, Request, Text, to_bytes
 from hostabi.adapters.report import exchange_data
 from hostabi.core.context import ForeignFunction
 from hostabi.core.events import StreamInfo
