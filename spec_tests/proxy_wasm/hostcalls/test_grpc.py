@@ -6,7 +6,6 @@ events. What real Envoy does of this is in `scenarios/grpc_*.tamis.yaml`.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ import pytest
 from hostabi import (
     CallFailed,
     CancelCall,
-    Command,
     Event,
     GrpcClosed,
     GrpcInitialMetadata,
@@ -22,7 +20,6 @@ from hostabi import (
     GrpcSent,
     GrpcTimedOut,
     Limits,
-    Log,
     RequestHeaders,
     SendGrpc,
     Shutdown,
@@ -34,9 +31,8 @@ from hostabi import (
 from hostabi.abi.enums import AbiVersion
 from hostabi.core.transcript import Called
 from hostabi.testing import FilterHost
-from spec_tests.proxy_wasm.kit import call, callbacks, line
-
-ORDERS = Path(__file__).parents[1] / "scenarios" / "filters" / "grpc_orders.wasm"
+from spec_tests.proxy_wasm.grpc_talk import ORDERS, Talk
+from spec_tests.proxy_wasm.kit import call, line
 
 READ = """\
 grpc_initial: pairs 4
@@ -50,46 +46,6 @@ grpc_close: pairs 5
 """
 UNARY = "request_headers: unary up a.B/c 1000 hello\n" + READ
 STREAM = "request_headers: stream up a.B/c\n" + READ
-
-
-class Talk:
-    """A filter with orders; `begin` sends it a request, `give` what comes from a server."""
-
-    def __init__(self, engine: str, orders: str, **options: Any) -> None:
-        self.filter_host = FilterHost(ORDERS, config=orders, engine=engine, **options)
-        self.key = self.filter_host.plugins[0].key
-        self.filter_host.exchanger.take()
-        self.commands: list[Command] = []
-        self._streams = 0
-
-    def begin(self) -> list[Command]:
-        self._streams += 1
-        return self._handle(RequestHeaders(self._streams, ((b":path", b"/"),), True))
-
-    def give(self, *events: Event) -> list[Command]:
-        return [command for event in events for command in self._handle(event)]
-
-    def _handle(self, event: Event) -> list[Command]:
-        made = self.filter_host.chain.handle(event)
-        self.commands += made
-        return [command for command in made if not isinstance(command, Log)]
-
-    def take(self) -> list[str]:
-        """What the filter logged since the last time."""
-        found = [one.message.decode() for one in self.commands if isinstance(one, Log)]
-        self.commands.clear()
-        return found
-
-    @property
-    def grpc(self) -> list[Command]:
-        wanted = StartGrpcCall | StartGrpcStream | SendGrpc | CancelCall
-        return [one for one in self.commands if isinstance(one, wanted)]
-
-    def callbacks(self) -> list[str]:
-        """The callbacks of gRPC since the last time."""
-        records = list(self.filter_host.host.transcript)
-        self.filter_host.host.transcript.clear()
-        return [one for one in callbacks(records) if "grpc" in one]
 
 
 def initial(talk: Talk, token: int, *pairs: tuple[bytes, bytes]) -> Event:
