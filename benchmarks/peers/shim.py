@@ -14,7 +14,7 @@ from typing import Any
 import wasmtime
 
 import interp
-from hostabi.abi.hostcall import GuestError, Phase, ProcExit
+from hostabi.abi.hostcall import GuestError
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
 from hostabi.core.link import Code
 from hostabi.core.plugin import MACHINES, LoadedFilter, LoadError, WasmGuest
@@ -179,14 +179,7 @@ class WasmtimeGuest(WasmGuest):
                 bits = [value & 0xFFFFFFFF for value in given]
             else:
                 bits = [reader(value) for reader, value in zip(readers, given, strict=True)]
-            try:
-                result = code(*bits)
-            except GuestError as error:
-                raise GuestTrap(str(error)) from error
-            except ProcExit as exit:
-                if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
-                    raise
-                raise GuestTrap(str(exit)) from exit
+            result = code(*bits)
             return result if convert is None or result is None else convert(result)
 
         return run
@@ -197,6 +190,8 @@ class WasmtimeGuest(WasmGuest):
             result: int | None = self._functions[name](self.machine_store, *args)
         except wasmtime.Trap as trap:
             raise self._trapped(trap) from trap
+        except GuestError as error:
+            raise GuestTrap(str(error)) from error
         return result if result is None else result & 0xFFFFFFFF
 
     def reenter(self, name: str, argument: int) -> int:
