@@ -282,5 +282,3 @@ def _event(stream: int, way: Way, frame: Frame, info: StreamInfo, now: int) -> S
             return kind(stream, frame.data, frame.end_of_stream, now=now)
         case Trailers():
             return (RequestTrailers if request else ResponseTrailers)(stream, frame.trailers, now=now)
-
-

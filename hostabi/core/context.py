@@ -18,7 +18,7 @@ from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
 from hostabi.core.events import StreamInfo, Way
 from hostabi.core.faults import ALLOCATOR, Faults
-from hostabi.core.policy import Limits, Profile
+from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
 from hostabi.core.state import Direction, Kind
 from hostabi.core.transcript import Called, Noted, Record
@@ -33,6 +33,8 @@ class Callout:
     headers: HeaderMap = field(default_factory=HeaderMap)
     trailers: HeaderMap = field(default_factory=HeaderMap)
     body: bytes = b""
+    failed: bool = False
+    """There is no answer; what the headers say is the host's word for why."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,10 @@ class StreamContext:
     created: bool = False
     logging: bool = False
     logged: bool = False
+    done_pending: bool = False
+    """The guest answered false to on_done where that means to wait for proxy_done."""
+    finish: Callable[[], None] = lambda: None
+    """Ends the stream after that; set by whoever runs it."""
     replied: bool = False
     """A local reply (or a reset) was asked for: the running callback's result is forced to a stop."""
     cut: Callable[[bool], None] = lambda response: None
@@ -109,6 +115,7 @@ class VmState:
         log_level: LogLevel = LogLevel.INFO,
         records: MutableSequence[Record] | None = None,
         faults: Faults | None = None,
+        allowed: frozenset[str] = frozenset(),
     ) -> None:
         self.key = key
         self.vm_id = vm_id
@@ -123,6 +130,7 @@ class VmState:
         self.foreign = foreign or {}
         self.start_log_level = log_level
         self.faults = faults or Faults()
+        self.allowed = allowed
         self.abi = AbiVersion.V0_2_1
         self.contexts: dict[int, Context] = {}
         self.current: Context | None = None
@@ -181,6 +189,17 @@ class VmState:
     def called(self, call: str, args: tuple[tuple[str, object], ...], status: int, outputs: tuple[object, ...]) -> None:
         """Record a host call."""
         self.record(Called(self.plugin_key, call, args, status, outputs))
+
+    def misused(self, call: str, status: Status, message: str) -> None:
+        """End the guest for an answer that counts as misuse, where the profile has it so; raises GuestError."""
+        if not self.profile.misuse_traps:
+            return
+        if status is Status.INVALID_MEMORY_ACCESS or status in MISUSE.get(call, ()):
+            raise GuestError(f"{call}: {message}")
+
+    def allows(self, capability: str) -> bool:
+        """Whether the guest may make this call, or have this callback; an empty list allows everything."""
+        return not self.allowed or capability in self.allowed
 
     def complain(self, message: str) -> None:
         """Note something that the filter's author should know."""
@@ -284,6 +303,8 @@ class VmState:
         if stream is None or kind > MapType.HTTP_RESPONSE_TRAILERS:
             return None
         trailers = kind in (MapType.HTTP_REQUEST_TRAILERS, MapType.HTTP_RESPONSE_TRAILERS)
+        if trailers and not self.profile.shows_trailers:
+            return None
         way = Way.REQUEST if kind <= MapType.HTTP_REQUEST_TRAILERS else Way.RESPONSE
         direction = stream.direction(way)
         if stream.logging:

@@ -215,7 +215,10 @@ class ForeignCall(PluginEvent):
 
 @dataclass(frozen=True, slots=True)
 class Shutdown(PluginEvent):
-    """The plugin is to go: on_done, and on_delete when it agrees; `force` does not wait for proxy_done."""
+    """The plugin is to go: on_done, and on_delete when it agrees, after its last stream.
+
+    `force` waits neither for streams, which go on as if the plugin had failed, nor for proxy_done.
+    """
 
     force: bool = False
 

@@ -28,9 +28,7 @@ def grpc_call(
 
 
 @hostcall("proxy_grpc_stream", optional=("initial_metadata",))
-def grpc_stream(
-    vm: VmState, service: Bytes, service_name: Bytes, method: Bytes, initial_metadata: Pairs
-) -> OutToken:
+def grpc_stream(vm: VmState, service: Bytes, service_name: Bytes, method: Bytes, initial_metadata: Pairs) -> OutToken:
     """A stream; INTERNAL_FAILURE."""
     raise HostError(Status.INTERNAL_FAILURE, _NONE)
 

@@ -10,9 +10,7 @@ from hostabi.core.context import VmState
 
 
 @hostcall("proxy_http_call")
-def http_call(
-    vm: VmState, upstream: Bytes, headers: Pairs, body: Bytes, trailers: Pairs, timeout_ms: I32
-) -> OutToken:
+def http_call(vm: VmState, upstream: Bytes, headers: Pairs, body: Bytes, trailers: Pairs, timeout_ms: I32) -> OutToken:
     """Send a request to an upstream; the answer comes to the plugin as proxy_on_http_call_response with this token.
 
     BAD_ARGUMENT for an unknown upstream, a negative timeout, or without :method, :path and :authority.
