@@ -24,6 +24,7 @@ from hostabi.core.events import (
     CallResponse,
     Event,
     ForeignCall,
+    GrpcEvent,
     PluginEvent,
     QueueReady,
     RequestHeaders,
@@ -39,6 +40,7 @@ from hostabi.core.events import (
     Way,
     frame_of,
 )
+from hostabi.core.grpc import GrpcReceiver
 from hostabi.core.link import Code, Judged, LinkRefused, Wanted, judge, link
 from hostabi.core.policy import Profile
 from hostabi.core.stream import FilterStream
@@ -393,6 +395,7 @@ class Plugin:
         self.gone = False
         self.on_gone: list[Callable[[], None]] = []
         self._told = False
+        self._grpc = GrpcReceiver(vm, root)
         self._ending = False
         root.delete = self._delete_root
         vm.on_failure.append(self._vm_failed)
@@ -439,6 +442,8 @@ class Plugin:
                 self._on_call(event.token, callout, 0, b"")
             case CallFailed():
                 self._on_call(event.token, self._no_answer(event), Status.BROKEN_CONNECTION, event.message.encode())
+            case GrpcEvent():
+                self._grpc.receive(event)
             case QueueReady():
                 self._call("proxy_on_queue_ready", event.queue)
             case ForeignCall():
@@ -482,6 +487,7 @@ class Plugin:
             self._tell(f"{failure.callback}: {failure.message}", failure.report(), failure.frames)
         for stream in list(self.streams.values()):
             stream.failed()
+        self._grpc.forget()
 
     def _tell(self, message: str, report: str, frames: tuple[str, ...]) -> None:
         self._told = True
@@ -489,8 +495,6 @@ class Plugin:
 
     def _on_late(self, event: Event) -> None:
         """An event for a plugin that does not work: nothing but its end matters."""
-        if isinstance(event, CallResponse | CallFailed):
-            self.vm.state.calls.pop(event.token, None)
         if isinstance(event, Shutdown) and not self.gone:
             self._leave()
 
@@ -521,6 +525,7 @@ class Plugin:
 
     def _leave(self) -> None:
         self.gone = True
+        self._grpc.forget()
         self.vm.forget(self.root)
         self.vm.on_failure.remove(self._vm_failed)
         self.vm.state.emit(PluginGone(self.key))
@@ -545,12 +550,16 @@ class Plugin:
         root = self.root
         if self.vm.state.calls.pop(token, None) is not root:
             return  # a token this plugin does not hold (any more): SDKs panic on those
-        root.callout, root.status_code, root.status_message = callout, code, message
+        root.callout, root.status_message = callout, message
+        if code or not self.vm.state.profile.status_code_stays:
+            root.status_code = code
         try:
             counts = (0 if callout.failed else len(callout.headers), len(callout.body), len(callout.trailers))
             self.vm.call("proxy_on_http_call_response", root, token, *counts)
         finally:
-            root.callout, root.status_code, root.status_message = None, 0, b""
+            root.callout, root.status_message = None, b""
+            if not self.vm.state.profile.status_code_stays:
+                root.status_code = 0
         self.vm.settle()
 
     def _on_foreign(self, event: ForeignCall) -> None:
