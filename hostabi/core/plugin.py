@@ -24,6 +24,7 @@ from hostabi.core.events import (
     CallResponse,
     Event,
     ForeignCall,
+    GrpcEvent,
     PluginEvent,
     QueueReady,
     RequestHeaders,
@@ -39,6 +40,7 @@ from hostabi.core.events import (
     Way,
     frame_of,
 )
+from hostabi.core.grpc import GrpcReceiver
 from hostabi.core.link import Code, Judged, LinkRefused, Wanted, judge, link
 from hostabi.core.policy import Profile
 from hostabi.core.stream import FilterStream
@@ -184,19 +186,17 @@ class _Memory:
 
 
 class WasmGuest:
-    """An instance of a filter in a store of its own."""
+    """An instance of a filter in a store of its own.
+
+    The rules of the ABI come first; what is said to the VM is under "the machine". A subclass that says the latter to
+    another VM runs filters by the same rules (`MACHINES`).
+    """
 
     def __init__(self, filter: LoadedFilter, state: VmState, engine: str | None) -> None:
         self.filter = filter
         self.abi = filter.abi
         self.state = state
-        limits = replace(
-            interp.DEFAULT_LIMITS, memory_pages=state.limits.memory_pages, call_depth=state.limits.call_depth
-        )
-        self.store = interp.Store(engine, limits)
-        self.store.sleep = None  # a filter that waits must not keep its host from the other streams
-        self._instance: interp.ModuleInst | None = None
-        self._memory: _Memory | None = None
+        self.open(engine)
         module = filter.module
         self._exports = {export.name: export.index for export in module.exports if export.kind == "func"}
         self._params: dict[str, int | None] = {}
@@ -207,35 +207,9 @@ class WasmGuest:
         self._check_exports()
 
     @property
-    def engine(self) -> str:
-        """The name of the engine."""
-        return self.store.engine.name
-
-    @property
-    def ticks(self) -> int:
-        """Fuel used so far."""
-        return self.store.ticks
-
-    @property
     def can_allocate(self) -> bool:
         """Whether there is an allocator."""
         return self._allocator is not None
-
-    @property
-    def memory(self) -> GuestMemory:
-        """Its first memory; GuestMemoryError when it has none."""
-        if self._memory is None:
-            # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
-            instance = self._instance or self.store.instances[-1]
-            if not instance.mems:
-                raise GuestMemoryError("the guest has no memory")
-            self._memory = _Memory(instance.mems[0])
-        return self._memory
-
-    @property
-    def bytes_copied(self) -> int:
-        """Bytes that the host read from its memory and wrote to it so far."""
-        return self._memory.copied if self._memory is not None else 0
 
     def _type_of(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         type = self.filter.module.func_type(self._exports[name])
@@ -283,7 +257,7 @@ class WasmGuest:
             self._run_start("_start")
 
     def _run_start(self, name: str, args: tuple[int, ...] = ()) -> None:
-        self._guarded(lambda: self._invoke(name, args))
+        self._guarded(lambda: self.invoke(name, args))
 
     def _guarded(self, body: Callable[[], object]) -> None:
         try:
@@ -294,17 +268,95 @@ class WasmGuest:
                 raise GuestTrap(str(exit)) from exit
 
     def _instantiate(self) -> None:
-        module = self.filter.module
-        wanted = self.filter.function_imports()
         try:
             functions = wasi.imports(FilterWorld(self.state), self._wasi_limits())
-            codes = iter(link(wanted, self.state, functions))
+            wanted = self.filter.function_imports()
+            codes = link(wanted, self.state, functions)
         except LinkRefused as refused:
             raise LoadError(*refused.reasons) from refused
+        exits = [name.name == "proc_exit" for name in wanted]
+        self.instantiate([self._exit(code) if ends else code for code, ends in zip(codes, exits, strict=True)])
+
+    def _exit(self, code: Code) -> Code:
+        """What proc_exit is in a filter: the end of its start functions with 0, else its death, or nothing."""
+
+        def end(*bits: int) -> int | None:
+            try:
+                return code(*bits)
+            except ProcExit as exit:
+                if self.state.profile.proc_exit_returns:
+                    self.state.log(LogLevel.ERROR, f"{exit} goes on".encode())
+                    return None
+                if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
+                    raise
+                raise GuestError(str(exit)) from exit
+
+        return end
+
+    def _wasi_limits(self) -> WasiLimits:
+        profile = self.state.profile
+        most, exact = self.state.limits.random_bytes, profile.random_bytes
+        return WasiLimits(
+            random_bytes=most if exact is None else min(most, exact),
+            clocks=profile.wasi_clocks,
+            reports_clocks=profile.poll_reports_clocks,
+        )
+
+    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
+        """Run a callback."""
+        return self.invoke(callback, args)
+
+    def allocate(self, size: int) -> int:
+        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
+        if self._allocator is None:
+            raise GuestMemoryError("the guest exports no allocator")
+        return self.reenter(self._allocator, size)
+
+    # --- the machine
+
+    def open(self, engine: str | None) -> None:
+        """Make ready for `instantiate`; called before anything else."""
+        limits = replace(
+            interp.DEFAULT_LIMITS, memory_pages=self.state.limits.memory_pages, call_depth=self.state.limits.call_depth
+        )
+        self.store = interp.Store(engine, limits)
+        self.store.sleep = None  # a filter that waits must not keep its host from the other streams
+        self._instance: interp.ModuleInst | None = None
+        self._memory: _Memory | None = None
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine."""
+        return self.store.engine.name
+
+    @property
+    def ticks(self) -> int:
+        """Fuel used so far."""
+        return self.store.ticks
+
+    @property
+    def memory(self) -> GuestMemory:
+        """Its first memory; GuestMemoryError when it has none."""
+        if self._memory is None:
+            # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
+            instance = self._instance or self.store.instances[-1]
+            if not instance.mems:
+                raise GuestMemoryError("the guest has no memory")
+            self._memory = _Memory(instance.mems[0])
+        return self._memory
+
+    @property
+    def bytes_copied(self) -> int:
+        """Bytes that the host read from its memory and wrote to it so far."""
+        return self._memory.copied if self._memory is not None else 0
+
+    def instantiate(self, codes: Sequence[Code]) -> None:
+        """Make the instance, with the code for each function import in order; raises LoadError, GuestTrap, ProcExit."""
+        module, functions = self.filter.module, iter(codes)
         externs: list[interp.Extern] = []
         for one in module.imports:
             if isinstance(one.desc, int):
-                externs.append(self._host_func(one.desc, f"{one.module}.{one.name}", next(codes)))
+                externs.append(self._host_func(one.desc, f"{one.module}.{one.name}", next(functions)))
             elif isinstance(one.desc, interp.MemType):
                 externs.append(self.store.memory(one.desc))
             elif isinstance(one.desc, interp.TableType):
@@ -320,35 +372,20 @@ class WasmGuest:
         except (interp.Trap, interp.FuelExhausted, interp.Interrupted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
 
-    def _wasi_limits(self) -> WasiLimits:
-        profile = self.state.profile
-        most, exact = self.state.limits.random_bytes, profile.random_bytes
-        return WasiLimits(
-            random_bytes=most if exact is None else min(most, exact),
-            clocks=profile.wasi_clocks,
-            reports_clocks=profile.poll_reports_clocks,
-        )
-
     def _host_func(self, type_index: int, name: str, code: Code) -> interp.HostFunc:
         def run(*bits: int) -> int | None:
             try:
                 return code(*bits)
             except GuestError as error:
                 raise interp.Trap(str(error)) from error
-            except ProcExit as exit:
-                if self.state.profile.proc_exit_returns:
-                    self.state.log(LogLevel.ERROR, f"{exit} goes on".encode())
-                    return None
-                if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
-                    raise
-                raise interp.Trap(str(exit)) from exit
 
         type = self.filter.module.comp(type_index)
         if not isinstance(type, interp.FuncType):
             raise LoadError(f"{name} is imported with no function type")
         return self.store.host_func(type, run, name=name)
 
-    def _invoke(self, name: str, args: Sequence[int]) -> int | None:
+    def invoke(self, name: str, args: Sequence[int]) -> int | None:
+        """Call an export from outside, with a fresh allowance of fuel. Raises GuestTrap."""
         self.store.fuel = self.state.limits.fuel_per_call
         try:
             results = interp.invoke_bits(self.store, self._func(name), args)
@@ -366,16 +403,13 @@ class WasmGuest:
             raise EmbedderError(f"the export {name!r} is not a function")
         return func
 
-    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
-        """Run a callback."""
-        return self._invoke(callback, args)
+    def reenter(self, name: str, argument: int) -> int:
+        """Call an export from within a host call, on the fuel that is left; raises what unwinds the guest."""
+        return interp.invoke_bits(self.store, self._func(name), (argument,))[0]
 
-    def allocate(self, size: int) -> int:
-        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
-        if self._allocator is None:
-            raise GuestMemoryError("the guest exports no allocator")
-        results = interp.invoke_bits(self.store, self._func(self._allocator), (size,))
-        return results[0]
+
+#: Other machines than `interp` by a name that stands where an engine's would. Empty but for who compares machines.
+MACHINES: dict[str, type[WasmGuest]] = {}
 
 
 # --- plugins ---------------------------------------------------------------------------------------------------------
@@ -393,6 +427,7 @@ class Plugin:
         self.gone = False
         self.on_gone: list[Callable[[], None]] = []
         self._told = False
+        self._grpc = GrpcReceiver(vm, root)
         self._ending = False
         root.delete = self._delete_root
         vm.on_failure.append(self._vm_failed)
@@ -439,6 +474,8 @@ class Plugin:
                 self._on_call(event.token, callout, 0, b"")
             case CallFailed():
                 self._on_call(event.token, self._no_answer(event), Status.BROKEN_CONNECTION, event.message.encode())
+            case GrpcEvent():
+                self._grpc.receive(event)
             case QueueReady():
                 self._call("proxy_on_queue_ready", event.queue)
             case ForeignCall():
@@ -482,6 +519,7 @@ class Plugin:
             self._tell(f"{failure.callback}: {failure.message}", failure.report(), failure.frames)
         for stream in list(self.streams.values()):
             stream.failed()
+        self._grpc.forget()
 
     def _tell(self, message: str, report: str, frames: tuple[str, ...]) -> None:
         self._told = True
@@ -489,8 +527,6 @@ class Plugin:
 
     def _on_late(self, event: Event) -> None:
         """An event for a plugin that does not work: nothing but its end matters."""
-        if isinstance(event, CallResponse | CallFailed):
-            self.vm.state.calls.pop(event.token, None)
         if isinstance(event, Shutdown) and not self.gone:
             self._leave()
 
@@ -521,6 +557,7 @@ class Plugin:
 
     def _leave(self) -> None:
         self.gone = True
+        self._grpc.forget()
         self.vm.forget(self.root)
         self.vm.on_failure.remove(self._vm_failed)
         self.vm.state.emit(PluginGone(self.key))
@@ -545,12 +582,16 @@ class Plugin:
         root = self.root
         if self.vm.state.calls.pop(token, None) is not root:
             return  # a token this plugin does not hold (any more): SDKs panic on those
-        root.callout, root.status_code, root.status_message = callout, code, message
+        root.callout, root.status_message = callout, message
+        if code or not self.vm.state.profile.status_code_stays:
+            root.status_code = code
         try:
             counts = (0 if callout.failed else len(callout.headers), len(callout.body), len(callout.trailers))
             self.vm.call("proxy_on_http_call_response", root, token, *counts)
         finally:
-            root.callout, root.status_code, root.status_message = None, 0, b""
+            root.callout, root.status_message = None, b""
+            if not self.vm.state.profile.status_code_stays:
+                root.status_code = 0
         self.vm.settle()
 
     def _on_foreign(self, event: ForeignCall) -> None:

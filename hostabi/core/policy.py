@@ -33,6 +33,9 @@ class Limits:
     metric_name_bytes: int = 64 << 10
     outstanding_calls: int = 1_000
     call_body_bytes: int = 32 << 20
+    grpc_message_bytes: int = 32 << 20
+    grpc_queue_bytes: int = 32 << 20
+    """Bytes of messages for one gRPC stream that have not left yet."""
     foreign_result_bytes: int = 16 << 20
     random_bytes: int = 1 << 20
     deferred_actions: int = 1_000
@@ -118,6 +121,10 @@ class Profile:
     # callouts
     call_timeout_is_504: bool = True
     """A call without an answer in time comes back as a response with status 504, and not as a failure."""
+    grpc_timeout_is_unavailable: bool = False
+    grpc_message_is_raw: bool = False
+    grpc_failed_start_is_told: bool = False
+    status_code_stays: bool = False
     dispatch_status: bool = False
     # local replies
     check_reply_status: bool = False
@@ -208,6 +215,10 @@ PROFILES: dict[str, Profile] = {
         plugin_configuration_always=False,
         related_contexts_only=False,
         passed_maps_are_gone=True,
+        grpc_timeout_is_unavailable=True,
+        grpc_message_is_raw=True,
+        grpc_failed_start_is_told=True,
+        status_code_stays=True,
     ),
     "spec": Profile(
         name="spec",

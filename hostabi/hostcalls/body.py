@@ -82,6 +82,8 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
     match buffer:
         case BufferType.HTTP_CALL_RESPONSE_BODY:
             data = root.callout.body if root and root.callout else None
+        case BufferType.GRPC_CALL_MESSAGE:
+            data = root.grpc.message if root else None
         case BufferType.VM_CONFIGURATION:
             data = vm.vm_configuration
         case BufferType.PLUGIN_CONFIGURATION:
@@ -90,7 +92,7 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
         case BufferType.FOREIGN_FUNCTION_ARGUMENTS:
             data = vm.foreign_arguments
         case _:
-            pass  # connections, gRPC messages and Redis answers have no source yet: never there
+            pass  # connections and Redis answers have no source yet: never there
     if data is None and buffer in _EMPTY_WHEN_ABSENT and vm.profile.absent_body_is_empty:
         return b""
     if data is None:

@@ -69,6 +69,10 @@ SWITCHES: dict[str, str] = {
     "failure_status": "the status with which a filter that failed, and is not to be passed by, is answered",
     # callouts
     "call_timeout_is_504": "a call that times out has a response of status 504; otherwise it has none",
+    "grpc_timeout_is_unavailable": "a gRPC call that times out ends with UNAVAILABLE; otherwise DEADLINE_EXCEEDED",
+    "grpc_message_is_raw": "the message of a gRPC status is not percent-decoded, and says in braces who ended the call",
+    "grpc_failed_start_is_told": "a gRPC call refused for want of its cluster is closed, too, by a token nobody has",
+    "status_code_stays": "`proxy_get_status` goes on giving the code of the last callout that failed",
     "dispatch_status": "`:dispatch_status` among the headers of a call that failed says why; their number stays 0",
     # local replies
     "check_reply_status": "a local reply with a status outside of 200 to 599 is BAD_ARGUMENT",
@@ -115,7 +119,11 @@ TOPICS: tuple[Topic, ...] = (
     _topic("header Pause", "13", "literal_stop_iteration response_headers_can_pause wide_actions"),
     _topic("trailers", "13", "shows_trailers"),
     _topic("TCP", "13", reason="who has no connections gives a plugin none; its callbacks are then never called"),
-    _topic("gRPC callouts", "13", "trapping_calls"),
+    _topic(
+        "gRPC callouts",
+        "13",
+        "trapping_calls grpc_timeout_is_unavailable grpc_message_is_raw grpc_failed_start_is_told status_code_stays",
+    ),
     _topic("dispatch target", "13", reason="the name is opaque here; `Host.upstreams` says which names there are"),
     _topic("timeout shape", "13", "call_timeout_is_504 dispatch_status"),
     _topic("missing map in get_pairs", "13", "absent_map_is_empty"),

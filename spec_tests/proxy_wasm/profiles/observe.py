@@ -10,6 +10,8 @@ from typing import Any
 from hostabi import (
     AbiVersion,
     CallFailed,
+    GrpcClosed,
+    GrpcTimedOut,
     Host,
     LoadError,
     Profile,
@@ -23,6 +25,7 @@ from hostabi import (
 from hostabi.core.transcript import Called
 from hostabi.testing import Exchange, FilterHost, FilterSession, Request
 from hostabi.testing.wat import small_filter
+from spec_tests.proxy_wasm.grpc_talk import Talk
 from spec_tests.proxy_wasm.kit import call, callback, callbacks, expression
 from spec_tests.proxy_wasm.start.test_allocators import BOTH, cells, host_with, status_of
 
@@ -329,3 +332,38 @@ def imports(text: str, engine: str, profile: Profile) -> object:
         return FilterHost(whole, engine=engine, profile=profile).exchange().abi
     except LoadError:
         return "refused"
+
+
+def grpc_close(engine: str, profile: Profile, how: type[GrpcClosed] | type[GrpcTimedOut]) -> Called:
+    """What a filter asks for in proxy_on_grpc_close of a call that fails so: proxy_get_status."""
+    talk = Talk(engine, "request_headers: unary up a.B/c 100 x\ngrpc_close: status\n", profile=profile)
+    talk.begin()
+    talk.give(GrpcTimedOut(talk.key, 5) if how is GrpcTimedOut else GrpcClosed(talk.key, 5, 5, b"50%25"))
+    made = [one for one in talk.filter_host.host.transcript if isinstance(one, Called)]
+    return next(one for one in made if one.function == "proxy_get_status")
+
+
+def grpc_timeout(engine: str, profile: Profile) -> object:
+    """The code of a unary call that times out."""
+    return grpc_close(engine, profile, GrpcTimedOut).outputs[0]
+
+
+def grpc_message(engine: str, profile: Profile) -> object:
+    """The message of a status that was percent-encoded."""
+    return grpc_close(engine, profile, GrpcClosed).outputs[1]
+
+
+def grpc_failed_start(engine: str, profile: Profile) -> object:
+    """What comes of a call to a cluster that is not there."""
+    talk = Talk(engine, "request_headers: unary envoy:other a.B/c 100 x", profile=profile, upstreams=frozenset({"up"}))
+    talk.begin()
+    return talk.callbacks()
+
+
+def status_after_failure(engine: str, profile: Profile) -> object:
+    """proxy_get_status in a callback after the one of a failure."""
+    talk = Talk(engine, "request_headers/1: unary up a.B/c 100 x\nrequest_headers/2: status\n", profile=profile)
+    talk.begin()
+    talk.give(GrpcClosed(talk.key, 5, 5, b"no"))
+    talk.begin()
+    return talk.take()[-1]

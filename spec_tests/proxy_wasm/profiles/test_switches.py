@@ -188,9 +188,7 @@ ROWS = [
     # buffers
     off_on("absent_body_is_empty", o.asks("proxy_get_buffer_bytes", 0, 0, ALL), "NOT_FOUND", "OK"),
     off_on("empty_body_is_not_written", o.reads("proxy_get_buffer_bytes", 0, 10, 1, **BODY), (b"",), ()),
-    off_on(
-        "reject_range_overflow", o.asks("proxy_get_buffer_bytes", 0, 8, ALL - 1, **BODY), "OK", "BAD_ARGUMENT"
-    ),
+    off_on("reject_range_overflow", o.asks("proxy_get_buffer_bytes", 0, 8, ALL - 1, **BODY), "OK", "BAD_ARGUMENT"),
     off_on("set_buffer_replaces_part", o.asks("proxy_set_buffer_bytes", 0, 0, 3, b"x", **BODY), "BAD_ARGUMENT", "OK"),
     off_on(
         "set_buffer_cuts",
@@ -240,6 +238,10 @@ ROWS = [
     row("failure_status", o.failure, (503, 503), (500, 500)),
     # callouts
     off_on("call_timeout_is_504", o.timeout, "get 1", "get 0 504"),
+    off_on("grpc_timeout_is_unavailable", o.grpc_timeout, 4, 14),
+    off_on("grpc_message_is_raw", o.grpc_message, b"50%", b"50%25{via_upstream}"),
+    off_on("grpc_failed_start_is_told", o.grpc_failed_start, [], ["on_grpc_close(1, 5, 14)"]),
+    off_on("status_code_stays", o.status_after_failure, "status 0 0 ", "status 0 5 "),
     off_on("dispatch_status", o.dispatch_status, (0,), (0, b"timeout")),
     # local replies
     off_on("check_reply_status", o.asks("proxy_send_local_response", 99, *REPLY[1:]), "OK", "BAD_ARGUMENT"),
@@ -311,7 +313,8 @@ CANNOT_BE_SEEN = {
         *("stubs", "map_size_is_serialized", "call_timeout_is_504", "create_context_at_log", "stream_done_waits"),
         *("set_buffer_replaces_part", "literal_stop_iteration", "response_headers_can_pause", "fix_content_length"),
         *("poll_reports_clocks", "upstream_can_continue", "reject_bad_header_bytes", "wasi_clocks", "queue_wakes"),
-        *("related_contexts_only", "log_before_done", "dispatch_status"),
+        *("related_contexts_only", "log_before_done", "dispatch_status", "status_code_stays"),
+        *("grpc_timeout_is_unavailable", "grpc_message_is_raw", "grpc_failed_start_is_told"),
     },
 }
 """Where other switches of the same profile are in the way of the row's filter."""
