@@ -42,10 +42,10 @@ def test_after_the_streams_death(engine: str) -> None:
 
 def test_after_the_vms_death(engine: str) -> None:
     host, plugin = start(engine, "unreachable")
-    plugin.root.tick_period_ms = 1
+    host.chain.handle(RequestHeaders(2, HEADERS, True))
+    assert list(plugin.vm.state.calls) == [4, 8]
     plugin.handle(CallResponse(plugin.key, 4, ANSWER))
     assert plugin.failure == "unreachable"
-    plugin.vm.state.calls[8] = plugin.root
     host.exchanger.take()
     assert plugin.handle(CallResponse(plugin.key, 8, ANSWER)) == []
     assert host.exchanger.take().transcript == [] and plugin.vm.state.calls == {}

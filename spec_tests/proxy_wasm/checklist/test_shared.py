@@ -51,7 +51,7 @@ def test_cas_races(engine: str) -> None:
         plugin = Host(engine=engine, shared=shared).plugin(text, PluginConfig(name=f"p{number}"))
         plugin.handle(Start())
         plugin.root.tick_period_ms = 1
-        barrier.wait(30)
+        barrier.wait(10)
         for _ in range(TIMES):
             plugin.handle(Tick(plugin.key))
         if plugin.failure:
@@ -61,7 +61,7 @@ def test_cas_races(engine: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(30)
     assert failures == []
     assert int.from_bytes(shared.get(b"", b"k")[0], "little") == THREADS * TIMES
 
@@ -81,8 +81,8 @@ def test_wake_ups_cross_threads(engine: str) -> None:
         host = Host(engine=engine, shared=shared, record=True)
         plugin = host.plugin(reader, PluginConfig(name="reader"))
         plugin.handle(Start())
-        ready.wait(30)
-        while (wake := wakes.get(timeout=30)) is not None:
+        ready.wait(10)
+        while (wake := wakes.get(timeout=10)) is not None:
             host.transcript.clear()
             host.handle(QueueReady(wake.plugin, wake.queue))
             taken.update(
@@ -93,7 +93,7 @@ def test_wake_ups_cross_threads(engine: str) -> None:
         plugin = Host(engine=engine, shared=shared).plugin(writer, PluginConfig(name=f"writer{number}"))
         plugin.handle(Start())
         plugin.root.tick_period_ms = 1
-        ready.wait(30)
+        ready.wait(10)
         for _ in range(TIMES):
             for command in plugin.handle(Tick(plugin.key)):
                 if isinstance(command, Wake):
@@ -104,9 +104,9 @@ def test_wake_ups_cross_threads(engine: str) -> None:
     for thread in (reading, *writing):
         thread.start()
     for thread in writing:
-        thread.join(60)
+        thread.join(30)
     wakes.put(None)
-    reading.join(60)
+    reading.join(30)
     assert taken == {0: (THREADS - 1) * TIMES}
     assert not shared.queues[1].messages
 
@@ -129,5 +129,5 @@ def test_metrics_add_up(engine: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(30)
     assert [cell.value for cell in shared.metrics.values()] == [THREADS * TIMES]
