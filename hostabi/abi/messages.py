@@ -126,7 +126,7 @@ def as_seen(message: Message, value: object) -> object:
 
     Text, numbers and bytes in place of a message stay as they are.
     """
-    if message in _STRUCTS:
+    if message in STRUCTS:
         return _struct_seen(value)
     if not isinstance(value, Mapping):
         return value
@@ -137,6 +137,11 @@ def as_seen(message: Message, value: object) -> object:
         (one,) = message.members
         return _seen(one, value.get("value", one.absent))
     return Proto(message, value)
+
+
+def decode_seen(message: Message, data: bytes) -> object:
+    """The message in these bytes as CEL sees it. Raises ProtobufError."""
+    return as_seen(message, _held(message, _decode(message, data, 0)))
 
 
 def _number(values: Values, name: str) -> int:
@@ -291,6 +296,8 @@ def _write(one: Member, value: object) -> bytes:
         return b"".join(_counted(one.number, entry) for entry in entries)
     if one.repeated and isinstance(value, list | tuple):
         return b"".join(_write_one(one, held) for held in value)
+    if one.keyed or one.repeated:
+        raise NotSerializable(f"{value!r} cannot be the field {one.name}")
     if one.kind is not Kind.MESSAGE and value == _DEFAULTS[one.kind]:
         return b""
     return _write_one(one, value)
@@ -375,7 +382,7 @@ VALUE = _known(
 )
 STRUCT = _known("google.protobuf.Struct", Member(1, "fields", Kind.MESSAGE, VALUE.name, keyed=True))
 LIST_VALUE = _known("google.protobuf.ListValue", Member(1, "values", Kind.MESSAGE, VALUE.name, repeated=True))
-_STRUCTS = (VALUE, STRUCT, LIST_VALUE)
+STRUCTS = (VALUE, STRUCT, LIST_VALUE)
 DURATION = _known("google.protobuf.Duration", Member(1, "seconds", Kind.INT), Member(2, "nanos", Kind.INT))
 TIMESTAMP = _known("google.protobuf.Timestamp", *DURATION.members)
 ANY = _known("google.protobuf.Any", Member(1, "type_url", Kind.STRING), Member(2, "value", Kind.BYTES))

@@ -18,6 +18,7 @@ from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
 from hostabi.core.events import StreamInfo, Way
 from hostabi.core.faults import ALLOCATOR, Faults
+from hostabi.core.filter_state import Prototype
 from hostabi.core.policy import Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
 from hostabi.core.state import Direction, Kind
@@ -46,6 +47,8 @@ class RootContext:
     configuration: bytes
     fail_open: bool = False
     attributes: dict[str, object] = field(default_factory=dict)
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """Properties declared with declare_property."""
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
@@ -76,6 +79,8 @@ class StreamContext:
     created: bool = False
     logging: bool = False
     logged: bool = False
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """What was declared on the stream itself, which has no effect, as on Envoy."""
     replied: bool = False
     """A local reply (or a reset) was asked for: the running callback's result is forced to a stop."""
     cut: Callable[[bool], None] = lambda response: None
@@ -135,6 +140,8 @@ class VmState:
         self.calls: dict[int, RootContext] = {}
         self.metrics: dict[int, MetricCell] = {}
         self.foreign_arguments: bytes | None = None
+        self.extras_missed: set[str] = set()
+        """Extras of this package that the guest wanted, and that are not installed."""
         self._next_context = 1
         self._next_call = 1
         self._next_metric = dict.fromkeys(MetricType, 1)

@@ -31,7 +31,9 @@ class Limits:
     metric_name_bytes: int = 64 << 10
     outstanding_calls: int = 1_000
     call_body_bytes: int = 32 << 20
+    foreign_argument_bytes: int = 16 << 20
     foreign_result_bytes: int = 16 << 20
+    declared_properties: int = 1_000
     random_bytes: int = 1 << 20
     deferred_actions: int = 1_000
     filter_state_bytes: int = 1 << 20
@@ -91,6 +93,8 @@ class Profile:
     properties_as_text: bool = False
     strict_cas: bool = False
     empty_path_status_is_bad_argument: bool = False
+    old_attribute_names: bool = True
+    """Attributes can be had by the names they had of their own until Envoy 1.30, such as `node` and `route_name`."""
 
 
 PROFILES: dict[str, Profile] = {
@@ -105,6 +109,7 @@ PROFILES: dict[str, Profile] = {
         random_bytes=1 << 16,
         plugin_configuration_always=False,
         passed_maps_are_gone=True,
+        old_attribute_names=False,
     ),
     "spec": Profile(
         name="spec",

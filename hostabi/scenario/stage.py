@@ -357,7 +357,7 @@ class LocalStage:
         if stream is not None:
             paused = frozenset(way.value for way in stream.held)
             view = StreamView(stream.request, stream.response, stream.local_response, stream.reset, paused)
-            stored = stream.info.filter_state
+            stored = dict(stream.info.filter_state.items())
         failure = seen.failures[0] if seen.failures else None
         return Observation(
             view,
