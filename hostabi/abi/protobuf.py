@@ -81,7 +81,9 @@ def read_varint(data: bytes, at: int, most: int = 10) -> tuple[int, int]:
 def _tag(data: bytes, at: int) -> tuple[int, WireType, int]:
     tag, at = read_varint(data, at, 5)
     number, wire = tag >> 3, tag & 7
-    if not 0 < number < 1 << 29 or wire not in list(WireType):
+    if not number:
+        raise ProtobufError("a field of number 0")
+    if number >= 1 << 29 or wire not in list(WireType):
         raise ProtobufError(f"the tag {tag} is none")
     return number, WireType(wire), at
 

@@ -29,6 +29,7 @@ from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter
 from hostabi.core.transcript import Record
+from hostabi.hostcalls.attributes import for_plugins
 from hostabi.scenario.check import call_differences
 from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
@@ -87,7 +88,7 @@ class Modules:
 
     def __init__(self) -> None:
         self._built: set[tuple[Path, str]] = set()
-        self._loaded: dict[tuple[Path, int, int, bool, bool], LoadedFilter] = {}
+        self._loaded: dict[tuple[Path, int, int, tuple[bool, ...]], LoadedFilter] = {}
 
     def source(self, filter: Filter, folder: Path, profile: Profile) -> LoadedFilter | PythonFilter:
         """The filter, ready for a host; raises StageError."""
@@ -101,7 +102,7 @@ class Modules:
         path = installed(name) if name.startswith(PACKAGE) else folder / name
         try:
             stat = path.stat()
-            key = (path.resolve(), stat.st_mtime_ns, stat.st_size, profile.strict_abi, profile.allow_unversioned)
+            key = (path.resolve(), stat.st_mtime_ns, stat.st_size, profile.loading)
             if key not in self._loaded:
                 self._loaded[key] = load_filter(path, profile)
             return self._loaded[key]
@@ -220,10 +221,12 @@ class LocalStage:
         """Load and start the filters."""
         filters = self.test.scenario.filters
         plugins = [self._plugin(one, i) for i, one in enumerate(filters)]
-        attributes = {**(self.test.scenario.properties or {}), **(self.test.case.properties or {})}
-        self._session = Session(self.host, self.host.chain(plugins), now=self.now, attributes=attributes)
+        self._session = Session(self.host, self.host.chain(plugins), now=self.now, attributes=self._attributes())
         self._session.start()
         return self._observe(MAIN)
+
+    def _attributes(self) -> dict[str, object]:
+        return {**(self.test.scenario.properties or {}), **(self.test.case.properties or {})}
 
     def perform(self, step: Step) -> Observation:
         """Do one step."""
@@ -276,7 +279,9 @@ class LocalStage:
             vm_configuration=config_bytes(filter.vm_config),
             fail_open=filter.policy.fail_open,
             literal_stop_iteration=filter.policy.allow_on_headers_stop_iteration,
+            allowed_capabilities=frozenset(filter.policy.allowed_capabilities),
             environ=tuple((name.encode(), value.encode()) for name, value in filter.env.items()),
+            attributes=for_plugins(self._attributes()),
             log_level=LogLevel(LEVELS[filter.policy.log_level]),
             limits=_limits(filter),
         )
