@@ -1,5 +1,6 @@
 /* Threads: one value stack and one stack of frames for a store, and the activations nested on them. */
 #include "engine.h"
+#include "fence.h"
 #include "types.h"
 
 /* What the frame that marks an entry runs: it enters the function, and stands behind that while the function runs. */
@@ -12,12 +13,11 @@ const word *tm_entry_code(void) {
 
 static tm_memory no_memory;
 
-enum { MAX_ACTIVATIONS = 256, SLACK = 4096 }; /* the store's own limit, nested_activations, is lower */
+enum { MAX_ACTIVATIONS = 256 }; /* the store's own limit, nested_activations, is lower */
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     tm_thread *t = calloc(1, sizeof *t);
     if (!t) return NULL;
-    /* A host function's results and the arguments of an entry may stand above the last frame, and registers for the collector. */
     t->stack = calloc(stack_cells + SLACK, sizeof(word));
     t->frame_count = depth + 2;
     t->frames = calloc(t->frame_count + MAX_ACTIVATIONS, sizeof(tm_frame));
@@ -25,10 +25,12 @@ tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     if (!t->stack || !t->frames || !t->saved) { tm_thread_free(t); return NULL; }
     t->stack_cells = stack_cells + SLACK;
     t->cells_limit = stack_cells;
+    t->fence = t->stack + t->stack_cells;
     t->fp = t->frames; /* a frame of nobody: where the first activation stands */
     t->sp = t->stack;
     t->fp->sp = t->stack;
     t->fp_limit = t->frames + depth + 1;
+    tm_fence_left(t);
     return t;
 }
 
@@ -37,6 +39,7 @@ void tm_thread_free(tm_thread *t) {
     for (uint64_t k = 0; k < t->n_owned; k++) free(t->owned[k]);
     free(t->owned);
     free(t->funcs);
+    if (t->fence) FENCE(t, t->stack + t->stack_cells);
     free(t->stack);
     free(t->frames);
     free(t->saved);
@@ -120,6 +123,7 @@ int tm_thread_enter(tm_thread *t, uint64_t addr) {
     t->sp = top;
     t->ip = tm_entry_code();
     t->instance = f->instance;
+    tm_fence_left(t);
     return 0;
 }
 
