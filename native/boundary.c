@@ -15,10 +15,9 @@ int tm_boundary(void) { return 0; }
 #include <Python.h>
 #include <structmember.h>
 #include <time.h>
-#include "engine.h"
+#include "activation.h"
 #include "numerics.h"
 
-enum { I32, I64, F32, F64 };            /* the types of plain numbers, as Python names them here */
 enum { MAX_PLAIN = 16 };                /* parameters; functions with more go the long way */
 enum { YIELD_NS = 5000000 };            /* how long the interpreter's lock is kept from others, as sys.getswitchinterval */
 
@@ -34,22 +33,47 @@ static uint64_t now_ns(void) {
 
 typedef struct {
     unsigned char n_params, n_results, is_signed; /* is_signed: Python's numbers; otherwise raw bits */
-    unsigned char params[MAX_PLAIN], results[MAX_PLAIN];
+    unsigned char params[MAX_PLAIN], results[MAX_PLAIN]; /* T_I32, T_I64, T_F32 or T_F64 */
 } Signature;
 
+/* The value of an integer within at least 30 bits and a sign, as nearly all are. 0 for any other object. */
+static inline int small_integer(PyObject *o, Py_ssize_t *value) {
+    if (unlikely(!PyLong_CheckExact(o))) return 0;
+#if PY_VERSION_HEX >= 0x030C0000
+    if (unlikely(!PyUnstable_Long_IsCompact((PyLongObject *)o))) return 0;
+    *value = PyUnstable_Long_CompactValue((PyLongObject *)o);
+#else
+    Py_ssize_t size = Py_SIZE(o);
+    if (unlikely((size_t)(size + 1) > 2)) return 0;
+    *value = size * (Py_ssize_t)((PyLongObject *)o)->ob_digit[0];
+#endif
+    return 1;
+}
+
+static int any_to_cell(int type, int is_signed, PyObject *o, word *cell);
+
 /* A Python number as a cell. 0: it is none of the plain ones, and nothing was done. */
-static int to_cell(int type, int is_signed, PyObject *o, word *cell) {
-    if (is_signed && type >= F32) {
+static inline int to_cell(int type, int is_signed, PyObject *o, word *cell) {
+    Py_ssize_t v;
+    if (likely(type == T_I32 || type == T_I64) && likely(small_integer(o, &v)) && likely(v >= 0 || is_signed)) {
+        *cell = type == T_I32 ? (uint32_t)v : (uint64_t)v;
+        return 1;
+    }
+    return any_to_cell(type, is_signed, o, cell);
+}
+
+static __attribute__((noinline)) int any_to_cell(int type, int is_signed, PyObject *o, word *cell) {
+    if (is_signed && (type == T_F32 || type == T_F64)) {
         if (!PyFloat_CheckExact(o)) return 0;
         double x = PyFloat_AS_DOUBLE(o);
-        if (type == F64) *cell = x != x ? UINT64_C(0x7FF8000000000000) : tm_bits_f64(x);
+        if (type == T_F64) *cell = x != x ? UINT64_C(0x7FF8000000000000) : tm_bits_f64(x);
         else *cell = x != x ? 0x7FC00000 : tm_bits_f32((float)x);
         return 1;
     }
     if (!PyLong_CheckExact(o)) return 0;
     int overflow;
     long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
-    if (type == I32 || type == F32) {
+    if (type == T_I32 || type == T_F32) {
         if (overflow || v > 0xFFFFFFFFLL || v < (is_signed ? -0x80000000LL : 0)) return 0;
         *cell = (uint32_t)v;
         return 1;
@@ -65,12 +89,12 @@ static int to_cell(int type, int is_signed, PyObject *o, word *cell) {
     return 1;
 }
 
-static PyObject *from_cell(int type, int is_signed, word cell) {
-    if (!is_signed) return type == I32 || type == F32 ? PyLong_FromUnsignedLong((uint32_t)cell) : PyLong_FromUnsignedLongLong(cell);
+static inline PyObject *from_cell(int type, int is_signed, word cell) {
+    if (!is_signed) return type == T_I32 || type == T_F32 ? PyLong_FromUnsignedLong((uint32_t)cell) : PyLong_FromUnsignedLongLong(cell);
     switch (type) {
-    case I32: return PyLong_FromLong((int32_t)cell);
-    case I64: return PyLong_FromLongLong((int64_t)cell);
-    case F32: return PyFloat_FromDouble((double)tm_float((uint32_t)cell));
+    case T_I32: return PyLong_FromLong((int32_t)cell);
+    case T_I64: return PyLong_FromLongLong((int64_t)cell);
+    case T_F32: return PyFloat_FromDouble((double)tm_float((uint32_t)cell));
     default: return PyFloat_FromDouble(tm_double(cell));
     }
 }
@@ -332,26 +356,30 @@ static Step serve(Entry *e, Py_ssize_t level, PyObject **result) {
     return PyList_SetItem(d->active, level, Py_NewRef(e)) ? DONE : GO_ON; /* Python's own thread stood there meanwhile */
 }
 
-/* Runs the activation at `level` to its end: *returned, and the results are in `cells`; or what Python gave, a list of raw
-   results or NULL. */
-static PyObject *drive(Entry *e, Py_ssize_t level, int *returned, word *cells) {
+/* Runs until the loop leaves: for no more ticks than the pace allows, but for those that it needs to get on. */
+static inline int run_slice(const Driver *d, Accounts *s, tm_thread *t, long long need, long long pace) {
+    long long granted = need > d->slice ? need : d->slice;
+    if (s->fuel >= 0 && s->fuel < granted) granted = s->fuel;
+    long long most = need > pace ? need : pace;
+    if (most < granted) granted = most;
+    t->left = granted;
+    int code = tm_thread_run(t);
+    long long used = granted - t->left;
+    s->ticks += used;
+    if (s->fuel >= 0) s->fuel -= used;
+    return code;
+}
+
+/* Runs the activation at `level`, which left the loop with a code, to its end: *returned, and the results are in `cells`; or
+   what Python gave, a list of raw results or NULL. */
+static PyObject *drive(Entry *e, Py_ssize_t level, int code, int *returned, word *cells) {
     Driver *d = e->driver;
     Accounts *s = d->store;
     tm_thread *t = d->thread;
     PyObject *result = NULL;
     long long pace = d->first_pace, need = 1;
     uint64_t began = 0, yielded = 0; /* the first slice is not timed: most calls end in it */
-    for (;;) {
-        long long granted = need > d->slice ? need : d->slice;
-        if (s->fuel >= 0 && s->fuel < granted) granted = s->fuel;
-        long long most = need > pace ? need : pace;
-        if (most < granted) granted = most;
-        need = 1;
-        t->left = granted;
-        int code = tm_thread_run(t);
-        long long used = granted - t->left;
-        s->ticks += used;
-        if (s->fuel >= 0) s->fuel -= used;
+    for (;; code = run_slice(d, s, t, need, pace), need = 1) {
         switch (code) {
         case TM_EXIT_RETURNED:
             for (int k = 0; k < e->signature.n_results; k++) cells[k] = t->sp[k];
@@ -397,9 +425,15 @@ static PyObject *long_way(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     return result;
 }
 
+static PyObject *give_several(const Signature *g, const word *cells);
+
 /* Results as the caller wants them: raw bits in a list, or Python's numbers: None, one, or a tuple. */
-static PyObject *give(const Signature *g, const word *cells) {
-    if (g->is_signed && g->n_results == 1) return from_cell(g->results[0], 1, cells[0]);
+static inline PyObject *give(const Signature *g, const word *cells) {
+    if (likely(g->is_signed && g->n_results == 1)) return from_cell(g->results[0], 1, cells[0]);
+    return give_several(g, cells);
+}
+
+static __attribute__((noinline)) PyObject *give_several(const Signature *g, const word *cells) {
     if (g->is_signed && g->n_results == 0) Py_RETURN_NONE;
     PyObject *made = g->is_signed ? PyTuple_New(g->n_results) : PyList_New(g->n_results);
     if (!made) return NULL;
@@ -423,33 +457,19 @@ static PyObject *convert(const Signature *g, PyObject *list) {
     return NULL;
 }
 
-static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
-    Entry *e = (Entry *)self;
+/* The rest of an activation whose first slice did not end it. Python may look at it now, and other threads too. */
+static __attribute__((noinline)) PyObject *go_on(Entry *e, Py_ssize_t level, int code) {
     Driver *d = e->driver;
-    Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-    if (unlikely(kwnames && PyTuple_GET_SIZE(kwnames))) {
-        PyErr_SetString(PyExc_TypeError, "a WebAssembly function takes no keyword arguments");
-        return NULL;
-    }
-    if (unlikely(!d || !d->thread || n != e->signature.n_params || d->store->stale)) return long_way(self, args, n);
     Accounts *s = d->store;
-    unsigned long me = PyThread_get_thread_ident();
-    if (unlikely(s->activations ? s->thread != me : 0) || unlikely(s->activations >= d->nested)) return long_way(self, args, n);
     tm_thread *t = d->thread;
-    Py_ssize_t level = PyList_GET_SIZE(d->active);
-    tm_thread_leave_to(t, (uint64_t)level); /* whatever was interrupted while it was being left */
-    word *top = tm_thread_top(t);
-    for (Py_ssize_t k = 0; k < n; k++)
-        if (unlikely(!to_cell(e->signature.params[k], e->signature.is_signed, args[k], &top[k]))) return long_way(self, args, n);
-    if (unlikely(tm_thread_enter(t, e->addr))) return long_way(self, args, n);
-    Py_INCREF(self); /* the activation's */
+    Py_INCREF(e); /* the activation's */
     Py_INCREF(d);
     Py_ssize_t depth = s->depth, held = s->cells, activations = s->activations;
-    s->thread = me;
+    s->thread = PyThread_get_thread_ident();
     s->activations = activations + 1;
     word results[MAX_PLAIN];
     int returned = 0;
-    PyObject *result = drive(e, level, &returned, results);
+    PyObject *result = drive(e, level, code, &returned, results);
     s->depth = depth;
     s->cells = held;
     s->activations = activations;
@@ -458,8 +478,38 @@ static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf
     /* Making a list may collect garbage, and so run anything: the activation is over by now. */
     result = returned ? give(&e->signature, results) : convert(&e->signature, result);
     Py_DECREF(d);
-    Py_DECREF(self);
+    Py_DECREF(e);
     return result;
+}
+
+static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    Entry *e = (Entry *)self;
+    Driver *d = e->driver;
+    const Signature *g = &e->signature;
+    Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+    if (unlikely(kwnames && PyTuple_GET_SIZE(kwnames))) {
+        PyErr_SetString(PyExc_TypeError, "a WebAssembly function takes no keyword arguments");
+        return NULL;
+    }
+    if (unlikely(!d || !d->thread || n != g->n_params || d->store->stale)) return long_way(self, args, n);
+    Accounts *s = d->store;
+    tm_thread *t = d->thread;
+    if (unlikely(s->activations >= d->nested || (s->activations && s->thread != PyThread_get_thread_ident()))) return long_way(self, args, n);
+    Py_ssize_t level = PyList_GET_SIZE(d->active);
+    if (unlikely(t->active > (uint64_t)level)) tm_thread_leave_to(t, (uint64_t)level); /* whatever was interrupted while it was being left */
+    word *top = tm_top(t);
+    for (Py_ssize_t k = 0; k < n; k++)
+        if (unlikely(!to_cell(g->params[k], g->is_signed, args[k], &top[k]))) return long_way(self, args, n);
+    if (unlikely(t->active >= MAX_ACTIVATIONS)) return long_way(self, args, n);
+    tm_begin(t, t->funcs[e->addr], top);
+    int code = run_slice(d, s, t, 1, d->first_pace);
+    if (unlikely(code != TM_EXIT_RETURNED)) return go_on(e, level, code);
+    /* Nobody saw it: the interpreter's lock was kept, and no Python ran. */
+    const word *results = t->sp;
+    word cells[MAX_PLAIN];
+    for (int k = 0; k < g->n_results; k++) cells[k] = results[k];
+    tm_end(t, t->fp);
+    return give(g, cells);
 }
 
 /* Without a driver all calls take the long way. */
@@ -540,6 +590,7 @@ static PyObject *make_module(void) {
     for (size_t k = 0; k < sizeof strings / sizeof *strings; k++)
         if (!(*strings[k].at = PyUnicode_InternFromString(strings[k].text))) return NULL;
     PyObject *module = PyModule_Create(&definition);
+    if (module && PyModule_AddIntMacro(module, MAX_PLAIN)) Py_CLEAR(module);
     for (size_t k = 0; module && k < sizeof types / sizeof *types; k++)
         if (PyModule_AddType(module, types[k])) Py_CLEAR(module);
     return module;
