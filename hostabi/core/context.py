@@ -170,6 +170,8 @@ class VmState:
         self.foreign = foreign or {}
         self.start_log_level = log_level
         self.faults = faults or Faults()
+        self.fault = self.faults.take
+        """What a call of a name answers instead of being made, when a fault is ordered."""
         self.allowed = allowed
         self.abi = AbiVersion.V0_2_1
         self.contexts: dict[int, Context] = {}
@@ -180,6 +182,8 @@ class VmState:
         self.deferred: deque[Callable[[], None]] = deque()
         self.deferred_in_event = 0
         self.records: MutableSequence[Record] = records if records is not None else []
+        self.record = self.records.append
+        """Adds to the transcript."""
         self.calls: dict[int, RootContext] = {}
         self.grpc: dict[int, GrpcCall] = {}
         self.metrics: dict[int, MetricCell] = {}
@@ -193,6 +197,7 @@ class VmState:
         self._log_lines = 0
         # Set by the VM that runs the guest:
         self.get_memory: Callable[[], GuestMemory] | None = None
+        self._memory: GuestMemory | None = None
         self.run_allocator: Callable[[int], int] | None = None
 
     # --- what marshalling needs (abi.hostcall.Caller)
@@ -200,9 +205,12 @@ class VmState:
     @property
     def memory(self) -> GuestMemory:
         """The guest's memory now."""
-        if self.get_memory is None:
-            raise GuestMemoryError("the guest has no memory")
-        return self.get_memory()
+        memory = self._memory
+        if memory is None:
+            if self.get_memory is None:
+                raise GuestMemoryError("the guest has no memory")
+            memory = self._memory = self.get_memory()
+        return memory
 
     @property
     def pairs_limits(self) -> PairsLimits:
@@ -219,10 +227,6 @@ class VmState:
         if address + size > self.memory.length:
             raise GuestMemoryError(f"the guest's allocator gave {size} bytes at {address:#x}, outside of its memory")
         return address
-
-    def fault(self, call: str) -> int | None:
-        """What a call of this name answers instead of being made, when a fault is ordered."""
-        return self.faults.take(call)
 
     def malformed_map(self, call: str, reason: str) -> bool:
         """Note a map that cannot be read; whether it counts as empty."""
@@ -248,17 +252,13 @@ class VmState:
         """Note something that the filter's author should know."""
         self.record(Noted(self.plugin_key, message))
 
-    def record(self, record: Record) -> None:
-        """Add to the transcript."""
-        self.records.append(record)
-
     # --- contexts
 
     @property
     def plugin_key(self) -> str:
         """The key of the plugin at work, or ""."""
-        context = self.context
-        return context.root.plugin if context else ""
+        context = self.current if self.effective is None else self.context
+        return "" if context is None else context.root.plugin
 
     @property
     def context(self) -> Context | None:
