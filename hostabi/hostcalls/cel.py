@@ -12,8 +12,6 @@ from typing import Any
 from celpy import celtypes, evaluation
 
 from hostabi.abi.codec import Duration, Timestamp, Uint
-from hostabi.abi.enums import Status
-from hostabi.abi.hostcall import HostError
 from hostabi.abi.messages import Proto
 from hostabi.core.context import VmState
 from hostabi.hostcalls.attributes import ATTRIBUTES, GROUPS, Type
@@ -23,22 +21,29 @@ _NANOSECONDS = 1_000_000_000
 _EPOCH = celtypes.TimestampType("1970-01-01T00:00:00Z")
 
 
-class TooMuch(Exception):
+class NoValue(Exception):
+    """An expression has no value, or none within the limits."""
+
+
+class TooMuch(NoValue):
     """An evaluation that takes too many steps, or makes too large a value."""
 
 
-def evaluate(vm: VmState, tree: Any, names: Iterable[str]) -> object:
-    """The value of a parsed expression as a property; INTERNAL_FAILURE when it has none, or none within the limits."""
+def evaluate(vm: VmState, tree: Any, names: Iterable[str], steps: int, size: int) -> object:
+    """The value of a parsed expression as a property, in so many steps, with sums of at most so many bytes or items.
+
+    Raises NoValue.
+    """
     values = {name: _value_of(vm, name) for name in names}
     there = {name: value for name, value in values.items() if value is not None}
-    bounds = _Bounds(vm.limits.expression_steps, vm.limits.foreign_result_bytes)
+    bounds = _Bounds(steps, size)
     activation = evaluation.Activation(vars=there, functions=bounds.functions)
     try:
         return _out(_Evaluator(tree, activation, bounds).evaluate())
-    except TooMuch as error:
-        raise HostError(Status.INTERNAL_FAILURE, str(error)) from error
+    except TooMuch:
+        raise
     except Exception as error:  # the library lets errors of Python through; none of them is the host's
-        raise HostError(Status.INTERNAL_FAILURE, f"the expression has no value: {error}") from error
+        raise NoValue(f"the expression has no value: {error}") from error
 
 
 # --- attributes as values of CEL -------------------------------------------------------------------------------------

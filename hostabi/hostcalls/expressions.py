@@ -91,13 +91,16 @@ def expr_evaluate(vm: VmState, argument: bytes) -> bytes:
 
     INTERNAL_FAILURE when it has none: a name or a key that is not there, types that do not fit, a limit.
     """
-    cel = extra(vm, "hostabi.hostcalls.cel", "cel")
+    cel: Any = extra(vm, "hostabi.hostcalls.cel", "cel")
     expression = _root(vm).expressions.get(_token(argument))
     if not isinstance(expression, Expression):
         raise HostError(Status.NOT_FOUND, "there is no expression of this token")
     effective, vm.effective = vm.effective, None  # an expression is about the stream of the callback
     try:
-        value = cel.evaluate(vm, expression.tree, expression.names)
+        steps, size = vm.limits.expression_steps, vm.limits.foreign_result_bytes
+        value = cel.evaluate(vm, expression.tree, expression.names, steps, size)
+    except cel.NoValue as error:
+        raise HostError(Status.INTERNAL_FAILURE, str(error)) from error
     finally:
         vm.effective = effective
     try:
