@@ -80,6 +80,9 @@ class RootContext:
     attributes: dict[str, object] = field(default_factory=dict)
     declared: dict[bytes, Prototype] = field(default_factory=dict)
     """Properties declared with declare_property."""
+    expressions: dict[int, object] = field(default_factory=dict)
+    """Expressions of expr_create by token."""
+    next_expression: int = 0
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
