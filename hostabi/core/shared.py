@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
-from threading import RLock
 from typing import Concatenate, ParamSpec, TypeVar
 
 from hostabi.abi.enums import MetricType, Status
@@ -52,11 +52,14 @@ def _one_step(method: Callable[Concatenate[Shared, _P], _R]) -> Callable[Concate
 
 
 class Shared:
-    """Shared data, queues and metrics of one host, or of several in threads of one process; each call is one step."""
+    """Shared data, queues and metrics of one host, or of several in threads of one process.
 
-    def __init__(self, limits: Limits) -> None:
+    For threads `lock` is one that its holder may take again; each call is one step under it.
+    """
+
+    def __init__(self, limits: Limits, lock: AbstractContextManager[object] | None = None) -> None:
         self.limits = limits
-        self.lock = RLock()
+        self.lock = lock or nullcontext()
         self.data: dict[tuple[bytes, bytes], tuple[bytes, int]] = {}
         self.queues: dict[int, Queue] = {}
         self.metrics: dict[tuple[MetricType, bytes], MetricCell] = {}

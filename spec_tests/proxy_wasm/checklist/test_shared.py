@@ -6,7 +6,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from queue import Queue
-from threading import Barrier, Thread
+from threading import Barrier, RLock, Thread
+from time import sleep
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,15 @@ ADD = f"""
 """
 
 
+class Dawdling(dict[tuple[bytes, bytes], tuple[bytes, int]]):
+    """A dictionary that lets other threads in after each look."""
+
+    def get(self, key: object, default: object = None) -> Any:
+        found = super().get(key, default)  # type: ignore[call-overload]
+        sleep(0)
+        return found
+
+
 @pytest.fixture(autouse=True)
 def _often() -> Iterator[None]:
     """Let threads take turns much more often than they would."""
@@ -41,7 +52,8 @@ def _often() -> Iterator[None]:
 
 def test_cas_races(engine: str) -> None:
     """No increment is lost, whoever comes in between."""
-    shared = Shared(Limits())
+    shared = Shared(Limits(), RLock())
+    shared.data = Dawdling()
     shared.set(b"", b"k", bytes(8), 0)
     barrier = Barrier(THREADS)
     text = small_filter({"proxy_on_tick": ADD}, data=KEY)
@@ -68,7 +80,7 @@ def test_cas_races(engine: str) -> None:
 
 def test_wake_ups_cross_threads(engine: str) -> None:
     """Each message wakes the one who registered, in its own thread, once."""
-    shared = Shared(Limits())
+    shared = Shared(Limits(), RLock())
     take = expression("proxy_dequeue_shared_queue", [1])
     register = callback("proxy_on_configure", expression("proxy_register_shared_queue", [8, 1]))
     reader = small_filter({"proxy_on_configure": register, "proxy_on_queue_ready": f"(drop {take})"}, data=KEY)
@@ -113,7 +125,7 @@ def test_wake_ups_cross_threads(engine: str) -> None:
 
 def test_metrics_add_up(engine: str) -> None:
     """A counter of one name, incremented in several threads."""
-    shared = Shared(Limits())
+    shared = Shared(Limits(), RLock())
     define = callback("proxy_on_configure", expression("proxy_define_metric", [0, 0, 1]))
     add = f"(drop {expression('proxy_increment_metric', [4, 1])})"
     text = small_filter({"proxy_on_configure": define, "proxy_on_tick": add}, data=KEY)
