@@ -39,6 +39,8 @@ class PluginConfig:
     environ: tuple[tuple[bytes, bytes], ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
     log_level: LogLevel = LogLevel.INFO
+    allowed_capabilities: frozenset[str] = frozenset()
+    """Host calls, WASI functions and callbacks that the filter may have, by name; empty allows all (12.5)."""
     limits: Limits | None = None
     """Limits of its VM; None takes the host's."""
 
@@ -109,7 +111,7 @@ class Host:
             loaded = source
             if not isinstance(loaded, LoadedFilter):
                 loaded = load_filter(loaded, self.profile, features=self.features)
-            key = vm_key(config.vm_id, config.vm_configuration, loaded.digest)
+            key = vm_key(config.vm_id, config.vm_configuration, loaded.digest, config.allowed_capabilities)
             running = self.vms.get(key)
             vm = running if running and not running.failure else self._start_vm(key, config, loaded, now, loaded.abi)
         root = self._root(vm, config)
@@ -167,10 +169,13 @@ class Host:
             log_level=config.log_level,
             records=self.transcript,
             faults=self.faults,
+            allowed=config.allowed_capabilities,
         )
         self._generations[key] += 1
         state.abi = abi
         vm = Vm(state)
+        if not state.allows("proxy_on_context_create"):
+            state.complain("proxy_on_context_create is not allowed: most SDKs fail on contexts that they do not know")
         guest: Guest
         if isinstance(source, LoadedFilter):
             guest = WasmGuest(source, state, self.engine)
@@ -238,6 +243,10 @@ class Host:
         self.chains.remove(chain)
 
 
-def vm_key(vm_id: str, vm_configuration: bytes, digest: str) -> str:
-    """The key under which VMs are shared: SHA-256 over vm_id, vm_configuration and code, as Envoy does (12.1)."""
-    return sha256(b"||".join((vm_id.encode(), vm_configuration, digest.encode()))).hexdigest().upper()
+def vm_key(vm_id: str, vm_configuration: bytes, digest: str, allowed: frozenset[str] = frozenset()) -> str:
+    """The key under which VMs are shared: SHA-256 over vm_id, vm_configuration and code, as Envoy does (12.1).
+
+    Capabilities belong to a VM, so plugins that are allowed different things never share one.
+    """
+    parts = (vm_id.encode(), vm_configuration, digest.encode(), *(name.encode() for name in sorted(allowed)))
+    return sha256(b"||".join(parts)).hexdigest().upper()

@@ -24,6 +24,7 @@ from hostabi.core.events import (
     CallResponse,
     Event,
     ForeignCall,
+    GrpcEvent,
     PluginEvent,
     QueueReady,
     RequestHeaders,
@@ -39,6 +40,7 @@ from hostabi.core.events import (
     Way,
     frame_of,
 )
+from hostabi.core.grpc import GrpcReceiver
 from hostabi.core.link import Code, Judged, LinkRefused, Wanted, judge, link
 from hostabi.core.policy import Profile
 from hostabi.core.stream import FilterStream
@@ -114,13 +116,15 @@ def parse_source(source: Source, *, features: Features = None, limits: interp.Vm
 def find_abi(module: interp.Module, profile: Profile) -> tuple[AbiVersion, list[str]]:
     """The ABI version a module announces, and remarks; LoadError when it announces none (abi_reference 1.1)."""
     announced = versions_announced([export.name for export in module.exports if export.kind == "func"])
+    if not profile.higress_version:
+        announced = [one for one in announced if one is not AbiVersion.V0_2_100]
     known = [one for one in announced if isinstance(one, AbiVersion)]
     if known:
-        chosen = known[0] if profile.strict_abi else max(known)
+        chosen = known[0] if profile.first_marker_wins else max(known)
         odd = [f"several ABI markers are exported; {chosen.text} is taken"] if len(announced) > 1 else []
         return chosen, odd
     unknown = [one for one in announced if isinstance(one, str)]
-    if any(text.startswith("0.2.") for text in unknown) and not profile.strict_abi:
+    if any(text.startswith("0.2.") for text in unknown) and profile.newer_versions:
         return AbiVersion.V0_2_1, [f"the ABI version {unknown[0]} is unknown and taken for 0.2.1"]
     if "vnext" in unknown:
         raise LoadError("the filter was built for the abandoned vNEXT draft of the ABI (proxy_abi_version_vnext)")
@@ -242,7 +246,7 @@ class WasmGuest:
     def _check_exports(self) -> None:
         wanted: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
         for name, row in CALLBACKS.items():
-            versions = [self.abi] if self.state.profile.strict_abi else list(AbiVersion)
+            versions = [self.abi] if self.state.profile.strict_versions else list(AbiVersion)
             wanted[name] = [row.signature(version) for version in versions]
         wanted |= {name: [(("i32",), ("i32",))] for name in ALLOCATORS}
         wanted |= {"_initialize": [((), ())], "_start": [((), ())], "__main_void": [((), ("i32",))]}
@@ -266,7 +270,11 @@ class WasmGuest:
         self._guarded(self._instantiate)
         self.state.phase = Phase.START
         names = [name for name in START_FUNCTIONS if name in self._exports]
-        if "_initialize" in names:
+        if self.state.profile.one_start_function:
+            first = next((name for name in self._exports if name in ("_start", "_initialize")), None)
+            if first is not None:
+                self._run_start(first)
+        elif "_initialize" in names:
             self._run_start("_initialize")
             if "main" in names:
                 params = len(self._type_of("main")[0])
@@ -315,8 +323,13 @@ class WasmGuest:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
 
     def _wasi_limits(self) -> WasiLimits:
-        most, exact = self.state.limits.random_bytes, self.state.profile.random_bytes
-        return WasiLimits(random_bytes=most if exact is None else min(most, exact))
+        profile = self.state.profile
+        most, exact = self.state.limits.random_bytes, profile.random_bytes
+        return WasiLimits(
+            random_bytes=most if exact is None else min(most, exact),
+            clocks=profile.wasi_clocks,
+            reports_clocks=profile.poll_reports_clocks,
+        )
 
     def _host_func(self, type_index: int, name: str, code: Code) -> interp.HostFunc:
         def run(*bits: int) -> int | None:
@@ -325,6 +338,9 @@ class WasmGuest:
             except GuestError as error:
                 raise interp.Trap(str(error)) from error
             except ProcExit as exit:
+                if self.state.profile.proc_exit_returns:
+                    self.state.log(LogLevel.ERROR, f"{exit} goes on".encode())
+                    return None
                 if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
                     raise
                 raise interp.Trap(str(exit)) from exit
@@ -379,6 +395,8 @@ class Plugin:
         self.gone = False
         self.on_gone: list[Callable[[], None]] = []
         self._told = False
+        self._grpc = GrpcReceiver(vm, root)
+        self._ending = False
         root.delete = self._delete_root
         vm.on_failure.append(self._vm_failed)
 
@@ -423,7 +441,9 @@ class Plugin:
                 callout = Callout(HeaderMap(event.headers), HeaderMap(event.trailers), event.body)
                 self._on_call(event.token, callout, 0, b"")
             case CallFailed():
-                self._on_call(event.token, Callout(), Status.BROKEN_CONNECTION, event.message.encode())
+                self._on_call(event.token, self._no_answer(event), Status.BROKEN_CONNECTION, event.message.encode())
+            case GrpcEvent():
+                self._grpc.receive(event)
             case QueueReady():
                 self._call("proxy_on_queue_ready", event.queue)
             case ForeignCall():
@@ -467,6 +487,7 @@ class Plugin:
             self._tell(f"{failure.callback}: {failure.message}", failure.report(), failure.frames)
         for stream in list(self.streams.values()):
             stream.failed()
+        self._grpc.forget()
 
     def _tell(self, message: str, report: str, frames: tuple[str, ...]) -> None:
         self._told = True
@@ -474,12 +495,16 @@ class Plugin:
 
     def _on_late(self, event: Event) -> None:
         """An event for a plugin that does not work: nothing but its end matters."""
-        if isinstance(event, CallResponse | CallFailed):
-            self.vm.state.calls.pop(event.token, None)
         if isinstance(event, Shutdown) and not self.gone:
             self._leave()
 
     def _on_shutdown(self, force: bool) -> None:
+        """The root goes after its last stream; forced, at once, and its streams as if it had failed."""
+        if self.streams and not force:
+            self._ending = True
+            return
+        for stream in self.streams.values():
+            stream.failed()
         if self.root.done_pending:
             if force:
                 self._delete_root()
@@ -500,6 +525,7 @@ class Plugin:
 
     def _leave(self) -> None:
         self.gone = True
+        self._grpc.forget()
         self.vm.forget(self.root)
         self.vm.on_failure.remove(self._vm_failed)
         self.vm.state.emit(PluginGone(self.key))
@@ -514,16 +540,26 @@ class Plugin:
             if self.working and self.root.tick_period_ms:
                 arm_tick(self.vm.state, self.root)
 
+    def _no_answer(self, event: CallFailed) -> Callout:
+        if not self.vm.state.profile.dispatch_status:
+            return Callout()
+        reason = b"timeout" if "timeout" in event.message else b"broken connection"
+        return Callout(HeaderMap([(b":dispatch_status", reason)]), failed=True)
+
     def _on_call(self, token: int, callout: Callout, code: int, message: bytes) -> None:
         root = self.root
         if self.vm.state.calls.pop(token, None) is not root:
             return  # a token this plugin does not hold (any more): SDKs panic on those
-        root.callout, root.status_code, root.status_message = callout, code, message
+        root.callout, root.status_message = callout, message
+        if code or not self.vm.state.profile.status_code_stays:
+            root.status_code = code
         try:
-            counts = (len(callout.headers), len(callout.body), len(callout.trailers))
+            counts = (0 if callout.failed else len(callout.headers), len(callout.body), len(callout.trailers))
             self.vm.call("proxy_on_http_call_response", root, token, *counts)
         finally:
-            root.callout, root.status_code, root.status_message = None, 0, b""
+            root.callout, root.status_message = None, b""
+            if not self.vm.state.profile.status_code_stays:
+                root.status_code = 0
         self.vm.settle()
 
     def _on_foreign(self, event: ForeignCall) -> None:
@@ -546,11 +582,14 @@ class Plugin:
         match event:
             case StreamEnd():
                 if stream is not None:
-                    stream.end()
                     del self.streams[event.stream]
+                    if not self.gone:
+                        stream.end()
+                if self._ending and not self.streams and self.working:
+                    self._on_shutdown(False)
                 return
             case StreamLog():
-                if stream is not None and self.vm.state.profile.log_before_done:
+                if stream is not None and not self.gone and self.vm.state.profile.log_before_done:
                     stream.log()
                 return
             case RequestHeaders() if stream is None:

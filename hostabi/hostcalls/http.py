@@ -26,7 +26,7 @@ def http_call(vm: VmState, upstream: Bytes, headers: Pairs, body: Bytes, trailer
     if timeout_ms < 0:
         raise HostError(Status.BAD_ARGUMENT, f"a timeout of {timeout_ms} ms")
     root = vm.root
-    if len(vm.calls) >= vm.limits.outstanding_calls or len(body) > vm.limits.call_body_bytes:
+    if vm.calls_under_way >= vm.limits.outstanding_calls or len(body) > vm.limits.call_body_bytes:
         raise HostError(Status.INTERNAL_FAILURE, "too many calls are under way, or the body is too large")
     token = vm.new_token(CallKind.HTTP)
     vm.calls[token] = root

@@ -87,7 +87,7 @@ class Modules:
 
     def __init__(self) -> None:
         self._built: set[tuple[Path, str]] = set()
-        self._loaded: dict[tuple[Path, int, int, bool, bool], LoadedFilter] = {}
+        self._loaded: dict[tuple[Path, int, int, tuple[bool, ...]], LoadedFilter] = {}
 
     def source(self, filter: Filter, folder: Path, profile: Profile) -> LoadedFilter | PythonFilter:
         """The filter, ready for a host; raises StageError."""
@@ -101,7 +101,7 @@ class Modules:
         path = installed(name) if name.startswith(PACKAGE) else folder / name
         try:
             stat = path.stat()
-            key = (path.resolve(), stat.st_mtime_ns, stat.st_size, profile.strict_abi, profile.allow_unversioned)
+            key = (path.resolve(), stat.st_mtime_ns, stat.st_size, profile.loading)
             if key not in self._loaded:
                 self._loaded[key] = load_filter(path, profile)
             return self._loaded[key]
@@ -276,6 +276,7 @@ class LocalStage:
             vm_configuration=config_bytes(filter.vm_config),
             fail_open=filter.policy.fail_open,
             literal_stop_iteration=filter.policy.allow_on_headers_stop_iteration,
+            allowed_capabilities=frozenset(filter.policy.allowed_capabilities),
             environ=tuple((name.encode(), value.encode()) for name, value in filter.env.items()),
             log_level=LogLevel(LEVELS[filter.policy.log_level]),
             limits=_limits(filter),

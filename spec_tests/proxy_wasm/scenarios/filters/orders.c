@@ -36,12 +36,9 @@ PW_IMPORT(proxy_call_foreign_function)(const char *name, u32 name_len, const cha
                                        u32 *len);
 PW_IMPORT(proxy_get_log_level)(u32 *level);
 PW_IMPORT(proxy_done)(void);
-PW_IMPORT(envoy_resolve_dns)(const char *name, u32 len, u32 *token);
 
 /* What one order leaves for the next: there is one VM in these tests, and one thing at a time. */
 static u32 queue, metric, version, stream;
-/* The number that the callback came with: how many bytes, who closed, which token. */
-static u32 told;
 
 static void say(str order, u32 status, str value) {
     pw_log(PW_INFO, value.len ? JOIN(order, S(" "), pw_decimal(status), S(" "), value)
@@ -236,41 +233,11 @@ static int obey_world(str order, str args) {
     return 1;
 }
 
-/* What an answer of a resolver holds: how many, how long each is valid, the addresses. */
-static str addresses(str data) {
-    if (data.len < 4) return S("");
-    const u32 *numbers = (const u32 *)data.at;
-    str text = pw_decimal(numbers[0]), rest = str_from(data, 4 + 4 * numbers[0]);
-    for (u32 i = 0; i < numbers[0]; i++)
-        text = JOIN(text, S(" "), pw_decimal(numbers[1 + i]), S("s "), str_cut(&rest, 0));
-    return text;
-}
-
-/* What a snapshot of statistics says of NAME: kind, value, and of a counter what was added. */
-static str statistic(str data, str name) {
-    for (u32 block = 0; block + 12 <= data.len; block += *(const u32 *)(data.at + block)) {
-        const u32 *head = (const u32 *)(data.at + block);
-        for (u32 at = block + 12, end = block + head[0]; at + 4 <= end;) {
-            str here = {data.at + at + 4, *(const u32 *)(data.at + at)};
-            const u64 *values = (const u64 *)(data.at + ((at + 4 + here.len + 7) & ~7u));
-            if (str_eq(here, name))
-                return head[1] == 1 ? JOIN(S("counter "), pw_decimal(values[0]), S(" +"), pw_decimal(values[1]))
-                                    : JOIN(S("gauge "), pw_decimal(values[0]));
-            at = (u32)((const char *)values - data.at) + (head[1] == 1 ? 16 : 8);
-        }
-    }
-    return S("");
-}
-
-static int obey_envoy(str order, str args) {
-    if (IS("lookup")) {
-        u32 token = 0, status = envoy_resolve_dns(STR_ARGS(args), &token);
-        say(order, status, pw_decimal(token));
-    } else if (IS("addresses")) say(order, 0, addresses(pw_buffer_bytes(8)));
-    else if (IS("statistic")) say(order, 0, statistic(pw_buffer_bytes(8), args));
-    else return 0;
-    return 1;
-}
+#ifdef MORE_ORDERS /* of a filter that includes this one */
+static int MORE_ORDERS(str order, str args);
+#else
+#define MORE_ORDERS(order, args) 0
+#endif
 
 static void obey(str order, str args) {
     if (IS("log")) {
@@ -281,12 +248,11 @@ static void obey(str order, str args) {
     else if (IS("close")) say(order, proxy_close_stream(pw_number(args, 0)), S(""));
     else if (IS("effective")) say(order, proxy_set_effective_context(args.len ? pw_number(args, 0) : stream), S(""));
     else if (IS("done")) say(order, proxy_done(), S(""));
-    else if (IS("told")) say(order, told, S(""));
     else if (IS("grow")) say(order, 0, pw_decimal(__builtin_wasm_memory_grow(0, pw_number(args, 0))));
     else if (IS("trap")) __builtin_trap();
     else if (IS("spin")) for (volatile u32 i = 0;; i++) {}
     else if (!obey_maps(order, args) && !obey_buffers(order, args) && !obey_shared(order, args) && !obey_world(order, args) &&
-             !obey_envoy(order, args))
+             !MORE_ORDERS(order, args))
         pw_log(PW_ERROR, JOIN(S("no order: "), order));
 }
 
@@ -330,7 +296,7 @@ static u32 act(str script, str name, u32 end, u32 times, u32 result) {
     return script ? act(*script, S(name), end, ++times, result) : result
 #define STREAM(name)                                                                                \
     u32 PW_EXPORT(proxy_on_##name)(u32 context, u32 size, u32 end) {                                \
-        told = size;                                                                                \
+        (void)size;                                                                                 \
         stream = context;                                                                           \
         NOW(#name, context, end, 0);                                                                \
     }
@@ -339,12 +305,6 @@ STREAM(request_headers)
 STREAM(request_body)
 STREAM(response_headers)
 STREAM(response_body)
-STREAM(downstream_data)
-STREAM(upstream_data)
-u32 PW_EXPORT(proxy_on_new_connection)(u32 context) {
-    stream = context;
-    NOW("new_connection", context, 1, 0);
-}
 u32 PW_EXPORT(proxy_on_request_trailers)(u32 context, u32 size) { (void)size; NOW("request_trailers", context, 1, 0); }
 u32 PW_EXPORT(proxy_on_response_trailers)(u32 context, u32 size) { (void)size; NOW("response_trailers", context, 1, 0); }
 
@@ -353,10 +313,6 @@ static u32 ordered_log(u32 context) { NOW("log", context, 1, 0); }
 static u32 ordered_tick(u32 root) { NOW("tick", root, 1, 0); }
 static u32 ordered_queue(u32 root) { NOW("queue_ready", root, 1, 0); }
 static u32 ordered_call(u32 root, u32 headers) { NOW("http_call_response", root, headers != 0, 0); }
-static u32 ordered_downstream_close(u32 context) { NOW("downstream_connection_close", context, 1, 0); }
-static u32 ordered_upstream_close(u32 context) { NOW("upstream_connection_close", context, 1, 0); }
-static u32 ordered_dns(u32 root, u32 size) { NOW("resolve_dns", root, size != 0, 0); }
-static u32 ordered_stats(u32 root) { NOW("stats_update", root, 1, 0); }
 static u32 ordered_configure(u32 root) { NOW("configure", root, 1, 1); }
 
 u32 PW_EXPORT(proxy_on_done)(u32 context) { return ordered_done(context); }
@@ -369,23 +325,6 @@ void PW_EXPORT(proxy_on_queue_ready)(u32 root, u32 id) {
 void PW_EXPORT(proxy_on_http_call_response)(u32 root, u32 token, u32 headers, u32 size, u32 trailers) {
     (void)token, (void)size, (void)trailers;
     ordered_call(root, headers);
-}
-
-void PW_EXPORT(proxy_on_downstream_connection_close)(u32 context, u32 peer) {
-    told = peer;
-    ordered_downstream_close(context);
-}
-void PW_EXPORT(proxy_on_upstream_connection_close)(u32 context, u32 peer) {
-    told = peer;
-    ordered_upstream_close(context);
-}
-void PW_EXPORT(envoy_on_resolve_dns)(u32 root, u32 token, u32 size) {
-    told = token;
-    ordered_dns(root, size);
-}
-void PW_EXPORT(envoy_on_stats_update)(u32 root, u32 size) {
-    told = size;
-    ordered_stats(root);
 }
 
 u32 PW_EXPORT(proxy_on_configure)(u32 root, u32 size) {
