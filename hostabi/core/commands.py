@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hostabi.abi.codec import HeaderPairs
-from hostabi.abi.enums import LogLevel, MetricType
+from hostabi.abi.enums import LogLevel, MetricType, PeerType
 from hostabi.core.events import Frame, Side, Way
 
 
@@ -90,10 +90,11 @@ class SendData(Command):
 
 @dataclass(frozen=True, slots=True)
 class CloseConnection(Command):
-    """Close a connection on both sides, once what was sent is on its way. The filters have been told."""
+    """Close a connection on both sides, once what was sent is on its way. The filters have been told, and of `peer`."""
 
     stream: int
     reason: str
+    peer: PeerType = PeerType.LOCAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from hostabi.abi.marshal import GuestMemory, GuestMemoryError
 from hostabi.core.buffers import HeaderMap
 from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
-from hostabi.core.events import StreamInfo, Way
+from hostabi.core.events import Side, StreamInfo, Way
 from hostabi.core.faults import ALLOCATOR, Faults
+from hostabi.core.pipe import Pipe
 from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
 from hostabi.core.state import Direction, Kind
@@ -124,7 +125,33 @@ class StreamContext:
         return self.request if way is Way.REQUEST else self.response
 
 
-Context = RootContext | StreamContext
+@dataclass(slots=True, eq=False)
+class ConnectionContext:
+    """One connection as one plugin sees it."""
+
+    id: int
+    stream: int
+    root: RootContext
+    info: StreamInfo
+    downstream: Pipe
+    upstream: Pipe
+    created: bool = False
+    logging: bool = False
+    done_pending: bool = False
+    """The guest answered false to on_done where that means to wait for proxy_done."""
+    finish: Callable[[], None] = lambda: None
+    """Ends it after that; set, as the others are, by whoever runs the connection."""
+    resume: Callable[[Side], None] = lambda side: None
+    """Lets go what is held of a side, and the connection itself."""
+    close: Callable[[str], None] = lambda reason: None
+    """Closes both sides, for a reason."""
+
+    def pipe(self, side: Side) -> Pipe:
+        """The pipe of that side."""
+        return self.downstream if side is Side.DOWNSTREAM else self.upstream
+
+
+Context = RootContext | StreamContext | ConnectionContext
 
 
 class VmState:
@@ -272,6 +299,18 @@ class VmState:
         context = self.context
         return context if isinstance(context, StreamContext) else None
 
+    @property
+    def connection(self) -> ConnectionContext | None:
+        """The connection of that context, if it is one."""
+        context = self.context
+        return context if isinstance(context, ConnectionContext) else None
+
+    @property
+    def info(self) -> StreamInfo | None:
+        """What the proxy knows of that stream or connection."""
+        context = self.context
+        return None if context is None or isinstance(context, RootContext) else context.info
+
     def new_context_id(self) -> int:
         """The next context id; plugins and streams count together."""
         self._next_context += 1
@@ -323,7 +362,7 @@ class VmState:
             return
         if over == 1:
             level, message = LogLevel.WARN, b"log lines of this plugin are dropped until the next second"
-        stream = context.stream if isinstance(context, StreamContext) else None
+        stream = None if context is None or isinstance(context, RootContext) else context.stream
         self.emit(Log(self.plugin_key, level, message[: self.limits.log_line_bytes], stream))
 
     @property
