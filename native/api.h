@@ -89,7 +89,7 @@ typedef struct tm_env {
     const uint32_t *tag_types;    /* per tag: type index */
     const uint8_t *declared;      /* per function: may stand in ref.func */
     uint64_t features;
-    uint64_t max_function_bytes, max_locals, max_nesting, max_br_table, max_frame_cells;
+    uint64_t max_function_bytes, max_locals, max_nesting, max_br_table, max_catches, max_frame_cells;
 } tm_env;
 
 typedef struct tm_error {
@@ -158,8 +158,8 @@ typedef struct tm_registers {
 typedef struct tm_thread {
     int64_t left;             /* ticks before the loop must leave */
     tm_frame *fp;
-    tm_frame *fp_limit;
     uint64_t cells_limit;
+    tm_frame *fp_limit;       /* not beside fp: a compiler would read both as one vector, right after each was written */
     tm_instance *instance;
     tm_heap *heap;            /* the store's */
     tm_funcinst **funcs;      /* the store's functions by address */
@@ -172,6 +172,7 @@ typedef struct tm_thread {
     tm_frame *frames;
     tm_registers *saved;      /* per suspended activation */
     uint64_t stack_cells, frame_count;
+    uint64_t active;          /* how many activations there are */
     uint64_t stretch;         /* bytes that are moved or filled here; more of them are a service */
 
 
@@ -193,6 +194,7 @@ typedef struct tm_thread {
     uint32_t thrown_cells;    /* cells of its values, which stand at args */
     struct tm_frame *catcher; /* where it goes on */
     uint32_t clause;
+    uint64_t *fence;          /* cells from here on are poisoned, in the builds that have fence.h */
 } tm_thread;
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);

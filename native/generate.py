@@ -35,7 +35,7 @@ SERVICES = (
     "memory_grow", "memory_init", "memory_copy", "memory_fill", "data_drop", "table_init", "elem_drop", "table_copy",
     "table_grow", "table_fill", "throw_ref", "atomic_notify", "atomic_wait32", "atomic_wait64",
     "struct_new", "struct_new_default", "array_new", "array_new_default", "array_new_fixed", "array_new_data",
-    "array_new_elem", "array_init_data", "array_init_elem",
+    "array_new_elem", "array_init_data", "array_init_elem", "array_fill", "array_copy",
 )  # fmt: skip
 
 #: Handlers written by hand in special.inc, in the same list so that they have numbers: name to size in words, 0 where

@@ -15,7 +15,16 @@ from hostabi.core.commands import Command
 from hostabi.core.context import ForeignFunction, RootContext, VmState
 from hostabi.core.events import Event, PluginEvent, Start
 from hostabi.core.faults import Faults
-from hostabi.core.plugin import Features, LoadedFilter, LoadError, Plugin, Source, WasmGuest, load_filter
+from hostabi.core.plugin import (
+    MACHINES,
+    Features,
+    LoadedFilter,
+    LoadError,
+    Plugin,
+    Source,
+    WasmGuest,
+    load_filter,
+)
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter, PythonGuest
 from hostabi.core.shared import Shared
@@ -178,7 +187,7 @@ class Host:
             state.complain("proxy_on_context_create is not allowed: most SDKs fail on contexts that they do not know")
         guest: Guest
         if isinstance(source, LoadedFilter):
-            guest = WasmGuest(source, state, self.engine)
+            guest = MACHINES.get(self.engine or "", WasmGuest)(source, state, self.engine)
             for warning in source.warnings:
                 state.complain(warning)
         else:

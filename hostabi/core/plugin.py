@@ -188,19 +188,17 @@ class _Memory:
 
 
 class WasmGuest:
-    """An instance of a filter in a store of its own."""
+    """An instance of a filter in a store of its own.
+
+    The rules of the ABI come first; what is said to the VM is under "the machine". A subclass that says the latter to
+    another VM runs filters by the same rules (`MACHINES`).
+    """
 
     def __init__(self, filter: LoadedFilter, state: VmState, engine: str | None) -> None:
         self.filter = filter
         self.abi = filter.abi
         self.state = state
-        limits = replace(
-            interp.DEFAULT_LIMITS, memory_pages=state.limits.memory_pages, call_depth=state.limits.call_depth
-        )
-        self.store = interp.Store(engine, limits)
-        self.store.sleep = None  # a filter that waits must not keep its host from the other streams
-        self._instance: interp.ModuleInst | None = None
-        self._memory: _Memory | None = None
+        self.open(engine)
         module = filter.module
         self._exports = {export.name: export.index for export in module.exports if export.kind == "func"}
         self._params: dict[str, int | None] = {}
@@ -211,35 +209,9 @@ class WasmGuest:
         self._check_exports()
 
     @property
-    def engine(self) -> str:
-        """The name of the engine."""
-        return self.store.engine.name
-
-    @property
-    def ticks(self) -> int:
-        """Fuel used so far."""
-        return self.store.ticks
-
-    @property
     def can_allocate(self) -> bool:
         """Whether there is an allocator."""
         return self._allocator is not None
-
-    @property
-    def memory(self) -> GuestMemory:
-        """Its first memory; GuestMemoryError when it has none."""
-        if self._memory is None:
-            # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
-            instance = self._instance or self.store.instances[-1]
-            if not instance.mems:
-                raise GuestMemoryError("the guest has no memory")
-            self._memory = _Memory(instance.mems[0])
-        return self._memory
-
-    @property
-    def bytes_copied(self) -> int:
-        """Bytes that the host read from its memory and wrote to it so far."""
-        return self._memory.copied if self._memory is not None else 0
 
     def _type_of(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         type = self.filter.module.func_type(self._exports[name])
@@ -287,7 +259,7 @@ class WasmGuest:
             self._run_start("_start")
 
     def _run_start(self, name: str, args: tuple[int, ...] = ()) -> None:
-        self._guarded(lambda: self._invoke(name, args))
+        self._guarded(lambda: self.invoke(name, args))
 
     def _guarded(self, body: Callable[[], object]) -> None:
         try:
@@ -298,17 +270,95 @@ class WasmGuest:
                 raise GuestTrap(str(exit)) from exit
 
     def _instantiate(self) -> None:
-        module = self.filter.module
-        wanted = self.filter.function_imports()
         try:
             functions = wasi.imports(FilterWorld(self.state), self._wasi_limits())
-            codes = iter(link(wanted, self.state, functions))
+            wanted = self.filter.function_imports()
+            codes = link(wanted, self.state, functions)
         except LinkRefused as refused:
             raise LoadError(*refused.reasons) from refused
+        exits = [name.name == "proc_exit" for name in wanted]
+        self.instantiate([self._exit(code) if ends else code for code, ends in zip(codes, exits, strict=True)])
+
+    def _exit(self, code: Code) -> Code:
+        """What proc_exit is in a filter: the end of its start functions with 0, else its death, or nothing."""
+
+        def end(*bits: int) -> int | None:
+            try:
+                return code(*bits)
+            except ProcExit as exit:
+                if self.state.profile.proc_exit_returns:
+                    self.state.log(LogLevel.ERROR, f"{exit} goes on".encode())
+                    return None
+                if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
+                    raise
+                raise GuestError(str(exit)) from exit
+
+        return end
+
+    def _wasi_limits(self) -> WasiLimits:
+        profile = self.state.profile
+        most, exact = self.state.limits.random_bytes, profile.random_bytes
+        return WasiLimits(
+            random_bytes=most if exact is None else min(most, exact),
+            clocks=profile.wasi_clocks,
+            reports_clocks=profile.poll_reports_clocks,
+        )
+
+    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
+        """Run a callback."""
+        return self.invoke(callback, args)
+
+    def allocate(self, size: int) -> int:
+        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
+        if self._allocator is None:
+            raise GuestMemoryError("the guest exports no allocator")
+        return self.reenter(self._allocator, size)
+
+    # --- the machine
+
+    def open(self, engine: str | None) -> None:
+        """Make ready for `instantiate`; called before anything else."""
+        limits = replace(
+            interp.DEFAULT_LIMITS, memory_pages=self.state.limits.memory_pages, call_depth=self.state.limits.call_depth
+        )
+        self.store = interp.Store(engine, limits)
+        self.store.sleep = None  # a filter that waits must not keep its host from the other streams
+        self._instance: interp.ModuleInst | None = None
+        self._memory: _Memory | None = None
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine."""
+        return self.store.engine.name
+
+    @property
+    def ticks(self) -> int:
+        """Fuel used so far."""
+        return self.store.ticks
+
+    @property
+    def memory(self) -> GuestMemory:
+        """Its first memory; GuestMemoryError when it has none."""
+        if self._memory is None:
+            # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
+            instance = self._instance or self.store.instances[-1]
+            if not instance.mems:
+                raise GuestMemoryError("the guest has no memory")
+            self._memory = _Memory(instance.mems[0])
+        return self._memory
+
+    @property
+    def bytes_copied(self) -> int:
+        """Bytes that the host read from its memory and wrote to it so far."""
+        return self._memory.copied if self._memory is not None else 0
+
+    def instantiate(self, codes: Sequence[Code]) -> None:
+        """Make the instance, with the code for each function import in order; raises LoadError, GuestTrap, ProcExit."""
+        module, functions = self.filter.module, iter(codes)
         externs: list[interp.Extern] = []
         for one in module.imports:
             if isinstance(one.desc, int):
-                externs.append(self._host_func(one.desc, f"{one.module}.{one.name}", next(codes)))
+                externs.append(self._host_func(one.desc, f"{one.module}.{one.name}", next(functions)))
             elif isinstance(one.desc, interp.MemType):
                 externs.append(self.store.memory(one.desc))
             elif isinstance(one.desc, interp.TableType):
@@ -324,35 +374,20 @@ class WasmGuest:
         except (interp.Trap, interp.FuelExhausted, interp.Interrupted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
 
-    def _wasi_limits(self) -> WasiLimits:
-        profile = self.state.profile
-        most, exact = self.state.limits.random_bytes, profile.random_bytes
-        return WasiLimits(
-            random_bytes=most if exact is None else min(most, exact),
-            clocks=profile.wasi_clocks,
-            reports_clocks=profile.poll_reports_clocks,
-        )
-
     def _host_func(self, type_index: int, name: str, code: Code) -> interp.HostFunc:
         def run(*bits: int) -> int | None:
             try:
                 return code(*bits)
             except GuestError as error:
                 raise interp.Trap(str(error)) from error
-            except ProcExit as exit:
-                if self.state.profile.proc_exit_returns:
-                    self.state.log(LogLevel.ERROR, f"{exit} goes on".encode())
-                    return None
-                if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
-                    raise
-                raise interp.Trap(str(exit)) from exit
 
         type = self.filter.module.comp(type_index)
         if not isinstance(type, interp.FuncType):
             raise LoadError(f"{name} is imported with no function type")
         return self.store.host_func(type, run, name=name)
 
-    def _invoke(self, name: str, args: Sequence[int]) -> int | None:
+    def invoke(self, name: str, args: Sequence[int]) -> int | None:
+        """Call an export from outside, with a fresh allowance of fuel. Raises GuestTrap."""
         self.store.fuel = self.state.limits.fuel_per_call
         try:
             results = interp.invoke_bits(self.store, self._func(name), args)
@@ -370,16 +405,13 @@ class WasmGuest:
             raise EmbedderError(f"the export {name!r} is not a function")
         return func
 
-    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
-        """Run a callback."""
-        return self._invoke(callback, args)
+    def reenter(self, name: str, argument: int) -> int:
+        """Call an export from within a host call, on the fuel that is left; raises what unwinds the guest."""
+        return interp.invoke_bits(self.store, self._func(name), (argument,))[0]
 
-    def allocate(self, size: int) -> int:
-        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
-        if self._allocator is None:
-            raise GuestMemoryError("the guest exports no allocator")
-        results = interp.invoke_bits(self.store, self._func(self._allocator), (size,))
-        return results[0]
+
+#: Other machines than `interp` by a name that stands where an engine's would. Empty but for who compares machines.
+MACHINES: dict[str, type[WasmGuest]] = {}
 
 
 # --- plugins ---------------------------------------------------------------------------------------------------------
