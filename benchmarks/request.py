@@ -19,7 +19,8 @@ from rich.table import Table
 from benchmarks.compute import WrongResult, geometric_mean
 from benchmarks.load import plugins
 from hostabi.abi.marshal import GuestMemory
-from hostabi.adapters.message import Answer, Exchange, Exchanger, Request
+from hostabi.adapters.exchange import Exchange, Exchanger
+from hostabi.adapters.message import Answer, Request
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.link import Code
 from hostabi.core.plugin import MACHINES, WasmGuest

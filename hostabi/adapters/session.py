@@ -150,8 +150,8 @@ class Session(Driver):
         self._give(mine, RequestHeaders(number, request.header_pairs(), only, info, now=self.now))
         self._request_rest(mine, body, trailers, end)
 
-    def _info(self, number: int) -> StreamInfo:
-        return StreamInfo(attributes=dict(self.attributes), connection_id=number)
+    def _info(self, number: int, protocol: str = "HTTP/1.1") -> StreamInfo:
+        return StreamInfo(attributes=dict(self.attributes), connection_id=number, protocol=protocol)
 
     def more_request(
         self, body: Sequence[bytes], trailers: HeaderPairs, stream: str = MAIN, *, end: bool = True
@@ -275,7 +275,7 @@ class Session(Driver):
     def connect(self, stream: str = MAIN, *, info: StreamInfo | None = None) -> None:
         """A client connects."""
         number = self._begin(stream)
-        mine = Connection(stream, number, self.chain, info or self._info(number))
+        mine = Connection(stream, number, self.chain, info or self._info(number, protocol=""))
         self.connections[stream] = self._connections[number] = mine
         self._feed(mine.chain, NewConnection(number, mine.info, now=self.now))
         self._settle()

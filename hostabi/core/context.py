@@ -18,6 +18,7 @@ from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
 from hostabi.core.events import Side, StreamInfo, Way
 from hostabi.core.faults import ALLOCATOR, Faults
+from hostabi.core.filter_state import Prototype
 from hostabi.core.pipe import Pipe
 from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
@@ -78,6 +79,8 @@ class RootContext:
     configuration: bytes
     fail_open: bool = False
     attributes: dict[str, object] = field(default_factory=dict)
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """Properties declared with declare_property."""
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
@@ -111,6 +114,8 @@ class StreamContext:
     created: bool = False
     logging: bool = False
     logged: bool = False
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """What was declared on the stream itself, which has no effect, as on Envoy."""
     done_pending: bool = False
     """The guest answered false to on_done where that means to wait for proxy_done."""
     finish: Callable[[], None] = lambda: None
@@ -125,6 +130,17 @@ class StreamContext:
         return self.request if way is Way.REQUEST else self.response
 
 
+class NoMessage:
+    """What a connection has in place of a request and a response."""
+
+    headers: HeaderMap | None = None
+    visible_headers: HeaderMap | None = None
+    trailers: HeaderMap | None = None
+
+
+_NO_MESSAGE = NoMessage()
+
+
 @dataclass(slots=True, eq=False)
 class ConnectionContext:
     """One connection as one plugin sees it."""
@@ -137,6 +153,8 @@ class ConnectionContext:
     upstream: Pipe
     created: bool = False
     logging: bool = False
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """What was declared on the connection itself, which has no effect, as on Envoy."""
     done_pending: bool = False
     """The guest answered false to on_done where that means to wait for proxy_done."""
     finish: Callable[[], None] = lambda: None
@@ -150,6 +168,19 @@ class ConnectionContext:
         """The pipe of that side."""
         return self.downstream if side is Side.DOWNSTREAM else self.upstream
 
+    @property
+    def request(self) -> NoMessage:
+        """None of it."""
+        return _NO_MESSAGE
+
+    @property
+    def response(self) -> NoMessage:
+        """None of it."""
+        return _NO_MESSAGE
+
+
+Traffic = StreamContext | ConnectionContext
+"""What passes through a plugin, and has properties."""
 
 Context = RootContext | StreamContext | ConnectionContext
 
@@ -189,6 +220,8 @@ class VmState:
         self.foreign = foreign or {}
         self.start_log_level = log_level
         self.faults = faults or Faults()
+        self.fault = self.faults.take
+        """What a call of a name answers instead of being made, when a fault is ordered."""
         self.allowed = allowed
         self.abi = AbiVersion.V0_2_1
         self.contexts: dict[int, Context] = {}
@@ -199,10 +232,14 @@ class VmState:
         self.deferred: deque[Callable[[], None]] = deque()
         self.deferred_in_event = 0
         self.records: MutableSequence[Record] = records if records is not None else []
+        self.record = self.records.append
+        """Adds to the transcript."""
         self.calls: dict[int, RootContext] = {}
         self.grpc: dict[int, GrpcCall] = {}
         self.metrics: dict[int, MetricCell] = {}
         self.foreign_arguments: bytes | None = None
+        self.extras_missed: set[str] = set()
+        """Extras of this package that the guest wanted, and that are not installed."""
         self._next_context = 1
         self._next_call = dict.fromkeys(CallKind, 1)
         self._next_metric = dict.fromkeys(MetricType, 1)
@@ -210,6 +247,7 @@ class VmState:
         self._log_lines = 0
         # Set by the VM that runs the guest:
         self.get_memory: Callable[[], GuestMemory] | None = None
+        self._memory: GuestMemory | None = None
         self.run_allocator: Callable[[int], int] | None = None
 
     # --- what marshalling needs (abi.hostcall.Caller)
@@ -217,9 +255,12 @@ class VmState:
     @property
     def memory(self) -> GuestMemory:
         """The guest's memory now."""
-        if self.get_memory is None:
-            raise GuestMemoryError("the guest has no memory")
-        return self.get_memory()
+        memory = self._memory
+        if memory is None:
+            if self.get_memory is None:
+                raise GuestMemoryError("the guest has no memory")
+            memory = self._memory = self.get_memory()
+        return memory
 
     @property
     def pairs_limits(self) -> PairsLimits:
@@ -236,10 +277,6 @@ class VmState:
         if address + size > self.memory.length:
             raise GuestMemoryError(f"the guest's allocator gave {size} bytes at {address:#x}, outside of its memory")
         return address
-
-    def fault(self, call: str) -> int | None:
-        """What a call of this name answers instead of being made, when a fault is ordered."""
-        return self.faults.take(call)
 
     def malformed_map(self, call: str, reason: str) -> bool:
         """Note a map that cannot be read; whether it counts as empty."""
@@ -265,17 +302,13 @@ class VmState:
         """Note something that the filter's author should know."""
         self.record(Noted(self.plugin_key, message))
 
-    def record(self, record: Record) -> None:
-        """Add to the transcript."""
-        self.records.append(record)
-
     # --- contexts
 
     @property
     def plugin_key(self) -> str:
         """The key of the plugin at work, or ""."""
-        context = self.context
-        return context.root.plugin if context else ""
+        context = self.current if self.effective is None else self.context
+        return "" if context is None else context.root.plugin
 
     @property
     def context(self) -> Context | None:
@@ -306,10 +339,10 @@ class VmState:
         return context if isinstance(context, ConnectionContext) else None
 
     @property
-    def info(self) -> StreamInfo | None:
-        """What the proxy knows of that stream or connection."""
+    def traffic(self) -> Traffic | None:
+        """The stream or connection of that context, if it is one."""
         context = self.context
-        return None if context is None or isinstance(context, RootContext) else context.info
+        return None if context is None or isinstance(context, RootContext) else context
 
     def new_context_id(self) -> int:
         """The next context id; plugins and streams count together."""
@@ -350,7 +383,6 @@ class VmState:
 
     def log(self, level: LogLevel, message: bytes) -> None:
         """A line of the guest for the log; dropped below the threshold, or over the rate with one notice a second."""
-        context = self.context
         if level < self.log_threshold:
             return
         second = self.clock.peek() // 1_000_000_000
@@ -362,7 +394,8 @@ class VmState:
             return
         if over == 1:
             level, message = LogLevel.WARN, b"log lines of this plugin are dropped until the next second"
-        stream = None if context is None or isinstance(context, RootContext) else context.stream
+        traffic = self.traffic
+        stream = traffic.stream if traffic is not None else None
         self.emit(Log(self.plugin_key, level, message[: self.limits.log_line_bytes], stream))
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hostabi.abi.binding import bind
 from hostabi.abi.enums import WASI_ENOSYS, WASI_ENOTCAPABLE, AbiVersion, LogLevel, Status
 from hostabi.abi.hostcall import REGISTRY, GuestError, HostCall, Import, Phase, RawFunction
 from hostabi.core.context import VmState
@@ -121,11 +122,14 @@ def _bind_call(call: HostCall, wanted: Wanted, vm: VmState) -> Code:
     if not vm.allows(call.name):
         return _forbidden(call.name, "proxy-wasm", vm, None if silent else int(Status.INTERNAL_FAILURE))
 
+    made = bind(call, vm, leave_out)
+    running = Phase.RUN
+
     def code(*raw: int) -> int | None:
-        if vm.phase not in call.phases and _restricted(vm, call.name):
+        if vm.phase is not running and vm.phase not in call.phases and _restricted(vm, call.name):
             status = int(Status.INTERNAL_FAILURE)
         else:
-            status = call.invoke(vm, raw, leave_out)
+            status = made(*raw)
         return None if silent else status
 
     return code

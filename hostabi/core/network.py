@@ -181,9 +181,9 @@ class Network:
     def _end(self, number: int, peer: PeerType) -> None:
         """The connection is gone: every filter is told, first to last."""
         connection = self._connections.pop(number)
-        connection.info.end_time = self.now
         for position in range(len(self.plugins)):
             self._give(position, ConnectionEnd(number, peer, now=self.now))
+        connection.info.end_time = self.now  # filters do not see how long it took (seen)
 
     # --- how much is held
 

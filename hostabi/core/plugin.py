@@ -166,6 +166,7 @@ class _Memory:
 
     def __init__(self, memory: interp.MemInst) -> None:
         self._memory = memory
+        self._read, self._write = memory.read, memory.write
         #: Bytes read and written so far.
         self.copied = 0
 
@@ -176,15 +177,24 @@ class _Memory:
 
     def read(self, addr: int, n: int) -> bytes:
         """n bytes at addr."""
-        check_range(self._memory.length, addr, n)
+        try:
+            data = self._read(addr, n)
+        except interp.Trap:
+            raise self._outside(addr, n) from None
         self.copied += n
-        return self._memory.read(addr, n)
+        return data
 
     def write(self, addr: int, data: bytes) -> None:
         """Store data at addr."""
-        check_range(self._memory.length, addr, len(data))
+        try:
+            self._write(addr, data)
+        except interp.Trap:
+            raise self._outside(addr, len(data)) from None
         self.copied += len(data)
-        self._memory.write(addr, data)
+
+    def _outside(self, addr: int, n: int) -> GuestMemoryError:
+        check_range(self._memory.length, addr, n)
+        return GuestMemoryError(f"{n} bytes at {addr:#x} cannot be had")
 
 
 class WasmGuest:
@@ -324,6 +334,7 @@ class WasmGuest:
         self.store = interp.Store(engine, limits)
         self.store.sleep = None  # a filter that waits must not keep its host from the other streams
         self._instance: interp.ModuleInst | None = None
+        self._funcs: dict[str, interp.FuncInst | interp.HostFunc] = {}
         self._memory: _Memory | None = None
 
     @property
@@ -389,8 +400,9 @@ class WasmGuest:
     def invoke(self, name: str, args: Sequence[int]) -> int | None:
         """Call an export from outside, with a fresh allowance of fuel. Raises GuestTrap."""
         self.store.fuel = self.state.limits.fuel_per_call
+        func = self._funcs.get(name) or self._func(name)
         try:
-            results = interp.invoke_bits(self.store, self._func(name), args)
+            results = interp.invoke_bits(self.store, func, args)
         except (interp.Trap, interp.FuelExhausted, interp.Interrupted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
         except (interp.LimitError, interp.ResourceError) as error:
@@ -403,11 +415,13 @@ class WasmGuest:
         func = instance.exports[name]
         if not isinstance(func, interp.FuncInst | interp.HostFunc):
             raise EmbedderError(f"the export {name!r} is not a function")
+        self._funcs[name] = func
         return func
 
     def reenter(self, name: str, argument: int) -> int:
         """Call an export from within a host call, on the fuel that is left; raises what unwinds the guest."""
-        return interp.invoke_bits(self.store, self._func(name), (argument,))[0]
+        func = self._funcs.get(name) or self._func(name)
+        return interp.invoke_bits(self.store, func, (argument,))[0]
 
 
 #: Other machines than `interp` by a name that stands where an engine's would. Empty but for who compares machines.

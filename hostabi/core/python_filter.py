@@ -41,13 +41,13 @@ class HostCalls:
         def run(*values: object) -> object:
             wires = [param.wire for param in call.params]
             late = [_later(v) if w is Wire.LATE_BYTES else v for w, v in zip(wires, values, strict=True)]
-            answer = call.answer(self._state, late)
+            status, outputs, message = call.answer(self._state, late)
             given = tuple((param.name, value) for param, value in zip(call.params, values, strict=True))
-            self._state.called(call.name, given, answer.status, answer.outputs)
-            if answer.status is not Status.OK:
-                self._state.misused(call.name, answer.status, answer.message)
-                raise HostError(answer.status, answer.message)
-            return answer.outputs if len(answer.outputs) > 1 else next(iter(answer.outputs), None)
+            self._state.called(call.name, given, status, outputs)
+            if status is not Status.OK:
+                self._state.misused(call.name, status, message)
+                raise HostError(status, message)
+            return outputs if len(outputs) > 1 else next(iter(outputs), None)
 
         return run
 

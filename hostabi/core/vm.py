@@ -88,6 +88,7 @@ class Vm:
         self.failure: Failure | None = None
         self.on_failure: list[Callable[[], None]] = []
         self._guest: Guest | None = None
+        self._params: dict[str, tuple[str, ...] | None] = {}
         self._busy = False
         self._depth = 0
 
@@ -145,21 +146,21 @@ class Vm:
 
     def call(self, callback: str, context: Context, *args: int) -> int | None:
         """Run a callback on a context, if the guest has it; None when it has not, or has failed."""
-        params = None if self.failure else self.guest.params_of(callback)
-        if params is None or not self.state.allows(callback):
+        names = None if self.failure else self._params_of(callback)
+        if names is None:
             return None
-        state = self.state
+        state, guest = self.state, self.guest
         saved = state.current, state.effective
         state.current, state.effective = context, None
-        given = (context.id, *args)[:params]
-        names = _names(callback, params)
-        state.record(Entered(state.plugin_key, callback, tuple(zip(names, given, strict=True))))
-        ticks = self.guest.ticks
+        given = (context.id, *args)[: len(names)]
+        plugin = context.root.plugin
+        state.record(Entered(plugin, callback, tuple(zip(names, given, strict=True))))
+        ticks = guest.ticks
         self._depth += 1
         try:
-            result = self.guest.call(callback, given)
+            result = guest.call(callback, given)
             state.effective = None
-            state.record(Left(state.plugin_key, callback, result, self.guest.ticks - ticks))
+            state.record(Left(plugin, callback, result, guest.ticks - ticks))
             return result
         except GuestTrap as trap:
             self._fail(callback, trap.message, trap.frames, ticks, context)
@@ -169,6 +170,14 @@ class Vm:
             self._depth -= 1
             state.current, state.effective = saved
         return None
+
+    def _params_of(self, callback: str) -> tuple[str, ...] | None:
+        """The names of a callback's parameters; None when the guest has it not, or may not have it called."""
+        if callback not in self._params:
+            count = self.guest.params_of(callback)
+            there = count is not None and self.state.allows(callback)
+            self._params[callback] = _names(callback, count) if there and count is not None else None
+        return self._params[callback]
 
     def settle(self) -> None:
         """Run what was deferred, first in first out, unless a guest call is under way.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hostabi.abi.enums import AbiVersion, Status, StreamType
 from hostabi.abi.hostcall import SINCE_0_2_0, U32, V1, Bytes, HostError, Pairs, hostcall
 from hostabi.core.commands import ClearRouteCache, LocalReply, ResetStream, SendLocalReply
-from hostabi.core.context import ConnectionContext, StreamContext, VmState
+from hostabi.core.context import Traffic, VmState
 from hostabi.core.events import Side, Way
 
 
@@ -121,5 +121,5 @@ def _close_connection(vm: VmState) -> None:
         vm.defer(lambda: connection.close("closed by the filter") if _live(vm, connection) else None)
 
 
-def _live(vm: VmState, stream: StreamContext | ConnectionContext) -> bool:
+def _live(vm: VmState, stream: Traffic) -> bool:
     return vm.contexts.get(stream.id) is stream

@@ -576,3 +576,29 @@ def test_a_connection_that_was_closed_is_forgotten(engine: str) -> None:
     plugin = line.session.chain.plugins[0]
     assert len(plugin.connections) == 0 and len(plugin.vm.state.contexts) == 1
     assert not line.session.chain.has(1)
+
+
+def test_properties_of_a_connection(engine: str) -> None:
+    """Those of HTTP are not there; what is stored lasts to its access log."""
+    orders = """downstream_data: property source.address; downstream_data: number connection.id
+downstream_data: property request.path; downstream_data: property request.protocol; downstream_data: number request.size
+downstream_data: number request.total_size; downstream_data: number response.code; downstream_data: number response.size
+downstream_data: property response.code_details; downstream_data: keep a val; downstream_data: property a
+log: property a; log: number request.size; log: number response.size; log: number request.duration"""
+    lines = played(engine, orders, script="connect | client 12345 | upstream abc | gone client")
+    assert [line.removeprefix("A   ") for line in lines if "property" in line or "number" in line] == [
+        "property 0 127.0.0.1:50000",
+        "number 0 1",
+        "property 1",
+        "property 1",
+        "number 0 5",
+        "number 0 5",
+        "number 1",
+        "number 0 0",
+        "property 1",
+        "property 0 val",
+        "property 0 val",
+        "number 0 5",
+        "number 0 3",
+        "number 1",
+    ]
