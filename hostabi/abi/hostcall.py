@@ -39,7 +39,7 @@ Wasm type and the code:
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, Flag, IntEnum, auto
 from typing import Annotated, Protocol
@@ -213,6 +213,10 @@ class Caller(Protocol):
     def allocate(self, size: int) -> int:
         """Address of so many fresh bytes in the guest; GuestMemoryError when its allocator gives none in range."""
 
+    @property
+    def ordered(self) -> Container[str]:
+        """The names of calls that are to fail, now or later: nearly always none."""
+
     def fault(self, call: str) -> int | None:
         """What a call of this name answers instead of being made; None when it is to be made (fault injection)."""
 
@@ -229,6 +233,7 @@ class Caller(Protocol):
         """Raise GuestError where such an answer is to end the guest."""
 
 
+_OK = Status.OK
 Answer = tuple[Status, tuple[object, ...], str]
 """Status and output values of a host call, before they are written to the guest, and a remark."""
 
@@ -259,19 +264,17 @@ class HostCall:
 
     def answer(self, vm: Caller, values: Sequence[object]) -> Answer:
         """Run the operation on Python values, unless a fault is ordered; never raises HostError."""
-        fault = vm.fault(self.name)
+        fault = vm.fault(self.name) if self.name in vm.ordered else None
         if fault is not None:
             return Status(fault), (), "a fault that was ordered"
         try:
             result = self.function(vm, *values)
         except HostError as error:
-            outputs = self._as_outputs(error.outputs) if error.outputs is not None else ()
+            outputs = self._as_outputs(error.outputs) if self.outs and error.outputs is not None else ()
             return error.status, outputs, error.message
-        return Status.OK, self._as_outputs(result), ""
+        return _OK, self._as_outputs(result) if self.outs else (), ""
 
     def _as_outputs(self, result: object) -> tuple[object, ...]:
-        if not self.outs:
-            return ()
         return typing.cast("tuple[object, ...]", result) if len(self.outs) > 1 else (result,)
 
 

@@ -197,7 +197,7 @@ def _bind_wasi(known: Import, vm: VmState) -> Code:
             raise GuestError(f"restricted_callback: {known.name} during start-up")
         if vm.phase is Phase.ALLOCATE and not in_allocator and profile.allocator_restriction is Restriction.TRAP:
             raise GuestError(f"restricted_callback: {known.name} during allocation")
-        fault = vm.fault(known.name)
+        fault = vm.fault(known.name) if known.name in vm.ordered else None
         answer = fixed if fault is None else fault
         result = known.code(*raw) if answer is None else answer
         vm.record(Called(vm.plugin_key, known.name, known.shown(raw), result, (), is_status=False))

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.enums import AbiVersion, Status
 from hostabi.abi.hostcall import REGISTRY, HostError, Wire
-from hostabi.abi.marshal import GuestMemory, GuestMemoryError
+from hostabi.abi.marshal import GuestMemory, NoMemory
 from hostabi.core.context import VmState
 from hostabi.core.vm import GuestTrap
 
@@ -64,6 +64,7 @@ class PythonGuest:
 
     engine = "python filter"
     can_allocate = False
+    memory: GuestMemory = NoMemory()
     ticks = 0
 
     def __init__(self, make: PythonFilter, state: VmState, abi: AbiVersion = AbiVersion.V0_2_1) -> None:
@@ -71,11 +72,6 @@ class PythonGuest:
         self._make = make
         self._state = state
         self._filter: object = None
-
-    @property
-    def memory(self) -> GuestMemory:
-        """It has none."""
-        raise GuestMemoryError("a filter in Python has no memory")
 
     def start(self) -> None:
         """Make the object."""

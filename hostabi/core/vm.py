@@ -14,6 +14,7 @@ from hostabi.core.context import Context, RootContext, VmState
 from hostabi.core.transcript import Broke, Called, Entered, Left, Record
 
 _CALLS_IN_REPORT = 10
+_UNKNOWN = ("?",)
 
 
 class GuestTrap(Exception):
@@ -42,7 +43,7 @@ class Guest(Protocol):
 
     @property
     def memory(self) -> GuestMemory:
-        """Its memory now."""
+        """Its memory, the same object always; reading raises GuestMemoryError as long as there is none."""
 
     @property
     def can_allocate(self) -> bool:
@@ -105,7 +106,7 @@ class Vm:
         """Give the VM its guest, which must not have been started."""
         self._guest = guest
         self.state.abi = guest.abi
-        self.state.get_memory = lambda: guest.memory
+        self.state.memory = guest.memory
         if guest.can_allocate:
             self.state.run_allocator = self._allocate
 
@@ -119,12 +120,12 @@ class Vm:
 
     def _allocate(self, size: int) -> int:
         """Run the allocator in the VM context: none current, none effective, few host calls allowed."""
-        state = self.state
+        state, guest = self.state, self.guest
         saved = state.current, state.effective, state.phase
         state.current = state.effective = None
         state.phase = Phase.ALLOCATE
         try:
-            return self.guest.allocate(size)
+            return guest.allocate(size)
         finally:
             state.current, state.effective, state.phase = saved
 
@@ -146,10 +147,13 @@ class Vm:
 
     def call(self, callback: str, context: Context, *args: int) -> int | None:
         """Run a callback on a context, if the guest has it; None when it has not, or has failed."""
-        names = None if self.failure else self._params_of(callback)
-        if names is None:
+        guest = self._guest
+        names = self._params.get(callback, _UNKNOWN)
+        if names is _UNKNOWN:
+            names = self._params_of(callback)
+        if names is None or self.failure or guest is None:
             return None
-        state, guest = self.state, self.guest
+        state = self.state
         saved = state.current, state.effective
         state.current, state.effective = context, None
         given = (context.id, *args)[: len(names)]
@@ -173,11 +177,10 @@ class Vm:
 
     def _params_of(self, callback: str) -> tuple[str, ...] | None:
         """The names of a callback's parameters; None when the guest has it not, or may not have it called."""
-        if callback not in self._params:
-            count = self.guest.params_of(callback)
-            there = count is not None and self.state.allows(callback)
-            self._params[callback] = _names(callback, count) if there and count is not None else None
-        return self._params[callback]
+        count = self.guest.params_of(callback)
+        found = _names(callback, count) if count is not None and self.state.allows(callback) else None
+        self._params[callback] = found
+        return found
 
     def settle(self) -> None:
         """Run what was deferred, first in first out, unless a guest call is under way.
