@@ -59,6 +59,8 @@ _OPTIONS = {
     "response_header": (("server", "old-and-known/1.0"),),
     "response_body": None,
     "call_response": (),
+    "grpc_response": (),
+    "grpc_cluster": {},
     "vm_config": None,
     "root_id": "",
     "property": (),
