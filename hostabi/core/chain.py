@@ -150,6 +150,8 @@ class Chain:
                 stream.info.request_size += len(frame.data)
             else:
                 stream.info.response_size += len(frame.data)
+        if way is Way.RESPONSE and (isinstance(frame, Trailers) or frame.end_of_stream):
+            stream.info.upstream_last_received = event.now
         first = 0 if way is Way.REQUEST else len(self.plugins) - 1
         self._work.append((event.stream, first, way, frame))
 
@@ -184,6 +186,9 @@ class Chain:
             if way is Way.RESPONSE:
                 stream.client_started = True
                 stream.client_finished = isinstance(frame, Trailers) or frame.end_of_stream
+            elif stream.info.upstream_first_sent is None:
+                stream.info.upstream_first_sent = self._now
+                stream.info.upstream_attempts = max(stream.info.upstream_attempts, 1)
             self._out.append(Send(number, way, frame))
             return
         if way is Way.RESPONSE:

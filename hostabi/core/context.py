@@ -18,6 +18,7 @@ from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
 from hostabi.core.events import StreamInfo, Way
 from hostabi.core.faults import ALLOCATOR, Faults
+from hostabi.core.filter_state import Prototype
 from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
 from hostabi.core.state import Direction, Kind
@@ -77,6 +78,8 @@ class RootContext:
     configuration: bytes
     fail_open: bool = False
     attributes: dict[str, object] = field(default_factory=dict)
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """Properties declared with declare_property."""
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
@@ -110,6 +113,8 @@ class StreamContext:
     created: bool = False
     logging: bool = False
     logged: bool = False
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """What was declared on the stream itself, which has no effect, as on Envoy."""
     done_pending: bool = False
     """The guest answered false to on_done where that means to wait for proxy_done."""
     finish: Callable[[], None] = lambda: None
@@ -176,6 +181,8 @@ class VmState:
         self.grpc: dict[int, GrpcCall] = {}
         self.metrics: dict[int, MetricCell] = {}
         self.foreign_arguments: bytes | None = None
+        self.extras_missed: set[str] = set()
+        """Extras of this package that the guest wanted, and that are not installed."""
         self._next_context = 1
         self._next_call = dict.fromkeys(CallKind, 1)
         self._next_metric = dict.fromkeys(MetricType, 1)

@@ -33,10 +33,12 @@ class Limits:
     metric_name_bytes: int = 64 << 10
     outstanding_calls: int = 1_000
     call_body_bytes: int = 32 << 20
+    foreign_argument_bytes: int = 16 << 20
     grpc_message_bytes: int = 32 << 20
     grpc_queue_bytes: int = 32 << 20
     """Bytes of messages for one gRPC stream that have not left yet."""
     foreign_result_bytes: int = 16 << 20
+    declared_properties: int = 1_000
     random_bytes: int = 1 << 20
     deferred_actions: int = 1_000
     filter_state_bytes: int = 1 << 20
@@ -133,6 +135,8 @@ class Profile:
     # properties, shared data, queues, metrics
     properties_as_text: bool = False
     empty_path_status_is_bad_argument: bool = False
+    old_attribute_names: bool = True
+    """Attributes can be had by the names they had of their own until Envoy 1.30, such as `node` and `route_name`."""
     only_host_properties_set: bool = False
     cas_0_compares: bool = False
     cas_needs_key: bool = False
@@ -215,6 +219,7 @@ PROFILES: dict[str, Profile] = {
         plugin_configuration_always=False,
         related_contexts_only=False,
         passed_maps_are_gone=True,
+        old_attribute_names=False,
         grpc_timeout_is_unavailable=True,
         grpc_message_is_raw=True,
         grpc_failed_start_is_told=True,

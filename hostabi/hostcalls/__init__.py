@@ -4,6 +4,7 @@ from hostabi.hostcalls import (
     body,
     context,
     envoy,
+    filter_objects,
     foreign,
     grpc,
     headers,
@@ -15,6 +16,7 @@ from hostabi.hostcalls import (
     properties,
     retired,
     shared,
+    signatures,
     stream,
     timers,
 )
@@ -23,6 +25,7 @@ __all__ = [
     "body",
     "context",
     "envoy",
+    "filter_objects",
     "foreign",
     "grpc",
     "headers",
@@ -34,6 +37,7 @@ __all__ = [
     "properties",
     "retired",
     "shared",
+    "signatures",
     "stream",
     "timers",
 ]

@@ -81,6 +81,7 @@ SWITCHES: dict[str, str] = {
     # properties, shared data, queues, metrics
     "properties_as_text": "properties are text: numbers in decimal, `true`, `false`",
     "empty_path_status_is_bad_argument": "an empty property path is BAD_ARGUMENT; otherwise SERIALIZATION_FAILURE",
+    "old_attribute_names": "`node`, `route_name` and six others have the names of their own that Envoy 1.30 still gave",
     "only_host_properties_set": "`ngx.*`, `wasmx.*` and `request.query` can be set and read back, and nothing else set",
     "cas_0_compares": "a CAS number of 0 does not overwrite what is stored: CAS_MISMATCH",
     "cas_needs_key": "a CAS number other than 0 for a key that is not stored is CAS_MISMATCH",
@@ -163,6 +164,7 @@ TOPICS: tuple[Topic, ...] = (
     _topic("a second local reply", "7.4", "second_reply_is_misuse"),
     _topic("a local reply without a stream", "7.4", "reply_needs_stream"),
     _topic("tick on a stream, and a second period", "8.1", "tick_on_root_only tick_set_once"),
+    _topic("old names of attributes", "10.2", "old_attribute_names"),
     _topic("properties that can be set", "8.3", "only_host_properties_set"),
     _topic("stream control on the plugin's own context", "8.4", "continue_needs_stream"),
     _topic("status of a local reply", "8.5", "check_reply_status"),

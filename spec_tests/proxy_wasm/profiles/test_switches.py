@@ -260,6 +260,7 @@ ROWS = [
         "SERIALIZATION_FAILURE",
         "BAD_ARGUMENT",
     ),
+    off_on("old_attribute_names", o.asks("proxy_get_property", b"route_name"), "NOT_FOUND", "OK"),
     off_on("only_host_properties_set", o.asks("proxy_set_property", b"my", b"v"), "OK", "BAD_ARGUMENT"),
     off_on(
         "cas_0_compares",
