@@ -32,7 +32,6 @@ FLOORS = {
     "hostabi.abi.protobuf": 1,
     "hostabi.abi.grpc": 1,
     "hostabi.abi.rust_sdk": 1,
-    "hostabi.abi.protobuf": 1,
     "hostabi.abi.messages": 1,
     "hostabi.abi.hostcall": 2,
     "hostabi.abi.callbacks": 2,
