@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel, MetricType
+from hostabi.abi.values import dataclass
 from hostabi.core.events import Frame, Way
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hostabi.abi.codec import HeaderPairs, PairsLimits
 from hostabi.abi.enums import AbiVersion, CallKind, LogLevel, MapType, MetricType, Status
 from hostabi.abi.hostcall import GuestError, HostError, Phase
-from hostabi.abi.marshal import GuestMemory, GuestMemoryError
+from hostabi.abi.marshal import GuestMemory, GuestMemoryError, NoMemory
 from hostabi.core.buffers import HeaderMap
 from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
@@ -80,6 +80,9 @@ class RootContext:
     attributes: dict[str, object] = field(default_factory=dict)
     declared: dict[bytes, Prototype] = field(default_factory=dict)
     """Properties declared with declare_property."""
+    expressions: dict[int, object] = field(default_factory=dict)
+    """Expressions of expr_create by token."""
+    next_expression: int = 0
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
@@ -167,6 +170,7 @@ class VmState:
         self.foreign = foreign or {}
         self.start_log_level = log_level
         self.faults = faults or Faults()
+        self.fault, self.ordered = self.faults.take, self.faults.ordered
         self.allowed = allowed
         self.abi = AbiVersion.V0_2_1
         self.contexts: dict[int, Context] = {}
@@ -177,6 +181,8 @@ class VmState:
         self.deferred: deque[Callable[[], None]] = deque()
         self.deferred_in_event = 0
         self.records: MutableSequence[Record] = records if records is not None else []
+        self.record = self.records.append
+        """Adds to the transcript."""
         self.calls: dict[int, RootContext] = {}
         self.grpc: dict[int, GrpcCall] = {}
         self.metrics: dict[int, MetricCell] = {}
@@ -189,17 +195,10 @@ class VmState:
         self._log_second = -1
         self._log_lines = 0
         # Set by the VM that runs the guest:
-        self.get_memory: Callable[[], GuestMemory] | None = None
+        self.memory: GuestMemory = NoMemory()
         self.run_allocator: Callable[[int], int] | None = None
 
     # --- what marshalling needs (abi.hostcall.Caller)
-
-    @property
-    def memory(self) -> GuestMemory:
-        """The guest's memory now."""
-        if self.get_memory is None:
-            raise GuestMemoryError("the guest has no memory")
-        return self.get_memory()
 
     @property
     def pairs_limits(self) -> PairsLimits:
@@ -210,16 +209,12 @@ class VmState:
         """Fresh bytes in the guest, in range; GuestMemoryError when there are none."""
         if self.run_allocator is None:
             raise GuestMemoryError("the guest exports no allocator")
-        address = 0 if self.fault(ALLOCATOR) is not None else self.run_allocator(size)
+        address = 0 if ALLOCATOR in self.ordered and self.fault(ALLOCATOR) is not None else self.run_allocator(size)
         if not address:
             raise GuestMemoryError(f"the guest's allocator has no {size} bytes")
         if address + size > self.memory.length:
             raise GuestMemoryError(f"the guest's allocator gave {size} bytes at {address:#x}, outside of its memory")
         return address
-
-    def fault(self, call: str) -> int | None:
-        """What a call of this name answers instead of being made, when a fault is ordered."""
-        return self.faults.take(call)
 
     def malformed_map(self, call: str, reason: str) -> bool:
         """Note a map that cannot be read; whether it counts as empty."""
@@ -228,7 +223,8 @@ class VmState:
 
     def called(self, call: str, args: tuple[tuple[str, object], ...], status: int, outputs: tuple[object, ...]) -> None:
         """Record a host call."""
-        self.record(Called(self.plugin_key, call, args, status, outputs))
+        context = self.current if self.effective is None else self.context
+        self.record(Called("" if context is None else context.root.plugin, call, args, status, outputs))
 
     def misused(self, call: str, status: Status, message: str) -> None:
         """End the guest for an answer that counts as misuse, where the profile has it so; raises GuestError."""
@@ -245,17 +241,13 @@ class VmState:
         """Note something that the filter's author should know."""
         self.record(Noted(self.plugin_key, message))
 
-    def record(self, record: Record) -> None:
-        """Add to the transcript."""
-        self.records.append(record)
-
     # --- contexts
 
     @property
     def plugin_key(self) -> str:
         """The key of the plugin at work, or ""."""
-        context = self.context
-        return context.root.plugin if context else ""
+        context = self.current if self.effective is None else self.context
+        return "" if context is None else context.root.plugin
 
     @property
     def context(self) -> Context | None:
@@ -276,7 +268,7 @@ class VmState:
     @property
     def stream(self) -> StreamContext | None:
         """The stream of that context, if it is one."""
-        context = self.context
+        context = self.current if self.effective is None else self.context
         return context if isinstance(context, StreamContext) else None
 
     def new_context_id(self) -> int:

@@ -6,10 +6,11 @@ among the streams that are open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from hostabi.abi.codec import HeaderPairs
+from hostabi.abi.values import dataclass
 from hostabi.core.filter_state import FilterState
 
 

@@ -84,6 +84,11 @@ class FilterState:
         """Whether there is an object of this name."""
         return any(name in one.objects for one in self._stores)
 
+    def object_names(self) -> Iterator[str]:
+        """The names of all objects of the proxy."""
+        for one in self._stores:
+            yield from one.objects
+
     def put(self, name: str, size: int, value: object, span: Span) -> None:
         """Set an object of the proxy, in place of an earlier one."""
         for one in self._stores:

@@ -39,6 +39,9 @@ class Limits:
     """Bytes of messages for one gRPC stream that have not left yet."""
     foreign_result_bytes: int = 16 << 20
     declared_properties: int = 1_000
+    expressions: int = 1_000
+    expression_bytes: int = 16 << 10
+    expression_steps: int = 10_000
     random_bytes: int = 1 << 20
     deferred_actions: int = 1_000
     filter_state_bytes: int = 1 << 20
