@@ -71,6 +71,7 @@ ELSEWHERE = {
     "call_depth": "core/test_host.py",
     "fuel_per_call": "core/test_host.py",
     "deferred_actions": "core/test_host.py",
+    "connection_buffer": "stream/test_connections.py",
     "random_bytes": "core/test_host.py",
     "foreign_argument_bytes": "hostcalls/test_foreign.py",
     "foreign_result_bytes": "hostcalls/test_callouts.py",
