@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
-from hostabi.adapters.driver import Answers, Driver
+from hostabi.adapters.driver import Answers, Driver, Network
 from hostabi.adapters.message import Answer, Request, pieces, to_pairs
 from hostabi.adapters.streams import Connection, SessionError, Stream
 from hostabi.core.chain import Chain
@@ -61,9 +61,10 @@ class Session(Driver):
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        network: Network | None = None,
         attributes: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(host, chain, now=now, pace=pace, answers=answers)
+        super().__init__(host, chain, now=now, pace=pace, answers=answers, network=network)
         self.attributes = dict(attributes or {})
         self.streams: dict[str, Stream] = {}
         """The latest stream of each name, if no connection had it since."""
