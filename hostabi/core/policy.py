@@ -70,6 +70,8 @@ class Profile:
     continue_drops_maps: bool = True
     passed_maps_are_gone: bool = False
     """Headers and trailers cannot be had any more once their callback has continued (seen on Envoy 1.40)."""
+    joins_headers: bool = True
+    """Headers that Envoy has a field for (via, content-type, ...) have one entry; further values join it."""
     # buffers
     absent_body_is_empty: bool = True
     reject_range_overflow: bool = False
@@ -111,6 +113,7 @@ PROFILES: dict[str, Profile] = {
         malformed_map_is_empty=False,
         absent_map_is_empty=False,
         map_size_is_serialized=True,
+        joins_headers=False,
         reject_bad_header_bytes=True,
         continue_drops_maps=False,
         absent_body_is_empty=False,
@@ -128,6 +131,7 @@ PROFILES: dict[str, Profile] = {
         name="nginx",
         malloc_first=True,
         set_pairs_merges=True,
+        joins_headers=False,
         continue_drops_maps=False,
         continue_before_action=False,
         log_before_done=False,

@@ -69,18 +69,28 @@ _LATE = b"upstream request timeout"
 class Session:
     """Filters in a chain, and the world around them. `now` is the clock, in ns since 1970; it moves by `advance` alone.
 
-    `attributes` are the properties of every stream, by dotted path. Raises SessionError for actions out of order.
+    `attributes` are the properties of every stream, by dotted path; `protocol` is what client and upstream speak.
+    Raises SessionError for actions out of order.
     """
 
     def __init__(
-        self, host: Host, chain: Chain, *, now: int = 0, attributes: Mapping[str, object] | None = None
+        self,
+        host: Host,
+        chain: Chain,
+        *,
+        now: int = 0,
+        attributes: Mapping[str, object] | None = None,
+        protocol: str | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
         self.now = now
         self.attributes = dict(attributes or {})
+        self.protocol = protocol or StreamInfo().protocol
         self.streams: dict[str, Stream] = {}
         """The latest stream of each name."""
+        self.added_to_answers: HeaderPairs = ()
+        """What the proxy itself adds to the answers of filters' calls."""
         self.seen = Seen()
         self.waiting: list[Call] = []
         self.rules: list[Rule] = []
@@ -146,13 +156,16 @@ class Session:
         self._numbers += 1
         number = self._numbers
         if info is None:
-            info = StreamInfo(attributes=dict(self.attributes), connection_id=number)
+            info = StreamInfo(attributes=dict(self.attributes), connection_id=number, protocol=self.protocol)
         mine = Stream(stream, number, self.chain, info)
         self.streams[stream] = self._open[number] = mine
         body, trailers = pieces(request), to_pairs(request.trailers)
         only = end and not body and not trailers
         mine.request_ended = only
-        self._give(mine, RequestHeaders(number, request.header_pairs(), only, info, now=self.now))
+        headers = request.header_pairs()
+        if self.protocol == "HTTP/2":
+            headers = _one_cookie(headers)
+        self._give(mine, RequestHeaders(number, headers, only, info, now=self.now))
         self._request_rest(mine, body, trailers, end)
 
     def more_request(
@@ -290,9 +303,12 @@ class Session:
                 pass
             case _:
                 answer = Answer(504, {"content-length": str(len(_LATE)), "content-type": "text/plain"}, _LATE)
+        headers = answer.header_pairs()
+        if call.outcome is answer:
+            headers += self.added_to_answers
         body = b"".join(pieces(answer))
         trailers = to_pairs(answer.trailers)
-        self._pending.append(CallResponse(command.plugin, command.token, answer.header_pairs(), body, trailers))
+        self._pending.append(CallResponse(command.plugin, command.token, headers, body, trailers))
 
     def advance(self, duration: int) -> None:
         """Let so many ns pass: timers and the timeouts of calls come due in their order."""
@@ -437,6 +453,16 @@ class Session:
                 message.body, message.complete = message.body + data, end
             case Trailers(trailers):
                 message.trailers, message.complete = trailers, True
+
+
+def _one_cookie(headers: HeaderPairs) -> HeaderPairs:
+    """HTTP/2 may cut a cookie into several headers; a proxy puts it together again (RFC 9113, 8.2.3)."""
+    values = [value for name, value in headers if name == b"cookie"]
+    if len(values) < 2:
+        return headers
+    at = next(i for i, (name, _) in enumerate(headers) if name == b"cookie")
+    rest = tuple(pair for pair in headers[at + 1 :] if pair[0] != b"cookie")
+    return (*headers[:at], (b"cookie", b"; ".join(values)), *rest)
 
 
 def _call_key(one: StartCall | CancelCall | CallResponse | CallFailed) -> tuple[str, int]:
