@@ -21,11 +21,23 @@ from benchmarks.programs import PROGRAMS, Missing
 from benchmarks.workloads import BY_NAME, WORKLOADS, Workload
 
 BASE = "wasm3"
+ROOT = Path(__file__).parents[1]
 console = Console()
 if not console.is_terminal:
     console.width = 120  # a file or a log has no width of its own, and 80 cuts the tables
 a_file = click.Path(dir_okay=False, path_type=Path)
 json_option = click.option("--json", "json_path", type=a_file, help="Write all times to this file.")
+
+
+def shim_tests(quick: bool, arguments: tuple[str, ...]) -> int:
+    """Run the tests of filters on the shim; pytest's exit code."""
+    import pytest
+
+    folder = ROOT / "spec_tests" / "proxy_wasm"
+    names = ["hostcalls"] if quick else ["core", "hostcalls", "real", "scenarios", "start", "stream"]
+    # wasmtime finds out of bounds accesses by a signal, which pytest's own handler would take from it.
+    plugins = ["-p", "benchmarks.peers.pytest_shim", "-p", "no:faulthandler"]
+    return int(pytest.main([*plugins, f"--rootdir={ROOT}", *(str(folder / name) for name in names), *arguments]))
 
 
 def show_header(about: dict[str, Any]) -> None:
@@ -215,6 +227,52 @@ def ticks_command(rounds: int, kernels: str, json_path: Path | None) -> None:
         )
     console.print(ticks.table(found))
     write_json(json_path, ticks.as_json(found))
+
+
+@main.command("request")
+@click.option("--rounds", default=9, show_default=True, help="Rounds, in which the machines take turns.")
+@click.option("--requests", default=100, show_default=True, help="Requests in a round on each machine.")
+@click.option("--filter", "only", default="", help="Only these filters, by name, separated by commas.")
+@click.option("--quick", is_flag=True, help="A smoke test: one round of one request, the small filters.")
+@json_option
+def request_command(rounds: int, requests: int, only: str, quick: bool, json_path: Path | None) -> None:
+    """Compare requests through filters, our host on our engine and the same host on wasmtime."""
+    from benchmarks import request
+
+    peers, missing = present(["tamis", "wasmtime"])
+    about = describe(peers)
+    show_header(about)
+    for name in missing:
+        console.print(f"[yellow]{name} is not installed: pip install '.\\[bench]'[/]")
+    machines = [str(about["tamis"]["engine"])]
+    if not missing:
+        from benchmarks.peers import shim
+
+        shim.register()
+        machines.append(shim.NAME)
+    chosen = [case for case in request.cases() if not only or case.name in only.split(",")]
+    if quick:
+        rounds, requests = 1, 1
+        chosen = [case for case in chosen if case.path.stat().st_size < 100_000]
+    found = []
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(chosen))
+        for case in chosen:
+            progress.update(task, description=case.name)
+            found.append(request.measure(case, machines, rounds, requests))
+            progress.advance(task)
+    console.print(request.table(found, machines[0]))
+    write_json(
+        json_path, {"environment": about, "base": machines[0], "filters": [request.as_json(one) for one in found]}
+    )
+
+
+@main.command("shim", context_settings={"ignore_unknown_options": True})
+@click.option("--quick", is_flag=True, help="A smoke test: host calls alone.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def shim_command(quick: bool, arguments: tuple[str, ...]) -> None:
+    """Run the tests of filters on wasmtime behind our host, or `request` would not count. ARGUMENTS are pytest's."""
+    sys.exit(shim_tests(quick, arguments))
 
 
 @main.command("fetch")

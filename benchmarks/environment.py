@@ -41,6 +41,6 @@ def ours() -> dict[str, str]:
     from interp.tools.build import build_info
 
     where = "installed" if "site-packages" in str(interp.__file__) else "checkout"
-    told = {"version": version_of("tamis"), "from": where}
+    told = {"version": version_of("tamis"), "from": where, "engine": interp.Store().engine.name}
     built = build_info()
     return told | {key: built[key] for key in ("compiler", "dispatch")}

@@ -158,8 +158,8 @@ typedef struct tm_registers {
 typedef struct tm_thread {
     int64_t left;             /* ticks before the loop must leave */
     tm_frame *fp;
-    tm_frame *fp_limit;
     uint64_t cells_limit;
+    tm_frame *fp_limit;       /* not beside fp: a compiler would read both as one vector, right after each was written */
     tm_instance *instance;
     tm_heap *heap;            /* the store's */
     tm_funcinst **funcs;      /* the store's functions by address */
@@ -172,6 +172,7 @@ typedef struct tm_thread {
     tm_frame *frames;
     tm_registers *saved;      /* per suspended activation */
     uint64_t stack_cells, frame_count;
+    uint64_t active;          /* how many activations there are */
     uint64_t stretch;         /* bytes that are moved or filled here; more of them are a service */
 
 

@@ -15,12 +15,10 @@ int tm_boundary(void) { return 0; }
 #include <Python.h>
 #include <structmember.h>
 #include <time.h>
-#include "engine.h"
+#include "activation.h"
 #include "numerics.h"
 
-enum { I32, I64, F32, F64 };            /* the types of plain numbers, as Python names them here */
-enum { MAX_PLAIN = 16 };                /* parameters; functions with more go the long way */
-enum { YIELD_NS = 5000000 };            /* how long the interpreter's lock is kept from others, as sys.getswitchinterval */
+enum { YIELD_NS = 5000000 }; /* how long the interpreter's lock is kept from others, as sys.getswitchinterval */
 
 static uint64_t now_ns(void) {
     struct timespec t;
@@ -29,193 +27,8 @@ static uint64_t now_ns(void) {
 }
 
 #include "boundary_accounts.inc"
-
-/* ---- plain numbers ---- */
-
-typedef struct {
-    unsigned char n_params, n_results, is_signed; /* is_signed: Python's numbers; otherwise raw bits */
-    unsigned char params[MAX_PLAIN], results[MAX_PLAIN];
-} Signature;
-
-/* A Python number as a cell. 0: it is none of the plain ones, and nothing was done. */
-static int to_cell(int type, int is_signed, PyObject *o, word *cell) {
-    if (is_signed && type >= F32) {
-        if (!PyFloat_CheckExact(o)) return 0;
-        double x = PyFloat_AS_DOUBLE(o);
-        if (type == F64) *cell = x != x ? UINT64_C(0x7FF8000000000000) : tm_bits_f64(x);
-        else *cell = x != x ? 0x7FC00000 : tm_bits_f32((float)x);
-        return 1;
-    }
-    if (!PyLong_CheckExact(o)) return 0;
-    int overflow;
-    long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
-    if (type == I32 || type == F32) {
-        if (overflow || v > 0xFFFFFFFFLL || v < (is_signed ? -0x80000000LL : 0)) return 0;
-        *cell = (uint32_t)v;
-        return 1;
-    }
-    if (overflow > 0) {
-        unsigned long long u = PyLong_AsUnsignedLongLong(o);
-        if (u == (unsigned long long)-1 && PyErr_Occurred()) { PyErr_Clear(); return 0; }
-        *cell = u;
-        return 1;
-    }
-    if (overflow || (v < 0 && !is_signed)) return 0;
-    *cell = (uint64_t)v;
-    return 1;
-}
-
-static PyObject *from_cell(int type, int is_signed, word cell) {
-    if (!is_signed) return type == I32 || type == F32 ? PyLong_FromUnsignedLong((uint32_t)cell) : PyLong_FromUnsignedLongLong(cell);
-    switch (type) {
-    case I32: return PyLong_FromLong((int32_t)cell);
-    case I64: return PyLong_FromLongLong((int64_t)cell);
-    case F32: return PyFloat_FromDouble((double)tm_float((uint32_t)cell));
-    default: return PyFloat_FromDouble(tm_double(cell));
-    }
-}
-
-/* Reads (params: bytes, results: bytes, is_signed). 0, or -1 with an exception. */
-static int read_signature(Signature *s, PyObject *params, PyObject *results, int is_signed) {
-    if (!PyBytes_Check(params) || !PyBytes_Check(results) || PyBytes_GET_SIZE(params) > MAX_PLAIN || PyBytes_GET_SIZE(results) > MAX_PLAIN) {
-        PyErr_SetString(PyExc_ValueError, "no signature of plain numbers");
-        return -1;
-    }
-    s->n_params = (unsigned char)PyBytes_GET_SIZE(params);
-    s->n_results = (unsigned char)PyBytes_GET_SIZE(results);
-    s->is_signed = (unsigned char)is_signed;
-    memcpy(s->params, PyBytes_AS_STRING(params), s->n_params);
-    memcpy(s->results, PyBytes_AS_STRING(results), s->n_results);
-    return 0;
-}
-
-/* ---- Driver: one for a store ---- */
-
-typedef struct {
-    uint64_t addr;
-    PyObject *func, *code; /* the HostFunc; what to call, or NULL if only the long way knows how */
-    Signature signature;
-} Host;
-
-typedef struct {
-    PyObject_HEAD
-    tm_thread *thread;      /* owned by `owner` */
-    Accounts *store;
-    PyObject *owner;        /* what knows the long way: adopt, answered, failed, serve, sync */
-    PyObject *active;       /* the list of activations, of both drivers */
-    PyObject *clock;        /* time.monotonic */
-    long long slice, first_pace, pace_factor;
-    uint64_t short_ns, long_ns;
-    Py_ssize_t nested;      /* limit of activations */
-    Host *hosts;            /* by address, rising */
-    size_t n_hosts;
-} Driver;
-
-static int driver_traverse(PyObject *self, visitproc visit, void *arg) {
-    Driver *d = (Driver *)self;
-    Py_VISIT(d->store);
-    Py_VISIT(d->owner);
-    Py_VISIT(d->active);
-    Py_VISIT(d->clock);
-    for (size_t k = 0; k < d->n_hosts; k++) { Py_VISIT(d->hosts[k].func); Py_VISIT(d->hosts[k].code); }
-    return 0;
-}
-
-static int driver_clear(PyObject *self) {
-    Driver *d = (Driver *)self;
-    Host *hosts = d->hosts;
-    size_t n = d->n_hosts;
-    d->hosts = NULL;
-    d->n_hosts = 0;
-    d->thread = NULL;
-    Py_CLEAR(d->store);
-    Py_CLEAR(d->owner);
-    Py_CLEAR(d->active);
-    Py_CLEAR(d->clock);
-    for (size_t k = 0; k < n; k++) { Py_XDECREF(hosts[k].func); Py_XDECREF(hosts[k].code); }
-    PyMem_Free(hosts);
-    return 0;
-}
-
-static void driver_dealloc(PyObject *self) {
-    PyObject_GC_UnTrack(self);
-    driver_clear(self);
-    Py_TYPE(self)->tp_free(self);
-}
-
-static PyObject *driver_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"thread", "store", "owner", "active", "clock", "slice", "nested", "pace", NULL};
-    unsigned long long thread;
-    PyObject *store, *owner, *active, *clock;
-    long long slice, first, factor;
-    double short_s, long_s;
-    Py_ssize_t nested;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "KO!OO!OLn(LLdd)", names, &thread, &AccountsType, &store, &owner, &PyList_Type,
-                                     &active, &clock, &slice, &nested, &first, &factor, &short_s, &long_s))
-        return NULL;
-    Driver *d = (Driver *)type->tp_alloc(type, 0);
-    if (!d) return NULL;
-    d->thread = (tm_thread *)(uintptr_t)thread;
-    d->store = (Accounts *)Py_NewRef(store);
-    d->owner = Py_NewRef(owner);
-    d->active = Py_NewRef(active);
-    d->clock = Py_NewRef(clock);
-    d->slice = slice;
-    d->nested = nested;
-    d->first_pace = first;
-    d->pace_factor = factor;
-    d->short_ns = (uint64_t)(short_s * 1e9);
-    d->long_ns = (uint64_t)(long_s * 1e9);
-    return (PyObject *)d;
-}
-
-/* add_host(func, addr, code, params, results, is_signed): code None for one that needs the long way. */
-static PyObject *driver_add_host(PyObject *self, PyObject *args) {
-    Driver *d = (Driver *)self;
-    PyObject *func, *code, *params, *results;
-    unsigned long long addr;
-    int is_signed;
-    if (!PyArg_ParseTuple(args, "OKOOOp", &func, &addr, &code, &params, &results, &is_signed)) return NULL;
-    Host host = {.addr = addr};
-    if (code != Py_None && read_signature(&host.signature, params, results, is_signed)) return NULL;
-    if (d->n_hosts && d->hosts[d->n_hosts - 1].addr >= addr) {
-        PyErr_SetString(PyExc_ValueError, "host functions come in the order of their addresses");
-        return NULL;
-    }
-    if ((d->n_hosts & (d->n_hosts - 1)) == 0) { /* room for the next power of two */
-        Host *hosts = PyMem_Realloc(d->hosts, (d->n_hosts ? 2 * d->n_hosts : 1) * sizeof *hosts);
-        if (!hosts) return PyErr_NoMemory();
-        d->hosts = hosts;
-    }
-    host.func = Py_NewRef(func);
-    host.code = code == Py_None ? NULL : Py_NewRef(code);
-    d->hosts[d->n_hosts++] = host;
-    Py_RETURN_NONE;
-}
-
-static Host *find_host(Driver *d, uint64_t addr) {
-    size_t low = 0, high = d->n_hosts;
-    if (high && addr - d->hosts[0].addr < high && d->hosts[addr - d->hosts[0].addr].addr == addr) return &d->hosts[addr - d->hosts[0].addr];
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (d->hosts[middle].addr < addr) low = middle + 1; else high = middle;
-    }
-    return low < d->n_hosts && d->hosts[low].addr == addr ? &d->hosts[low] : NULL;
-}
-
-static PyMethodDef driver_methods[] = {{"add_host", driver_add_host, METH_VARARGS, NULL}, {NULL}};
-static PyTypeObject DriverType = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "interp.boundary.Driver",
-    .tp_doc = "Turns the common exits of the loop into calls of Python, for one store.",
-    .tp_basicsize = sizeof(Driver),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_new = driver_new,
-    .tp_dealloc = driver_dealloc,
-    .tp_traverse = driver_traverse,
-    .tp_clear = driver_clear,
-    .tp_methods = driver_methods,
-};
+#include "boundary_numbers.inc"
+#include "boundary_driver.inc"
 
 /* ---- Entry: a function of an instance that can be called ---- */
 
@@ -332,26 +145,30 @@ static Step serve(Entry *e, Py_ssize_t level, PyObject **result) {
     return PyList_SetItem(d->active, level, Py_NewRef(e)) ? DONE : GO_ON; /* Python's own thread stood there meanwhile */
 }
 
-/* Runs the activation at `level` to its end: *returned, and the results are in `cells`; or what Python gave, a list of raw
-   results or NULL. */
-static PyObject *drive(Entry *e, Py_ssize_t level, int *returned, word *cells) {
+/* Runs until the loop leaves: for no more ticks than the pace allows, but for those that it needs to get on. */
+static inline int run_slice(const Driver *d, Accounts *s, tm_thread *t, long long need, long long pace) {
+    long long granted = need > d->slice ? need : d->slice;
+    if (s->fuel >= 0 && s->fuel < granted) granted = s->fuel;
+    long long most = need > pace ? need : pace;
+    if (most < granted) granted = most;
+    t->left = granted;
+    int code = tm_thread_run(t);
+    long long used = granted - t->left;
+    s->ticks += used;
+    if (s->fuel >= 0) s->fuel -= used;
+    return code;
+}
+
+/* Runs the activation at `level`, which left the loop with a code, to its end: *returned, and the results are in `cells`; or
+   what Python gave, a list of raw results or NULL. */
+static PyObject *drive(Entry *e, Py_ssize_t level, int code, int *returned, word *cells) {
     Driver *d = e->driver;
     Accounts *s = d->store;
     tm_thread *t = d->thread;
     PyObject *result = NULL;
     long long pace = d->first_pace, need = 1;
     uint64_t began = 0, yielded = 0; /* the first slice is not timed: most calls end in it */
-    for (;;) {
-        long long granted = need > d->slice ? need : d->slice;
-        if (s->fuel >= 0 && s->fuel < granted) granted = s->fuel;
-        long long most = need > pace ? need : pace;
-        if (most < granted) granted = most;
-        need = 1;
-        t->left = granted;
-        int code = tm_thread_run(t);
-        long long used = granted - t->left;
-        s->ticks += used;
-        if (s->fuel >= 0) s->fuel -= used;
+    for (;; code = run_slice(d, s, t, need, pace), need = 1) {
         switch (code) {
         case TM_EXIT_RETURNED:
             for (int k = 0; k < e->signature.n_results; k++) cells[k] = t->sp[k];
@@ -397,59 +214,19 @@ static PyObject *long_way(PyObject *self, PyObject *const *args, Py_ssize_t n) {
     return result;
 }
 
-/* Results as the caller wants them: raw bits in a list, or Python's numbers: None, one, or a tuple. */
-static PyObject *give(const Signature *g, const word *cells) {
-    if (g->is_signed && g->n_results == 1) return from_cell(g->results[0], 1, cells[0]);
-    if (g->is_signed && g->n_results == 0) Py_RETURN_NONE;
-    PyObject *made = g->is_signed ? PyTuple_New(g->n_results) : PyList_New(g->n_results);
-    if (!made) return NULL;
-    for (Py_ssize_t k = 0; k < g->n_results; k++) {
-        PyObject *value = from_cell(g->results[k], g->is_signed, cells[k]);
-        if (!value) { Py_DECREF(made); return NULL; }
-        if (g->is_signed) PyTuple_SET_ITEM(made, k, value); else PyList_SET_ITEM(made, k, value);
-    }
-    return made;
-}
-
-/* The raw results that Python gave, as the caller wants them. Steals the list. */
-static PyObject *convert(const Signature *g, PyObject *list) {
-    if (!g->is_signed || !list) return list;
-    word cells[MAX_PLAIN];
-    int fits = PyList_CheckExact(list) && PyList_GET_SIZE(list) == g->n_results;
-    for (Py_ssize_t k = 0; fits && k < g->n_results; k++) fits = to_cell(g->results[k], 0, PyList_GET_ITEM(list, k), &cells[k]);
-    Py_DECREF(list);
-    if (fits) return give(g, cells);
-    PyErr_SetString(PyExc_SystemError, "an activation gave something else than its results");
-    return NULL;
-}
-
-static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
-    Entry *e = (Entry *)self;
+/* The rest of an activation whose first slice did not end it. Python may look at it now, and other threads too. */
+static __attribute__((noinline)) PyObject *go_on(Entry *e, Py_ssize_t level, int code) {
     Driver *d = e->driver;
-    Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-    if (unlikely(kwnames && PyTuple_GET_SIZE(kwnames))) {
-        PyErr_SetString(PyExc_TypeError, "a WebAssembly function takes no keyword arguments");
-        return NULL;
-    }
-    if (unlikely(!d || !d->thread || n != e->signature.n_params || d->store->stale)) return long_way(self, args, n);
     Accounts *s = d->store;
-    unsigned long me = PyThread_get_thread_ident();
-    if (unlikely(s->activations ? s->thread != me : 0) || unlikely(s->activations >= d->nested)) return long_way(self, args, n);
     tm_thread *t = d->thread;
-    Py_ssize_t level = PyList_GET_SIZE(d->active);
-    tm_thread_leave_to(t, (uint64_t)level); /* whatever was interrupted while it was being left */
-    word *top = tm_thread_top(t);
-    for (Py_ssize_t k = 0; k < n; k++)
-        if (unlikely(!to_cell(e->signature.params[k], e->signature.is_signed, args[k], &top[k]))) return long_way(self, args, n);
-    if (unlikely(tm_thread_enter(t, e->addr))) return long_way(self, args, n);
-    Py_INCREF(self); /* the activation's */
+    Py_INCREF(e); /* the activation's */
     Py_INCREF(d);
     Py_ssize_t depth = s->depth, held = s->cells, activations = s->activations;
-    s->thread = me;
+    s->thread = PyThread_get_thread_ident();
     s->activations = activations + 1;
     word results[MAX_PLAIN];
     int returned = 0;
-    PyObject *result = drive(e, level, &returned, results);
+    PyObject *result = drive(e, level, code, &returned, results);
     s->depth = depth;
     s->cells = held;
     s->activations = activations;
@@ -458,8 +235,38 @@ static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf
     /* Making a list may collect garbage, and so run anything: the activation is over by now. */
     result = returned ? give(&e->signature, results) : convert(&e->signature, result);
     Py_DECREF(d);
-    Py_DECREF(self);
+    Py_DECREF(e);
     return result;
+}
+
+static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    Entry *e = (Entry *)self;
+    Driver *d = e->driver;
+    const Signature *g = &e->signature;
+    Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+    if (unlikely(kwnames && PyTuple_GET_SIZE(kwnames))) {
+        PyErr_SetString(PyExc_TypeError, "a WebAssembly function takes no keyword arguments");
+        return NULL;
+    }
+    if (unlikely(!d || !d->thread || n != g->n_params || d->store->stale)) return long_way(self, args, n);
+    Accounts *s = d->store;
+    tm_thread *t = d->thread;
+    if (unlikely(s->activations >= d->nested || (s->activations && s->thread != PyThread_get_thread_ident()))) return long_way(self, args, n);
+    Py_ssize_t level = PyList_GET_SIZE(d->active);
+    if (unlikely(t->active > (uint64_t)level)) tm_thread_leave_to(t, (uint64_t)level); /* whatever was interrupted while it was being left */
+    word *top = tm_top(t);
+    for (Py_ssize_t k = 0; k < n; k++)
+        if (unlikely(!to_cell(g->params[k], g->is_signed, args[k], &top[k]))) return long_way(self, args, n);
+    if (unlikely(t->active >= MAX_ACTIVATIONS)) return long_way(self, args, n);
+    tm_begin(t, t->funcs[e->addr], top);
+    int code = run_slice(d, s, t, 1, d->first_pace);
+    if (unlikely(code != TM_EXIT_RETURNED)) return go_on(e, level, code);
+    /* Nobody saw it: the interpreter's lock was kept, and no Python ran. */
+    const word *results = t->sp;
+    word cells[MAX_PLAIN];
+    for (int k = 0; k < g->n_results; k++) cells[k] = results[k];
+    tm_end(t, t->fp);
+    return give(g, cells);
 }
 
 /* Without a driver all calls take the long way. */
@@ -540,6 +347,7 @@ static PyObject *make_module(void) {
     for (size_t k = 0; k < sizeof strings / sizeof *strings; k++)
         if (!(*strings[k].at = PyUnicode_InternFromString(strings[k].text))) return NULL;
     PyObject *module = PyModule_Create(&definition);
+    if (module && PyModule_AddIntMacro(module, MAX_PLAIN)) Py_CLEAR(module);
     for (size_t k = 0; module && k < sizeof types / sizeof *types; k++)
         if (PyModule_AddType(module, types[k])) Py_CLEAR(module);
     return module;

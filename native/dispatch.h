@@ -8,20 +8,21 @@
 #ifndef TAMIS_DISPATCH_H
 #define TAMIS_DISPATCH_H
 
-#if defined(TAMIS_SWITCH) || !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#if defined(TAMIS_SWITCH) || !defined(__OPTIMIZE__) || defined(SANITIZED)
 #define SWITCH 1
 #elif defined(__clang__)
 #if __has_attribute(musttail) && __has_attribute(preserve_none) && (defined(__x86_64__) || defined(__aarch64__))
 #define TAIL_ARGS 1
 #else
 #define SWITCH 1
-#endif
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#undef TAIL_ARGS
-#undef SWITCH
-#define SWITCH 1
-#endif
 #endif
 #elif defined(__GNUC__) && defined(__x86_64__)
 #define TAIL_GREG 1

@@ -97,5 +97,9 @@ int tm_fuse(word *code, uint32_t n); /* fuse.c */
 void tm_count(const word *ip);
 void tm_count_standing(const uint16_t *handlers, uint32_t n);
 #endif
-const word *tm_entry_code(void);
+/* What the frame that marks an entry runs: it enters the function, and stands behind that while the function runs. */
+extern word tm_entry[2];
+/* Bytes of zeros that take no memory before they are written (memory.c); NULL when there are none. */
+void *tm_zeros_new(uint64_t size);
+void tm_zeros_free(void *p, uint64_t size);
 #endif

@@ -2,6 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memfd_create */
 #endif
+#include "dispatch.h"
 #include "engine.h"
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -14,6 +15,18 @@
 #ifndef MAP_ANONYMOUS
 #define MAP_ANONYMOUS MAP_ANON
 #endif
+#endif
+
+/* calloc would take what was freed before from its own lists, and clear it. A sanitizer wants its own. */
+#if defined(HAVE_MMAP) && !defined(SANITIZED)
+void *tm_zeros_new(uint64_t size) {
+    void *p = size > SIZE_MAX ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+void tm_zeros_free(void *p, uint64_t size) { if (p) munmap(p, (size_t)size); }
+#else
+void *tm_zeros_new(uint64_t size) { return size > SIZE_MAX ? NULL : calloc(1, (size_t)size); }
+void tm_zeros_free(void *p, uint64_t size) { free(p); }
 #endif
 
 tm_memory *tm_memory_new(uint64_t length, uint64_t reserve) {

@@ -1,29 +1,25 @@
 /* Threads: one value stack and one stack of frames for a store, and the activations nested on them. */
-#include "engine.h"
+#include "activation.h"
 #include "types.h"
 
-/* What the frame that marks an entry runs: it enters the function, and stands behind that while the function runs. */
-const word *tm_entry_code(void) {
-    static word code[2];
-    code[0] = tm_handler_word(H_enter);
-    code[1] = tm_handler_word(H_halt);
-    return code;
-}
+word tm_entry[2];
 
 static tm_memory no_memory;
 
-enum { MAX_ACTIVATIONS = 256, SLACK = 4096 }; /* the store's own limit, nested_activations, is lower */
+enum { SLACK = 4096 };
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     tm_thread *t = calloc(1, sizeof *t);
     if (!t) return NULL;
+    tm_entry[0] = tm_handler_word(H_enter); /* the same for every thread */
+    tm_entry[1] = tm_handler_word(H_halt);
     /* A host function's results and the arguments of an entry may stand above the last frame, and registers for the collector. */
-    t->stack = calloc(stack_cells + SLACK, sizeof(word));
-    t->frame_count = depth + 2;
-    t->frames = calloc(t->frame_count + MAX_ACTIVATIONS, sizeof(tm_frame));
+    t->stack_cells = stack_cells + SLACK;
+    t->stack = tm_zeros_new(t->stack_cells * sizeof(word));
+    t->frame_count = depth + 2 + MAX_ACTIVATIONS;
+    t->frames = tm_zeros_new(t->frame_count * sizeof(tm_frame));
     t->saved = calloc(MAX_ACTIVATIONS, sizeof *t->saved);
     if (!t->stack || !t->frames || !t->saved) { tm_thread_free(t); return NULL; }
-    t->stack_cells = stack_cells + SLACK;
     t->cells_limit = stack_cells;
     t->fp = t->frames; /* a frame of nobody: where the first activation stands */
     t->sp = t->stack;
@@ -37,8 +33,8 @@ void tm_thread_free(tm_thread *t) {
     for (uint64_t k = 0; k < t->n_owned; k++) free(t->owned[k]);
     free(t->owned);
     free(t->funcs);
-    free(t->stack);
-    free(t->frames);
+    tm_zeros_free(t->stack, t->stack_cells * sizeof(word));
+    tm_zeros_free(t->frames, t->frame_count * sizeof(tm_frame));
     free(t->saved);
     free(t);
 }
@@ -92,66 +88,29 @@ int tm_thread_add_host(tm_thread *t, uint64_t addr, const uint32_t *line) {
     return 0;
 }
 
-uint64_t *tm_thread_top(tm_thread *t) {
-    tm_frame *fp = t->fp;
-    return fp->func ? t->sp + fp->func->cells : t->sp;
-}
-
-/* How many activations there are: each has moved the limit by the frame that marks its entry. */
-static uint64_t activations(const tm_thread *t) { return (uint64_t)(t->fp_limit - t->frames) - (t->frame_count - 1); }
+uint64_t *tm_thread_top(tm_thread *t) { return tm_top(t); }
 
 int tm_thread_enter(tm_thread *t, uint64_t addr) {
-    tm_funcinst *f = t->funcs[addr];
-    tm_frame *fp = t->fp;
-    uint64_t n = activations(t);
-    if (n >= MAX_ACTIVATIONS) return -1;
-    memcpy(t->saved[n].r, t->r, sizeof t->r); /* of whatever is suspended here, as its ip and sp */
-    memcpy(t->saved[n].f, t->f, sizeof t->f);
-    t->saved[n].tail = t->tail;
-    word *top = tm_thread_top(t);
-    fp->ip = t->ip;
-    fp->sp = t->sp;
-    fp[1].func = f->func;
-    fp[1].instance = f->instance;
-    fp[1].cells = fp->cells;
-    fp[1].ip = NULL;
-    t->fp = fp + 1;
-    t->fp_limit++; /* the frame that marks the entry is none of the guest's */
-    t->sp = top;
-    t->ip = tm_entry_code();
-    t->instance = f->instance;
+    if (t->active >= MAX_ACTIVATIONS) return -1;
+    tm_begin(t, t->funcs[addr], tm_top(t));
     return 0;
 }
 
 /* The frame that marks the entry of the innermost activation: its code is the entry's. */
 static tm_frame *entry_frame(tm_thread *t) {
-    const word *code = tm_entry_code();
-    if (t->ip == code || t->ip == code + 1) return t->fp;
+    if (t->ip == tm_entry || t->ip == tm_entry + 1) return t->fp;
     tm_frame *fp = t->fp - 1;
-    while (fp > t->frames && fp->ip != code + 1) fp--;
+    while (fp > t->frames && fp->ip != tm_entry + 1) fp--;
     return fp;
 }
 
-static void leave(tm_thread *t) {
-    tm_frame *entry = entry_frame(t);
-    t->fp = entry - 1;
-    t->fp_limit--;
-    uint64_t n = activations(t);
-    memcpy(t->r, t->saved[n].r, sizeof t->r);
-    memcpy(t->f, t->saved[n].f, sizeof t->f);
-    t->tail = t->saved[n].tail;
-    t->ip = t->fp->ip;
-    t->sp = t->fp->sp;
-    t->instance = t->fp->instance;
-}
-
-void tm_thread_leave_to(tm_thread *t, uint64_t n) { while (activations(t) > n) leave(t); }
+void tm_thread_leave_to(tm_thread *t, uint64_t n) { while (t->active > n) tm_end(t, entry_frame(t)); }
 
 uint64_t *tm_thread_roots(tm_thread *t, uint64_t *n) {
     word *end = tm_thread_top(t); /* nothing stands above while guest code is left for its heap */
     memcpy(end, t->r, sizeof t->r);
     end += 4;
-    for (uint64_t k = activations(t); k-- > 0; end += 4) memcpy(end, t->saved[k].r, sizeof t->saved[k].r);
+    for (uint64_t k = t->active; k-- > 0; end += 4) memcpy(end, t->saved[k].r, sizeof t->saved[k].r);
     *n = (uint64_t)(end - t->stack);
     return t->stack;
 }

@@ -30,7 +30,7 @@ static const tm_clause *find_clause(const tm_frame *frame, uint32_t place, uint3
 }
 
 int tm_thread_throw(tm_thread *t, int after) {
-    const word *entered = tm_entry_code() + 1;
+    const word *entered = tm_entry + 1;
     for (tm_frame *frame = t->fp; frame->func && (frame == t->fp || frame->ip != entered); frame--) {
         if (frame == t->fp && after && t->tail) continue;
         const word *ip = frame == t->fp ? t->ip - after : frame->ip - 1; /* as in tm_thread_where */

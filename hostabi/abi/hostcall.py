@@ -225,6 +225,9 @@ class Caller(Protocol):
     def complain(self, message: str) -> None:
         """Tell the host's log why a call did not answer OK."""
 
+    def misused(self, call: str, status: Status, message: str) -> None:
+        """Raise GuestError where such an answer is to end the guest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -289,6 +292,7 @@ class HostCall:
         given: list[tuple[str, object]] = []
         outputs: tuple[object, ...] = ()
         message = ""
+        of_enum = False
         try:
             values = self._read_inputs(vm, raw, leave_out, given)
             cells = raw[len(raw) - sum(len(w.wasm) for w in self.outs) :]
@@ -300,10 +304,13 @@ class HostCall:
             status, message = Status.INVALID_MEMORY_ACCESS, str(error)
         except _Refused as refused:
             status, message = refused.status, str(refused)
+            of_enum = status is Status.BAD_ARGUMENT
         given = [(name, _peek(value)) for name, value in given]
         vm.called(self.name, tuple(given), status, outputs)
         if status is not Status.OK and message:
             vm.complain(f"{self.name} answers {status.name}: {message}")
+        if status is not Status.OK and not of_enum:
+            vm.misused(self.name, status, message)
         return int(status)
 
     def _read_inputs(

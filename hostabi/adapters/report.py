@@ -5,7 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 
 from hostabi.abi.codec import HeaderPairs
-from hostabi.adapters.message import Exchange, Message
+from hostabi.adapters.exchange import Exchange
+from hostabi.adapters.message import Message
 from hostabi.core.commands import LocalReply, StartCall
 
 

@@ -14,8 +14,10 @@ import click
 
 import interp
 from hostabi.abi.enums import LogLevel
-from hostabi.adapters.message import Answer, Exchange, Exchanger, Request
+from hostabi.adapters.exchange import Exchange, Exchanger
+from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.report import exchange_data
+from hostabi.adapters.streams import SessionError
 from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain, cut_frames
 from hostabi.cli.sources import named, read
 from hostabi.cli.transcript import Page, steps, ticks
@@ -90,9 +92,12 @@ class Run:
         return self.plugin.vm.failure is not None
 
     def perform(self) -> Exchange:
-        """Start the plugin and send the exchange through it."""
-        self.exchanger.start()
-        return self.again()
+        """Start the plugin and send the exchange through it; CommandError when it keeps the host busy without end."""
+        try:
+            self.exchanger.start()
+            return self.again()
+        except SessionError as error:
+            raise CommandError(f"{self.path}: {error}") from error
 
     def again(self) -> Exchange:
         """Send the exchange through the plugin, which was started."""

@@ -12,7 +12,7 @@ from hostabi.cli.run import ANSWER, FILTER, FILTER_ONLY, REQUEST, SECTIONS
 
 if TYPE_CHECKING:
     import interp
-    from hostabi.adapters.message import Exchange
+    from hostabi.adapters.exchange import Exchange
 
 
 class WatchCommand(shared.GuestCommand):

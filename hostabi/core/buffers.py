@@ -56,6 +56,16 @@ grpc-message grpc-status last-modified location server vary x-envoy-ratelimited
 )
 JOINED_IN_RESPONSE_TRAILERS = frozenset((b"grpc-message", b"grpc-status"))
 
+def cut(buffer: bytearray, start: int, size: int, data: bytes) -> None:
+    """Change a buffer as nginx's proxy_set_buffer_bytes does: cut at `start`, then at most `size` bytes of the data.
+
+    (0, 0) prepends, and a size of 0 elsewhere means all of the data.
+    """
+    if start == 0 and size == 0 and data:
+        buffer[:0] = data
+        return
+    buffer[start:] = data[: size or len(data)] if start else data[:size]
+
 
 class HeaderMap:
     """Headers or trailers in order, names in lower case; duplicates are kept, or joined for the names in `joined`."""
@@ -122,7 +132,11 @@ class HeaderMap:
         for name, value in pairs:
             self.add(name, value)
 
-    def merge(self, pairs: Iterable[Pair]) -> None:
-        """Replace or create these, keep the others: what nginx does for set_pairs."""
+    def assign_fields(self, pairs: Iterable[Pair]) -> None:
+        """Drop all entries but pseudo-headers, then set these in order: what nginx does for set_pairs."""
+        self._pairs = [pair for pair in self._pairs if pair[0].startswith(b":")]
         for name, value in pairs:
-            self.replace(name, value)
+            if name.startswith(b":"):
+                self.replace(name, value)
+            else:
+                self.add(name, value)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hostabi.abi.codec import HeaderPairs
+from hostabi.abi.grpc import status_of_http
 from hostabi.abi.hostcall import EmbedderError
 from hostabi.core.commands import Command, LocalReply, ResetStream, Send, SendLocalReply
 from hostabi.core.events import (
@@ -37,11 +38,6 @@ from hostabi.core.events import (
     frame_of,
 )
 from hostabi.core.plugin import Plugin
-
-# HTTP status to gRPC status, for local replies to gRPC clients that do not name one.
-_GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
-_GRPC_UNKNOWN = 2
-
 
 StreamCommand = Send | SendLocalReply | ResetStream
 """What a plugin asks of its chain."""
@@ -259,7 +255,7 @@ def reply_frames(reply: LocalReply, request: HeaderPairs) -> list[Frame]:
     if wanted.get(b"content-type", b"").startswith(b"application/grpc"):
         status = reply.grpc_status
         if status is None:
-            status = _GRPC_OF_HTTP.get(reply.status, _GRPC_UNKNOWN)
+            status = status_of_http(reply.status)
         grpc: HeaderPairs = ((b":status", b"200"), (b"content-type", b"application/grpc"))
         message = ((b"grpc-message", reply.body),) if reply.body else ()
         return [Headers((*grpc, (b"grpc-status", b"%d" % status), *message), True)]

@@ -81,10 +81,55 @@ class StartCall(Command):
 
 @dataclass(frozen=True, slots=True)
 class CancelCall(Command):
-    """Nobody waits for this call any more."""
+    """Nobody waits for this call any more: an HTTP call, a gRPC call or a gRPC stream."""
 
     plugin: str
     token: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartGrpc(Command):
+    """Begin a call of a gRPC method; answer with GrpcInitialMetadata, GrpcMessage and GrpcClosed, or GrpcTimedOut.
+
+    `upstream` is a cluster, or an address if `is_address`; `authority` is "" for the name of the cluster.
+    """
+
+    plugin: str
+    token: int
+    upstream: str
+    service: str
+    method: str
+    metadata: HeaderPairs
+    authority: str
+    is_address: bool
+
+    @property
+    def path(self) -> str:
+        """The path that the server sees."""
+        return f"/{self.service}/{self.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartGrpcCall(StartGrpc):
+    """A unary call: one message, which is the last; timeout 0 means none."""
+
+    message: bytes
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartGrpcStream(StartGrpc):
+    """A stream, whose messages follow as SendGrpc."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendGrpc(Command):
+    """A message for a stream (None: there is none), and whether nothing follows it; answer with GrpcSent."""
+
+    plugin: str
+    token: int
+    message: bytes | None
+    end: bool
 
 
 @dataclass(frozen=True, slots=True)

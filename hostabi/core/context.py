@@ -10,7 +10,7 @@ from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
 
 from hostabi.abi.codec import HeaderPairs, PairsLimits
-from hostabi.abi.enums import AbiVersion, LogLevel, MapType, MetricType, Status
+from hostabi.abi.enums import AbiVersion, CallKind, LogLevel, MapType, MetricType, Status
 from hostabi.abi.hostcall import GuestError, HostError, Phase
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError
 from hostabi.core.buffers import HeaderMap
@@ -18,7 +18,7 @@ from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
 from hostabi.core.events import StreamInfo, Way
 from hostabi.core.faults import ALLOCATOR, Faults
-from hostabi.core.policy import Limits, Profile
+from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
 from hostabi.core.state import Direction, Kind
 from hostabi.core.transcript import Called, Noted, Record
@@ -33,6 +33,37 @@ class Callout:
     headers: HeaderMap = field(default_factory=HeaderMap)
     trailers: HeaderMap = field(default_factory=HeaderMap)
     body: bytes = b""
+    failed: bool = False
+    """There is no answer; what the headers say is the host's word for why."""
+
+
+@dataclass(slots=True)
+class GrpcCall:
+    """A gRPC call or stream that the guest can still name."""
+
+    root: RootContext
+    unary: bool
+    begun: bool = False
+    """Its initial metadata has come."""
+    response: bytes | None = None
+    """The message of a unary call, until its status comes."""
+    queued: int = 0
+    """Bytes of messages that have not left yet."""
+    ended: bool = False
+    """The guest sends no more."""
+    released: bool = False
+    """The guest has called proxy_grpc_close: the token goes when the server closes."""
+    closed: bool = False
+    """The server has closed it."""
+
+
+@dataclass(slots=True)
+class GrpcReceived:
+    """What has just come on a gRPC call or stream, readable during its callback."""
+
+    initial: HeaderMap | None = None
+    message: bytes | None = None
+    trailing: HeaderMap | None = None
 
 
 @dataclass(slots=True)
@@ -49,6 +80,7 @@ class RootContext:
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
+    grpc: GrpcReceived = field(default_factory=GrpcReceived)
     status_code: int = 0
     status_message: bytes = b""
     done_pending: bool = False
@@ -56,6 +88,8 @@ class RootContext:
     log_level: LogLevel = LogLevel.INFO
     delete: Callable[[], None] = lambda: None
     """Ends the plugin; set by whoever runs it."""
+    tell_closed: Callable[[int, int, bytes], None] = lambda token, status, message: None
+    """Runs proxy_on_grpc_close for a token; set by whoever runs the plugin."""
 
     @property
     def root(self) -> RootContext:
@@ -76,6 +110,10 @@ class StreamContext:
     created: bool = False
     logging: bool = False
     logged: bool = False
+    done_pending: bool = False
+    """The guest answered false to on_done where that means to wait for proxy_done."""
+    finish: Callable[[], None] = lambda: None
+    """Ends the stream after that; set by whoever runs it."""
     replied: bool = False
     """A local reply (or a reset) was asked for: the running callback's result is forced to a stop."""
     cut: Callable[[bool], None] = lambda response: None
@@ -109,6 +147,7 @@ class VmState:
         log_level: LogLevel = LogLevel.INFO,
         records: MutableSequence[Record] | None = None,
         faults: Faults | None = None,
+        allowed: frozenset[str] = frozenset(),
     ) -> None:
         self.key = key
         self.vm_id = vm_id
@@ -123,6 +162,7 @@ class VmState:
         self.foreign = foreign or {}
         self.start_log_level = log_level
         self.faults = faults or Faults()
+        self.allowed = allowed
         self.abi = AbiVersion.V0_2_1
         self.contexts: dict[int, Context] = {}
         self.current: Context | None = None
@@ -133,10 +173,11 @@ class VmState:
         self.deferred_in_event = 0
         self.records: MutableSequence[Record] = records if records is not None else []
         self.calls: dict[int, RootContext] = {}
+        self.grpc: dict[int, GrpcCall] = {}
         self.metrics: dict[int, MetricCell] = {}
         self.foreign_arguments: bytes | None = None
         self._next_context = 1
-        self._next_call = 1
+        self._next_call = dict.fromkeys(CallKind, 1)
         self._next_metric = dict.fromkeys(MetricType, 1)
         self._log_second = -1
         self._log_lines = 0
@@ -182,6 +223,17 @@ class VmState:
         """Record a host call."""
         self.record(Called(self.plugin_key, call, args, status, outputs))
 
+    def misused(self, call: str, status: Status, message: str) -> None:
+        """End the guest for an answer that counts as misuse, where the profile has it so; raises GuestError."""
+        if not self.profile.misuse_traps:
+            return
+        if status is Status.INVALID_MEMORY_ACCESS or status in MISUSE.get(call, ()):
+            raise GuestError(f"{call}: {message}")
+
+    def allows(self, capability: str) -> bool:
+        """Whether the guest may make this call, or have this callback; an empty list allows everything."""
+        return not self.allowed or capability in self.allowed
+
     def complain(self, message: str) -> None:
         """Note something that the filter's author should know."""
         self.record(Noted(self.plugin_key, message))
@@ -225,10 +277,16 @@ class VmState:
         self._next_context += 1
         return self._next_context - 1
 
-    def new_token(self, kind: int) -> int:
-        """The next callout token: a counter, with the kind in the two low bits."""
-        self._next_call += 1
-        return (self._next_call - 1) << 2 | kind
+    def new_token(self, kind: CallKind) -> int:
+        """The next callout token: a counter of its kind, with the kind in the two low bits."""
+        number = self._next_call[kind]
+        self._next_call[kind] += 1
+        return number << 2 | kind
+
+    @property
+    def calls_under_way(self) -> int:
+        """Callouts of every kind that something is still expected of."""
+        return len(self.calls) + sum(not call.closed for call in self.grpc.values())
 
     def new_metric(self, cell: MetricCell) -> int:
         """A fresh id of a metric: a counter of its kind, with the kind in the two low bits."""
@@ -280,10 +338,14 @@ class VmState:
         """The map a guest means, or None when it cannot be had (or not changed) now (abi_reference 8.6)."""
         if kind in (MapType.HTTP_CALL_RESPONSE_HEADERS, MapType.HTTP_CALL_RESPONSE_TRAILERS):
             return None if change else self._callout_map(kind)
+        if kind in (MapType.GRPC_CALL_INITIAL_METADATA, MapType.GRPC_CALL_TRAILING_METADATA):
+            return None if change else self._grpc_map(kind)
         stream = self.stream
-        if stream is None or kind > MapType.HTTP_RESPONSE_TRAILERS:
+        if stream is None:
             return None
         trailers = kind in (MapType.HTTP_REQUEST_TRAILERS, MapType.HTTP_RESPONSE_TRAILERS)
+        if trailers and not self.profile.shows_trailers:
+            return None
         way = Way.REQUEST if kind <= MapType.HTTP_REQUEST_TRAILERS else Way.RESPONSE
         direction = stream.direction(way)
         if stream.logging:
@@ -303,6 +365,13 @@ class VmState:
         if callout is None:
             return None
         return callout.headers if kind is MapType.HTTP_CALL_RESPONSE_HEADERS else callout.trailers
+
+    def _grpc_map(self, kind: MapType) -> HeaderMap | None:
+        context = self.context
+        if context is None:
+            return None
+        received = context.root.grpc
+        return received.initial if kind is MapType.GRPC_CALL_INITIAL_METADATA else received.trailing
 
 
 def as_pairs(headers: HeaderMap | None) -> HeaderPairs:

@@ -198,6 +198,53 @@ class CallFailed(PluginEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class GrpcEvent(PluginEvent):
+    """Something about a gRPC call or stream."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcInitialMetadata(GrpcEvent):
+    """The server of a gRPC call or stream has begun to answer; names in lower case, `:status` among them."""
+
+    metadata: HeaderPairs
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcMessage(GrpcEvent):
+    """A message from the server, without its prefix."""
+
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcClosed(GrpcEvent):
+    """A gRPC call or stream has ended, well or badly.
+
+    `message` is as it stands in `grpc-message`, percent-encoded; `details` says who ended it, in Envoy's words.
+    `metadata` are the trailers, or the headers of a server that sent nothing else.
+    """
+
+    status: int
+    message: bytes = b""
+    metadata: HeaderPairs = ()
+    details: str = "via_upstream"
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcTimedOut(GrpcEvent):
+    """A unary call has not been answered in its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcSent(GrpcEvent):
+    """So many bytes of messages for a stream have left: the stream may queue as many again."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class QueueReady(PluginEvent):
     """A message waits in a queue this plugin has registered."""
 
@@ -215,7 +262,10 @@ class ForeignCall(PluginEvent):
 
 @dataclass(frozen=True, slots=True)
 class Shutdown(PluginEvent):
-    """The plugin is to go: on_done, and on_delete when it agrees; `force` does not wait for proxy_done."""
+    """The plugin is to go: on_done, and on_delete when it agrees, after its last stream.
+
+    `force` waits neither for streams, which go on as if the plugin had failed, nor for proxy_done.
+    """
 
     force: bool = False
 

@@ -15,7 +15,16 @@ from hostabi.core.commands import Command
 from hostabi.core.context import ForeignFunction, RootContext, VmState
 from hostabi.core.events import Event, PluginEvent, Start
 from hostabi.core.faults import Faults
-from hostabi.core.plugin import Features, LoadedFilter, LoadError, Plugin, Source, WasmGuest, load_filter
+from hostabi.core.plugin import (
+    MACHINES,
+    Features,
+    LoadedFilter,
+    LoadError,
+    Plugin,
+    Source,
+    WasmGuest,
+    load_filter,
+)
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter, PythonGuest
 from hostabi.core.shared import Shared
@@ -39,6 +48,8 @@ class PluginConfig:
     environ: tuple[tuple[bytes, bytes], ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
     log_level: LogLevel = LogLevel.INFO
+    allowed_capabilities: frozenset[str] = frozenset()
+    """Host calls, WASI functions and callbacks that the filter may have, by name; empty allows all (12.5)."""
     limits: Limits | None = None
     """Limits of its VM; None takes the host's."""
 
@@ -109,7 +120,7 @@ class Host:
             loaded = source
             if not isinstance(loaded, LoadedFilter):
                 loaded = load_filter(loaded, self.profile, features=self.features)
-            key = vm_key(config.vm_id, config.vm_configuration, loaded.digest)
+            key = vm_key(config.vm_id, config.vm_configuration, loaded.digest, config.allowed_capabilities)
             running = self.vms.get(key)
             vm = running if running and not running.failure else self._start_vm(key, config, loaded, now, loaded.abi)
         root = self._root(vm, config)
@@ -167,13 +178,16 @@ class Host:
             log_level=config.log_level,
             records=self.transcript,
             faults=self.faults,
+            allowed=config.allowed_capabilities,
         )
         self._generations[key] += 1
         state.abi = abi
         vm = Vm(state)
+        if not state.allows("proxy_on_context_create"):
+            state.complain("proxy_on_context_create is not allowed: most SDKs fail on contexts that they do not know")
         guest: Guest
         if isinstance(source, LoadedFilter):
-            guest = WasmGuest(source, state, self.engine)
+            guest = MACHINES.get(self.engine or "", WasmGuest)(source, state, self.engine)
             for warning in source.warnings:
                 state.complain(warning)
         else:
@@ -238,6 +252,10 @@ class Host:
         self.chains.remove(chain)
 
 
-def vm_key(vm_id: str, vm_configuration: bytes, digest: str) -> str:
-    """The key under which VMs are shared: SHA-256 over vm_id, vm_configuration and code, as Envoy does (12.1)."""
-    return sha256(b"||".join((vm_id.encode(), vm_configuration, digest.encode()))).hexdigest().upper()
+def vm_key(vm_id: str, vm_configuration: bytes, digest: str, allowed: frozenset[str] = frozenset()) -> str:
+    """The key under which VMs are shared: SHA-256 over vm_id, vm_configuration and code, as Envoy does (12.1).
+
+    Capabilities belong to a VM, so plugins that are allowed different things never share one.
+    """
+    parts = (vm_id.encode(), vm_configuration, digest.encode(), *(name.encode() for name in sorted(allowed)))
+    return sha256(b"||".join(parts)).hexdigest().upper()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hostabi.abi.enums import WASI_ENOSYS, AbiVersion, Status
+from hostabi.abi.enums import WASI_ENOSYS, WASI_ENOTCAPABLE, AbiVersion, LogLevel, Status
 from hostabi.abi.hostcall import REGISTRY, GuestError, HostCall, Import, Phase, RawFunction
 from hostabi.core.context import VmState
 from hostabi.core.policy import Profile, Restriction
@@ -53,12 +53,14 @@ class Judged:
 
 def judge(wanted: Wanted, version: AbiVersion, profile: Profile, wasi: Mapping[tuple[str, str], Import]) -> Judged:
     """Say how an import would be linked."""
+    if profile.absent_imports & {wanted.name, wanted.module}:
+        return Judged(wanted, "refused", f"hosts of the profile {profile.name!r} do not offer it")
     known = wasi.get((wanted.module, wanted.name))
     if wanted.module.startswith("wasi_"):
         if known is not None and (known.params, known.results) == (wanted.params, wanted.results):
             return Judged(wanted, "known")
         note = f"type mismatch, the host has {_text(known)}" if known else "unknown WASI function"
-        return Judged(wanted, "refused" if profile.strict_abi else "stub", note)
+        return Judged(wanted, "stub" if profile.stubs else "refused", note)
     if wanted.module != "env":
         return Judged(wanted, "refused", "unknown module")
     if wanted.name in REGISTRY.retired:
@@ -67,14 +69,15 @@ def judge(wanted: Wanted, version: AbiVersion, profile: Profile, wasi: Mapping[t
     if raw is not None:
         if (raw.params, raw.results) == (wanted.params, wanted.results):
             return Judged(wanted, "known")
-        return Judged(wanted, "refused" if profile.strict_abi else "stub", "type mismatch")
+        return Judged(wanted, "stub" if profile.stubs else "refused", "type mismatch")
     call = REGISTRY.calls.get(wanted.name)
     if call is None:
-        return Judged(wanted, "refused" if profile.strict_abi else "stub", "unknown function")
-    if profile.strict_abi and version not in call.versions:
+        return Judged(wanted, "stub" if profile.stubs else "refused", "unknown function")
+    if profile.strict_versions and version not in call.versions:
         return Judged(wanted, "refused", f"not a call of ABI {version.text}")
-    signatures = call.signatures[:1] if profile.strict_abi else call.signatures
-    fits = wanted.params in signatures and (wanted.results == ("i32",) or not (wanted.results or profile.strict_abi))
+    signatures = call.signatures if profile.import_variants else call.signatures[:1]
+    silent_too = profile.import_variants and not wanted.results
+    fits = wanted.params in signatures and (wanted.results == ("i32",) or silent_too)
     if not fits:
         return Judged(wanted, "refused", f"type mismatch, the host has ({', '.join(call.wasm_params())}) -> (i32)")
     return Judged(wanted, "known")
@@ -113,6 +116,10 @@ def _bind(wanted: Wanted, vm: VmState, wasi: Mapping[tuple[str, str], Import]) -
 def _bind_call(call: HostCall, wanted: Wanted, vm: VmState) -> Code:
     leave_out = wanted.params != call.wasm_params()
     silent = not wanted.results
+    if call.name in vm.profile.trapping_calls:
+        return _not_yet(call.name)
+    if not vm.allows(call.name):
+        return _forbidden(call.name, "proxy-wasm", vm, None if silent else int(Status.INTERNAL_FAILURE))
 
     def code(*raw: int) -> int | None:
         if vm.phase not in call.phases and _restricted(vm, call.name):
@@ -120,6 +127,24 @@ def _bind_call(call: HostCall, wanted: Wanted, vm: VmState) -> Code:
         else:
             status = call.invoke(vm, raw, leave_out)
         return None if silent else status
+
+    return code
+
+
+def _not_yet(name: str) -> Code:
+    def code(*raw: int) -> int | None:
+        raise GuestError(f"{name}: function not yet implemented")
+
+    return code
+
+
+def _forbidden(name: str, kind: str, vm: VmState, answer: int | None) -> Code:
+    """What stands in for a function that the capability list leaves out (abi_reference 12.5)."""
+
+    def code(*raw: int) -> int | None:
+        vm.record(Called(vm.plugin_key, name, (), answer, (), is_status=kind != "WASI"))
+        vm.log(LogLevel.ERROR, f"Attempted call to restricted {kind} capability: {name}".encode())
+        return answer
 
     return code
 
@@ -158,6 +183,9 @@ _ALLOCATE_WASI = frozenset({"fd_write", "clock_time_get", "poll_oneoff"})
 
 def _bind_wasi(known: Import, vm: VmState) -> Code:
     in_start, in_allocator = known.name in _START_WASI, known.name in _ALLOCATE_WASI
+    fixed = vm.profile.wasi_errnos.get(known.name)
+    if not vm.allows(known.name):
+        return _forbidden(known.name, "WASI", vm, WASI_ENOTCAPABLE if known.results else None)
 
     def code(*raw: int) -> int | None:
         profile = vm.profile
@@ -166,7 +194,8 @@ def _bind_wasi(known: Import, vm: VmState) -> Code:
         if vm.phase is Phase.ALLOCATE and not in_allocator and profile.allocator_restriction is Restriction.TRAP:
             raise GuestError(f"restricted_callback: {known.name} during allocation")
         fault = vm.fault(known.name)
-        result = known.code(*raw) if fault is None else fault
+        answer = fixed if fault is None else fault
+        result = known.code(*raw) if answer is None else answer
         vm.record(Called(vm.plugin_key, known.name, known.shown(raw), result, (), is_status=False))
         return result
 

@@ -24,6 +24,7 @@ from hostabi.core.events import (
     CallResponse,
     Event,
     ForeignCall,
+    GrpcEvent,
     PluginEvent,
     QueueReady,
     RequestHeaders,
@@ -39,6 +40,7 @@ from hostabi.core.events import (
     Way,
     frame_of,
 )
+from hostabi.core.grpc import GrpcReceiver
 from hostabi.core.link import Code, Judged, LinkRefused, Wanted, judge, link
 from hostabi.core.policy import Profile
 from hostabi.core.stream import FilterStream
@@ -114,13 +116,15 @@ def parse_source(source: Source, *, features: Features = None, limits: interp.Vm
 def find_abi(module: interp.Module, profile: Profile) -> tuple[AbiVersion, list[str]]:
     """The ABI version a module announces, and remarks; LoadError when it announces none (abi_reference 1.1)."""
     announced = versions_announced([export.name for export in module.exports if export.kind == "func"])
+    if not profile.higress_version:
+        announced = [one for one in announced if one is not AbiVersion.V0_2_100]
     known = [one for one in announced if isinstance(one, AbiVersion)]
     if known:
-        chosen = known[0] if profile.strict_abi else max(known)
+        chosen = known[0] if profile.first_marker_wins else max(known)
         odd = [f"several ABI markers are exported; {chosen.text} is taken"] if len(announced) > 1 else []
         return chosen, odd
     unknown = [one for one in announced if isinstance(one, str)]
-    if any(text.startswith("0.2.") for text in unknown) and not profile.strict_abi:
+    if any(text.startswith("0.2.") for text in unknown) and profile.newer_versions:
         return AbiVersion.V0_2_1, [f"the ABI version {unknown[0]} is unknown and taken for 0.2.1"]
     if "vnext" in unknown:
         raise LoadError("the filter was built for the abandoned vNEXT draft of the ABI (proxy_abi_version_vnext)")
@@ -182,19 +186,17 @@ class _Memory:
 
 
 class WasmGuest:
-    """An instance of a filter in a store of its own."""
+    """An instance of a filter in a store of its own.
+
+    The rules of the ABI come first; what is said to the VM is under "the machine". A subclass that says the latter to
+    another VM runs filters by the same rules (`MACHINES`).
+    """
 
     def __init__(self, filter: LoadedFilter, state: VmState, engine: str | None) -> None:
         self.filter = filter
         self.abi = filter.abi
         self.state = state
-        limits = replace(
-            interp.DEFAULT_LIMITS, memory_pages=state.limits.memory_pages, call_depth=state.limits.call_depth
-        )
-        self.store = interp.Store(engine, limits)
-        self.store.sleep = None  # a filter that waits must not keep its host from the other streams
-        self._instance: interp.ModuleInst | None = None
-        self._memory: _Memory | None = None
+        self.open(engine)
         module = filter.module
         self._exports = {export.name: export.index for export in module.exports if export.kind == "func"}
         self._params: dict[str, int | None] = {}
@@ -205,35 +207,9 @@ class WasmGuest:
         self._check_exports()
 
     @property
-    def engine(self) -> str:
-        """The name of the engine."""
-        return self.store.engine.name
-
-    @property
-    def ticks(self) -> int:
-        """Fuel used so far."""
-        return self.store.ticks
-
-    @property
     def can_allocate(self) -> bool:
         """Whether there is an allocator."""
         return self._allocator is not None
-
-    @property
-    def memory(self) -> GuestMemory:
-        """Its first memory; GuestMemoryError when it has none."""
-        if self._memory is None:
-            # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
-            instance = self._instance or self.store.instances[-1]
-            if not instance.mems:
-                raise GuestMemoryError("the guest has no memory")
-            self._memory = _Memory(instance.mems[0])
-        return self._memory
-
-    @property
-    def bytes_copied(self) -> int:
-        """Bytes that the host read from its memory and wrote to it so far."""
-        return self._memory.copied if self._memory is not None else 0
 
     def _type_of(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         type = self.filter.module.func_type(self._exports[name])
@@ -242,7 +218,7 @@ class WasmGuest:
     def _check_exports(self) -> None:
         wanted: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
         for name, row in CALLBACKS.items():
-            versions = [self.abi] if self.state.profile.strict_abi else list(AbiVersion)
+            versions = [self.abi] if self.state.profile.strict_versions else list(AbiVersion)
             wanted[name] = [row.signature(version) for version in versions]
         wanted |= {name: [(("i32",), ("i32",))] for name in ALLOCATORS}
         wanted |= {"_initialize": [((), ())], "_start": [((), ())], "__main_void": [((), ("i32",))]}
@@ -266,7 +242,11 @@ class WasmGuest:
         self._guarded(self._instantiate)
         self.state.phase = Phase.START
         names = [name for name in START_FUNCTIONS if name in self._exports]
-        if "_initialize" in names:
+        if self.state.profile.one_start_function:
+            first = next((name for name in self._exports if name in ("_start", "_initialize")), None)
+            if first is not None:
+                self._run_start(first)
+        elif "_initialize" in names:
             self._run_start("_initialize")
             if "main" in names:
                 params = len(self._type_of("main")[0])
@@ -277,7 +257,7 @@ class WasmGuest:
             self._run_start("_start")
 
     def _run_start(self, name: str, args: tuple[int, ...] = ()) -> None:
-        self._guarded(lambda: self._invoke(name, args))
+        self._guarded(lambda: self.invoke(name, args))
 
     def _guarded(self, body: Callable[[], object]) -> None:
         try:
@@ -288,17 +268,95 @@ class WasmGuest:
                 raise GuestTrap(str(exit)) from exit
 
     def _instantiate(self) -> None:
-        module = self.filter.module
-        wanted = self.filter.function_imports()
         try:
             functions = wasi.imports(FilterWorld(self.state), self._wasi_limits())
-            codes = iter(link(wanted, self.state, functions))
+            wanted = self.filter.function_imports()
+            codes = link(wanted, self.state, functions)
         except LinkRefused as refused:
             raise LoadError(*refused.reasons) from refused
+        exits = [name.name == "proc_exit" for name in wanted]
+        self.instantiate([self._exit(code) if ends else code for code, ends in zip(codes, exits, strict=True)])
+
+    def _exit(self, code: Code) -> Code:
+        """What proc_exit is in a filter: the end of its start functions with 0, else its death, or nothing."""
+
+        def end(*bits: int) -> int | None:
+            try:
+                return code(*bits)
+            except ProcExit as exit:
+                if self.state.profile.proc_exit_returns:
+                    self.state.log(LogLevel.ERROR, f"{exit} goes on".encode())
+                    return None
+                if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
+                    raise
+                raise GuestError(str(exit)) from exit
+
+        return end
+
+    def _wasi_limits(self) -> WasiLimits:
+        profile = self.state.profile
+        most, exact = self.state.limits.random_bytes, profile.random_bytes
+        return WasiLimits(
+            random_bytes=most if exact is None else min(most, exact),
+            clocks=profile.wasi_clocks,
+            reports_clocks=profile.poll_reports_clocks,
+        )
+
+    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
+        """Run a callback."""
+        return self.invoke(callback, args)
+
+    def allocate(self, size: int) -> int:
+        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
+        if self._allocator is None:
+            raise GuestMemoryError("the guest exports no allocator")
+        return self.reenter(self._allocator, size)
+
+    # --- the machine
+
+    def open(self, engine: str | None) -> None:
+        """Make ready for `instantiate`; called before anything else."""
+        limits = replace(
+            interp.DEFAULT_LIMITS, memory_pages=self.state.limits.memory_pages, call_depth=self.state.limits.call_depth
+        )
+        self.store = interp.Store(engine, limits)
+        self.store.sleep = None  # a filter that waits must not keep its host from the other streams
+        self._instance: interp.ModuleInst | None = None
+        self._memory: _Memory | None = None
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine."""
+        return self.store.engine.name
+
+    @property
+    def ticks(self) -> int:
+        """Fuel used so far."""
+        return self.store.ticks
+
+    @property
+    def memory(self) -> GuestMemory:
+        """Its first memory; GuestMemoryError when it has none."""
+        if self._memory is None:
+            # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
+            instance = self._instance or self.store.instances[-1]
+            if not instance.mems:
+                raise GuestMemoryError("the guest has no memory")
+            self._memory = _Memory(instance.mems[0])
+        return self._memory
+
+    @property
+    def bytes_copied(self) -> int:
+        """Bytes that the host read from its memory and wrote to it so far."""
+        return self._memory.copied if self._memory is not None else 0
+
+    def instantiate(self, codes: Sequence[Code]) -> None:
+        """Make the instance, with the code for each function import in order; raises LoadError, GuestTrap, ProcExit."""
+        module, functions = self.filter.module, iter(codes)
         externs: list[interp.Extern] = []
         for one in module.imports:
             if isinstance(one.desc, int):
-                externs.append(self._host_func(one.desc, f"{one.module}.{one.name}", next(codes)))
+                externs.append(self._host_func(one.desc, f"{one.module}.{one.name}", next(functions)))
             elif isinstance(one.desc, interp.MemType):
                 externs.append(self.store.memory(one.desc))
             elif isinstance(one.desc, interp.TableType):
@@ -314,27 +372,20 @@ class WasmGuest:
         except (interp.Trap, interp.FuelExhausted, interp.Interrupted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
 
-    def _wasi_limits(self) -> WasiLimits:
-        most, exact = self.state.limits.random_bytes, self.state.profile.random_bytes
-        return WasiLimits(random_bytes=most if exact is None else min(most, exact))
-
     def _host_func(self, type_index: int, name: str, code: Code) -> interp.HostFunc:
         def run(*bits: int) -> int | None:
             try:
                 return code(*bits)
             except GuestError as error:
                 raise interp.Trap(str(error)) from error
-            except ProcExit as exit:
-                if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
-                    raise
-                raise interp.Trap(str(exit)) from exit
 
         type = self.filter.module.comp(type_index)
         if not isinstance(type, interp.FuncType):
             raise LoadError(f"{name} is imported with no function type")
         return self.store.host_func(type, run, name=name)
 
-    def _invoke(self, name: str, args: Sequence[int]) -> int | None:
+    def invoke(self, name: str, args: Sequence[int]) -> int | None:
+        """Call an export from outside, with a fresh allowance of fuel. Raises GuestTrap."""
         self.store.fuel = self.state.limits.fuel_per_call
         try:
             results = interp.invoke_bits(self.store, self._func(name), args)
@@ -352,16 +403,13 @@ class WasmGuest:
             raise EmbedderError(f"the export {name!r} is not a function")
         return func
 
-    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
-        """Run a callback."""
-        return self._invoke(callback, args)
+    def reenter(self, name: str, argument: int) -> int:
+        """Call an export from within a host call, on the fuel that is left; raises what unwinds the guest."""
+        return interp.invoke_bits(self.store, self._func(name), (argument,))[0]
 
-    def allocate(self, size: int) -> int:
-        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
-        if self._allocator is None:
-            raise GuestMemoryError("the guest exports no allocator")
-        results = interp.invoke_bits(self.store, self._func(self._allocator), (size,))
-        return results[0]
+
+#: Other machines than `interp` by a name that stands where an engine's would. Empty but for who compares machines.
+MACHINES: dict[str, type[WasmGuest]] = {}
 
 
 # --- plugins ---------------------------------------------------------------------------------------------------------
@@ -379,6 +427,8 @@ class Plugin:
         self.gone = False
         self.on_gone: list[Callable[[], None]] = []
         self._told = False
+        self._grpc = GrpcReceiver(vm, root)
+        self._ending = False
         root.delete = self._delete_root
         vm.on_failure.append(self._vm_failed)
 
@@ -426,7 +476,9 @@ class Plugin:
                 callout = Callout(headers, trailers, event.body)
                 self._on_call(event.token, callout, 0, b"")
             case CallFailed():
-                self._on_call(event.token, Callout(), Status.BROKEN_CONNECTION, event.message.encode())
+                self._on_call(event.token, self._no_answer(event), Status.BROKEN_CONNECTION, event.message.encode())
+            case GrpcEvent():
+                self._grpc.receive(event)
             case QueueReady():
                 self._call("proxy_on_queue_ready", event.queue)
             case ForeignCall():
@@ -470,6 +522,7 @@ class Plugin:
             self._tell(f"{failure.callback}: {failure.message}", failure.report(), failure.frames)
         for stream in list(self.streams.values()):
             stream.failed()
+        self._grpc.forget()
 
     def _tell(self, message: str, report: str, frames: tuple[str, ...]) -> None:
         self._told = True
@@ -477,12 +530,16 @@ class Plugin:
 
     def _on_late(self, event: Event) -> None:
         """An event for a plugin that does not work: nothing but its end matters."""
-        if isinstance(event, CallResponse | CallFailed):
-            self.vm.state.calls.pop(event.token, None)
         if isinstance(event, Shutdown) and not self.gone:
             self._leave()
 
     def _on_shutdown(self, force: bool) -> None:
+        """The root goes after its last stream; forced, at once, and its streams as if it had failed."""
+        if self.streams and not force:
+            self._ending = True
+            return
+        for stream in self.streams.values():
+            stream.failed()
         if self.root.done_pending:
             if force:
                 self._delete_root()
@@ -503,6 +560,7 @@ class Plugin:
 
     def _leave(self) -> None:
         self.gone = True
+        self._grpc.forget()
         self.vm.forget(self.root)
         self.vm.on_failure.remove(self._vm_failed)
         self.vm.state.emit(PluginGone(self.key))
@@ -517,16 +575,26 @@ class Plugin:
             if self.working and self.root.tick_period_ms:
                 arm_tick(self.vm.state, self.root)
 
+    def _no_answer(self, event: CallFailed) -> Callout:
+        if not self.vm.state.profile.dispatch_status:
+            return Callout()
+        reason = b"timeout" if "timeout" in event.message else b"broken connection"
+        return Callout(HeaderMap([(b":dispatch_status", reason)]), failed=True)
+
     def _on_call(self, token: int, callout: Callout, code: int, message: bytes) -> None:
         root = self.root
         if self.vm.state.calls.pop(token, None) is not root:
             return  # a token this plugin does not hold (any more): SDKs panic on those
-        root.callout, root.status_code, root.status_message = callout, code, message
+        root.callout, root.status_message = callout, message
+        if code or not self.vm.state.profile.status_code_stays:
+            root.status_code = code
         try:
-            counts = (len(callout.headers), len(callout.body), len(callout.trailers))
+            counts = (0 if callout.failed else len(callout.headers), len(callout.body), len(callout.trailers))
             self.vm.call("proxy_on_http_call_response", root, token, *counts)
         finally:
-            root.callout, root.status_code, root.status_message = None, 0, b""
+            root.callout, root.status_message = None, b""
+            if not self.vm.state.profile.status_code_stays:
+                root.status_code = 0
         self.vm.settle()
 
     def _on_foreign(self, event: ForeignCall) -> None:
@@ -549,11 +617,14 @@ class Plugin:
         match event:
             case StreamEnd():
                 if stream is not None:
-                    stream.end()
                     del self.streams[event.stream]
+                    if not self.gone:
+                        stream.end()
+                if self._ending and not self.streams and self.working:
+                    self._on_shutdown(False)
                 return
             case StreamLog():
-                if stream is not None and self.vm.state.profile.log_before_done:
+                if stream is not None and not self.gone and self.vm.state.profile.log_before_done:
                     stream.log()
                 return
             case RequestHeaders() if stream is None:

@@ -45,6 +45,7 @@ class HostCalls:
             given = tuple((param.name, value) for param, value in zip(call.params, values, strict=True))
             self._state.called(call.name, given, answer.status, answer.outputs)
             if answer.status is not Status.OK:
+                self._state.misused(call.name, answer.status, answer.message)
                 raise HostError(answer.status, answer.message)
             return answer.outputs if len(answer.outputs) > 1 else next(iter(answer.outputs), None)
 

@@ -53,14 +53,16 @@ class Shared:
             raise HostError(Status.NOT_FOUND)
         return entry
 
-    def set(self, vm_id: bytes, key: bytes, value: bytes, cas: int, strict: bool = False) -> None:
+    def set(
+        self, vm_id: bytes, key: bytes, value: bytes, cas: int, compares_0: bool = False, needs_key: bool = False
+    ) -> None:
         """Store a value; CAS_MISMATCH when `cas` is not 0 and another number is stored, INTERNAL_FAILURE at the limit.
 
-        `strict` compares a cas of 0 too, and an absent key counts as 0 then.
+        With `compares_0` a cas of 0 is compared too; with `needs_key` one that is not 0 needs a stored value.
         """
         entry = self.data.get((vm_id, key))
-        stored = entry[1] if entry else 0
-        if (strict or (cas and entry)) and cas != stored:
+        mismatch = (cas or compares_0) and cas != entry[1] if entry else cas and needs_key
+        if mismatch:
             raise HostError(Status.CAS_MISMATCH)
         grown = self._data_bytes + len(value) + (0 if entry else len(key)) - (len(entry[0]) if entry else 0)
         if grown > self.limits.shared_data_bytes or (not entry and len(self.data) >= self.limits.shared_data_keys):

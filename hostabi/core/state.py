@@ -133,6 +133,9 @@ class Direction:
         self.maps_dropped = False
         self.passed_maps_are_gone = False
         self.joins_headers = False
+        self.fix_content_length = False
+        self.edited = False
+        """The filter has changed the body."""
         self._headers_gone = False
         self._held = bytearray()
         self._keeping = False
@@ -266,6 +269,8 @@ class Direction:
         body = bytes(self._held + self.body)
         self._held, self.body = bytearray(), bytearray()
         if self.headers is not None and not self.headers_sent:
+            if self.edited and self.fix_content_length:
+                self._fix_length(self.headers, len(body))
             self._send(Headers(self.headers.pairs, self.ended and not body and self.trailers is None))
         ends_here = self.ended and self.trailers is None
         if not self.finished and (body or ends_here):
@@ -273,6 +278,15 @@ class Direction:
         if self.ended and self.trailers is not None and not self.finished:
             self._send(Trailers(self.trailers.pairs))
         self._mark(False)
+
+    def _fix_length(self, headers: HeaderMap, length: int) -> None:
+        """Correct the content length of a body that has been changed; without knowing its end, leave it out."""
+        if headers.get(b"content-length") is None:
+            return
+        if self.ended:
+            headers.replace(b"content-length", b"%d" % length)
+        else:
+            headers.remove(b"content-length")
 
     def _release_shown(self) -> None:
         """Continue from the callback of a frame, before its action: all goes but a chunk that is not in the buffer."""

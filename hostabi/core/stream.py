@@ -46,6 +46,8 @@ class FilterStream:
             Direction(Way.RESPONSE, self, limit, literal, state.profile.continue_before_action),
         )
         self.context.cut = self.cut
+        self.context.finish = self.finish
+        self.context.request.fix_content_length = state.profile.fix_content_length
         self.context.request.passed_maps_are_gone = state.profile.passed_maps_are_gone
         self.context.response.passed_maps_are_gone = state.profile.passed_maps_are_gone
         self.context.request.joins_headers = self.context.response.joins_headers = state.profile.joins_headers
@@ -64,17 +66,33 @@ class FilterStream:
             return None
         if not context.created:
             return 0
+        profile = self.owner.vm.state.profile
+        if kind is Kind.TRAILERS and not profile.shows_trailers:
+            return 0
         context.request.maps_dropped = context.response.maps_dropped = False
         flag = int(end)
-        if kind is Kind.HEADERS and self.owner.vm.state.profile.header_end_of_stream_always_0:
+        if kind is Kind.HEADERS and profile.header_end_of_stream_always_0:
             flag = 0
         args = (size,) if kind is Kind.TRAILERS else (size, flag)
-        result = self.owner.vm.call(f"proxy_on_{way.value}_{kind.value}", context, *args)
+        callback = f"proxy_on_{way.value}_{kind.value}"
+        result = self.owner.vm.call(callback, context, *args)
         if not self.owner.working:
             return None
         if context.replied and not answered_before:
             return _FORCED[kind]
-        return result or 0
+        return self._action(callback, result or 0, way, kind)
+
+    def _action(self, callback: str, action: int, way: Way, kind: Kind) -> int | None:
+        """The action as the profile has it; None when the guest has failed with it."""
+        vm = self.owner.vm
+        if action > 1 and not vm.state.profile.wide_actions:
+            vm.fail(callback, f"the action {action} is none", self.context)
+            return None
+        if way is Way.RESPONSE and kind is Kind.HEADERS and not vm.state.profile.response_headers_can_pause:
+            if action:
+                vm.state.complain(f"{callback} cannot pause")
+            return 0
+        return action
 
     def settle(self) -> None:
         """Run what the callback deferred."""
@@ -158,11 +176,18 @@ class FilterStream:
         if not first_done:
             self.log()
         if context.created:
-            vm.call("proxy_on_done", context)
+            agrees = vm.call("proxy_on_done", context)
+            context.done_pending = agrees == 0 and vm.state.profile.stream_done_waits
             self.settle()
-        if first_done:
-            self.log()
-        if context.created:
+            if context.done_pending:
+                return
+        self.finish()
+
+    def finish(self) -> None:
+        """What comes after on_done: on_log if it was not yet, and on_delete."""
+        context, vm = self.context, self.owner.vm
+        self.log()
+        if context.created and context.id in vm.state.contexts:
             vm.call("proxy_on_delete", context)
             vm.state.contexts.pop(context.id, None)
             self.settle()

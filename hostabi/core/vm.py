@@ -146,7 +146,7 @@ class Vm:
     def call(self, callback: str, context: Context, *args: int) -> int | None:
         """Run a callback on a context, if the guest has it; None when it has not, or has failed."""
         params = None if self.failure else self.guest.params_of(callback)
-        if params is None:
+        if params is None or not self.state.allows(callback):
             return None
         state = self.state
         saved = state.current, state.effective
@@ -178,6 +178,10 @@ class Vm:
         while self.state.deferred and not self.failure and not self._depth:
             self.state.deferred.popleft()()
 
+    def fail(self, callback: str, message: str, context: Context) -> None:
+        """The guest broke the ABI with what a callback returned: treated as a trap in it."""
+        self._fail(callback, message, (), self.guest.ticks, context)
+
     def _fail(self, callback: str, message: str, frames: tuple[str, ...], ticks: int, context: Context) -> None:
         state = self.state
         state.effective = None
@@ -190,8 +194,10 @@ class Vm:
             tell()
 
     def forget(self, context: RootContext) -> None:
-        """A plugin of this VM is gone."""
-        self.state.contexts.pop(context.id, None)
+        """A plugin of this VM is gone, and every context of it."""
+        contexts = self.state.contexts
+        for id in [id for id, one in contexts.items() if one.root is context]:
+            del contexts[id]
 
 
 def _names(callback: str, count: int) -> tuple[str, ...]:

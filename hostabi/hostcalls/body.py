@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hostabi.abi.enums import AbiVersion, BufferType, Status
 from hostabi.abi.hostcall import U32, HostError, LateBytes, OutBytes, OutU32, hostcall
-from hostabi.core.buffers import edit, read_part
+from hostabi.core.buffers import cut, edit, read_part
 from hostabi.core.context import VmState
 from hostabi.core.events import Way
 
@@ -14,7 +14,10 @@ def get_buffer_bytes(vm: VmState, buffer: BufferType, start: U32, max_size: U32)
     """At most max_size bytes from start; a range beyond the end is cut, which is no error."""
     if vm.profile.reject_range_overflow and start + max_size > 0xFFFFFFFF and max_size != 0xFFFFFFFF:
         raise HostError(Status.BAD_ARGUMENT, "start and size overflow 32 bits")
-    return read_part(_readable(vm, buffer), start, max_size)
+    part = read_part(_readable(vm, buffer), start, max_size)
+    if not part and vm.profile.empty_body_is_not_written:
+        raise HostError(Status.OK)  # fine, and neither address nor size is written
+    return part
 
 
 @hostcall("proxy_get_buffer_status")
@@ -39,8 +42,11 @@ def set_buffer_bytes(vm: VmState, buffer: BufferType, start: U32, size: U32, dat
     new = data()
     if len(direction.body) + len(new) > vm.limits.body_buffer + min(size, len(direction.body)):
         raise HostError(Status.BAD_ARGUMENT, f"{buffer.name} would be over the limit")
-    if not edit(direction.body, start, size, new):
+    if vm.profile.set_buffer_cuts:
+        cut(direction.body, start, size, new)
+    elif not edit(direction.body, start, size, new, drop_part=vm.profile.set_buffer_replaces_part):
         raise HostError(Status.BAD_ARGUMENT, "a range in the middle of a buffer cannot be set")
+    direction.edited = True
 
 
 @hostcall("proxy_get_configuration", versions=(AbiVersion.V0_1_0,))
@@ -76,6 +82,8 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
     match buffer:
         case BufferType.HTTP_CALL_RESPONSE_BODY:
             data = root.callout.body if root and root.callout else None
+        case BufferType.GRPC_CALL_MESSAGE:
+            data = root.grpc.message if root else None
         case BufferType.VM_CONFIGURATION:
             data = vm.vm_configuration
         case BufferType.PLUGIN_CONFIGURATION:
@@ -84,7 +92,7 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
         case BufferType.FOREIGN_FUNCTION_ARGUMENTS:
             data = vm.foreign_arguments
         case _:
-            pass  # connections, gRPC messages and Redis answers have no source yet: never there
+            pass  # connections and Redis answers have no source yet: never there
     if data is None and buffer in _EMPTY_WHEN_ABSENT and vm.profile.absent_body_is_empty:
         return b""
     if data is None:

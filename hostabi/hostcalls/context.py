@@ -16,19 +16,25 @@ def get_status(vm: VmState) -> tuple[OutU32, OutBytes]:
 
 @hostcall("proxy_set_effective_context")
 def set_effective_context(vm: VmState, context_id: U32) -> None:
-    """Let the rest of this callback act on another context of the VM; BAD_ARGUMENT for an unknown one."""
+    """Let the rest of this callback act on another context of the plugin; BAD_ARGUMENT for any other number."""
     context = vm.contexts.get(context_id)
     if context is None:
         raise HostError(Status.BAD_ARGUMENT, f"there is no context {context_id}")
+    if vm.profile.related_contexts_only and context.root is not (vm.current.root if vm.current else None):
+        raise HostError(Status.BAD_ARGUMENT, f"the context {context_id} belongs to another plugin")
     vm.effective = context
 
 
 @hostcall("proxy_done")
 def done(vm: VmState) -> None:
-    """The plugin, which answered false to on_done, is done now: it is deleted after this guest call."""
+    """What answered false to on_done, the plugin or a stream, is done now: it is deleted after this guest call."""
+    stream = vm.stream
+    if stream is not None and stream.done_pending:
+        stream.done_pending = False
+        vm.defer(stream.finish)
+        return
     root = vm.root
     if not root.done_pending:
         raise HostError(Status.NOT_FOUND, "nobody waits for proxy_done")
     root.done_pending = False
     vm.defer(root.delete)
-

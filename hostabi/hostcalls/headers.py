@@ -38,6 +38,8 @@ def add_header_map_value(vm: VmState, map: MapType, key: Bytes, value: Bytes) ->
     """Append an entry, even when the name exists."""
     headers = _changeable(vm, map, ((key, value),))
     _check_room(vm, len(headers) + 1, headers.byte_size + len(key) + len(value))
+    if _read_only(vm, map, key):
+        return
     headers.add(key, value)
     _changed(vm, map)
 
@@ -46,6 +48,8 @@ def add_header_map_value(vm: VmState, map: MapType, key: Bytes, value: Bytes) ->
 def replace_header_map_value(vm: VmState, map: MapType, key: Bytes, value: Bytes) -> None:
     """Leave one entry of this name, or make it."""
     headers = _changeable(vm, map, ((key, value),))
+    if _read_only(vm, map, key):
+        return
     if headers.get(key) is None:
         _check_room(vm, len(headers) + 1, headers.byte_size + len(key) + len(value))
     else:
@@ -57,17 +61,20 @@ def replace_header_map_value(vm: VmState, map: MapType, key: Bytes, value: Bytes
 @hostcall("proxy_remove_header_map_value")
 def remove_header_map_value(vm: VmState, map: MapType, key: Bytes) -> None:
     """Drop all entries of this name; OK when there is none."""
-    _changeable(vm, map, ()).remove(key)
+    headers = _changeable(vm, map, ())
+    if _read_only(vm, map, key):
+        return
+    headers.remove(key)
     _changed(vm, map)
 
 
 @hostcall("proxy_set_header_map_pairs")
 def set_header_map_pairs(vm: VmState, map: MapType, pairs: Pairs) -> None:
-    """Drop every entry, then add these in order (nginx: replace or add these, keep the others)."""
+    """Drop every entry, then add these in order (nginx: pseudo-headers that are not among these stay)."""
     headers = _changeable(vm, map, pairs)
     _check_room(vm, len(pairs), sum(len(name) + len(value) for name, value in pairs))
-    if vm.profile.set_pairs_merges:
-        headers.merge(pairs)
+    if vm.profile.set_pairs_keeps_pseudo:
+        headers.assign_fields(pair for pair in pairs if not _read_only(vm, map, pair[0]))
     else:
         headers.assign(pairs)
     _changed(vm, map)
@@ -97,6 +104,14 @@ def _changeable(vm: VmState, map: MapType, pairs: HeaderPairs) -> HeaderMap:
                 raise HostError(Status.BAD_ARGUMENT, "a header holds CR, LF or NUL")
             vm.complain(f"the header {name!r} is given CR, LF or NUL")
     return headers
+
+
+def _read_only(vm: VmState, map: MapType, key: bytes) -> bool:
+    """Whether a change of this entry is accepted and without effect."""
+    if map is not MapType.HTTP_REQUEST_HEADERS or key.lower() not in vm.profile.readonly_pseudo_headers:
+        return False
+    vm.complain(f"{key.decode('utf-8', 'replace')} cannot be changed")
+    return True
 
 
 def _check_room(vm: VmState, count: int, size: int) -> None:

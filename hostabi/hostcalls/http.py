@@ -10,9 +10,7 @@ from hostabi.core.context import VmState
 
 
 @hostcall("proxy_http_call")
-def http_call(
-    vm: VmState, upstream: Bytes, headers: Pairs, body: Bytes, trailers: Pairs, timeout_ms: I32
-) -> OutToken:
+def http_call(vm: VmState, upstream: Bytes, headers: Pairs, body: Bytes, trailers: Pairs, timeout_ms: I32) -> OutToken:
     """Send a request to an upstream; the answer comes to the plugin as proxy_on_http_call_response with this token.
 
     BAD_ARGUMENT for an unknown upstream, a negative timeout, or without :method, :path and :authority.
@@ -28,7 +26,7 @@ def http_call(
     if timeout_ms < 0:
         raise HostError(Status.BAD_ARGUMENT, f"a timeout of {timeout_ms} ms")
     root = vm.root
-    if len(vm.calls) >= vm.limits.outstanding_calls or len(body) > vm.limits.call_body_bytes:
+    if vm.calls_under_way >= vm.limits.outstanding_calls or len(body) > vm.limits.call_body_bytes:
         raise HostError(Status.INTERNAL_FAILURE, "too many calls are under way, or the body is too large")
     token = vm.new_token(CallKind.HTTP)
     vm.calls[token] = root

@@ -24,6 +24,8 @@ def define_metric(vm: VmState, kind: MetricType, name: Bytes) -> OutU32:
 def increment_metric(vm: VmState, metric: U32, delta: I64) -> None:
     """Add to a counter (more than 0) or a gauge (any number; it stays at 0 rather than going below)."""
     cell = _cell(vm, metric)
+    if vm.profile.strict_metrics and cell.kind is not MetricType.COUNTER:
+        raise HostError(Status.BAD_ARGUMENT, "only a counter can be incremented")
     if cell.kind is MetricType.HISTOGRAM or (cell.kind is MetricType.COUNTER and delta <= 0):
         raise HostError(Status.BAD_ARGUMENT, f"a {cell.kind.name.lower()} cannot be incremented by {delta}")
     cell.value = max(0, cell.value + delta) & _MASK
@@ -34,6 +36,8 @@ def increment_metric(vm: VmState, metric: U32, delta: I64) -> None:
 def record_metric(vm: VmState, metric: U32, value: U64) -> None:
     """Set a gauge, sample a histogram, add to a counter."""
     cell = _cell(vm, metric)
+    if vm.profile.strict_metrics and cell.kind is MetricType.COUNTER:
+        raise HostError(Status.BAD_ARGUMENT, "a counter can only be incremented")
     match cell.kind:
         case MetricType.COUNTER:
             cell.value = (cell.value + value) & _MASK

@@ -18,7 +18,7 @@ def get_property(vm: VmState, path: Bytes) -> OutBytes:
     if not segments:
         bad = vm.profile.empty_path_status_is_bad_argument
         raise HostError(Status.BAD_ARGUMENT if bad else Status.SERIALIZATION_FAILURE, "an empty path")
-    value = find(vm, segments)
+    value = _set_by_host_name(vm, segments) or find(vm, segments)
     try:
         return encode_as_text(value) if vm.profile.properties_as_text else encode_value(value)
     except NotSerializable as error:
@@ -31,11 +31,27 @@ def set_property(vm: VmState, path: Bytes, value: Bytes) -> None:
     stream = vm.stream
     if stream is None:
         raise HostError(Status.NOT_FOUND, "there is no stream to store a property with")
+    if vm.profile.only_host_properties_set and not _is_host_name(path):
+        raise HostError(Status.BAD_ARGUMENT, "a property that cannot be set")
     state = stream.info.filter_state
     held = sum(len(k) + len(v) for k, v in state.items() if k != path)
     if held + len(path) + len(value) > vm.limits.filter_state_bytes:
         raise HostError(Status.BAD_ARGUMENT, "the properties of this stream are over the limit")
     state[path] = value
+
+
+def _is_host_name(path: bytes) -> bool:
+    """Whether nginx lets a filter set this: its variables, its host's values, and the query."""
+    dotted = path.replace(b"\0", b".")
+    return dotted.startswith((b"ngx.", b"wasmx.")) or dotted.rstrip(b".") == b"request.query"
+
+
+def _set_by_host_name(vm: VmState, segments: Sequence[str]) -> bytes | None:
+    """What a filter stored under a name of more than one segment, where those can be read back."""
+    if not vm.profile.only_host_properties_set or vm.stream is None:
+        return None
+    path = "\0".join(segments).encode("utf-8", "surrogateescape")
+    return vm.stream.info.filter_state.get(path)
 
 
 def find(vm: VmState, path: Sequence[str]) -> object:

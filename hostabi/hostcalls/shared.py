@@ -16,7 +16,7 @@ def get_shared_data(vm: VmState, key: Bytes) -> tuple[OutBytes, OutU32]:
 @hostcall("proxy_set_shared_data")
 def set_shared_data(vm: VmState, key: Bytes, value: Bytes, cas: U32) -> None:
     """Store a value; with a cas other than 0 only if that is still the stored one, else CAS_MISMATCH."""
-    vm.shared.set(vm.vm_id, key, value, cas, vm.profile.strict_cas)
+    vm.shared.set(vm.vm_id, key, value, cas, vm.profile.cas_0_compares, vm.profile.cas_needs_key)
 
 
 @hostcall("proxy_register_shared_queue")
@@ -35,7 +35,8 @@ def resolve_shared_queue(vm: VmState, vm_id: Bytes, name: Bytes) -> OutU32:
 def enqueue_shared_queue(vm: VmState, queue: U32, message: Bytes) -> None:
     """Append a message and wake the registrant, after this guest call."""
     plugin = vm.shared.enqueue(queue, message)
-    vm.defer(lambda: vm.emit(Wake(plugin, queue)))
+    if vm.profile.queue_wakes:
+        vm.defer(lambda: vm.emit(Wake(plugin, queue)))
 
 
 @hostcall("proxy_dequeue_shared_queue")

@@ -65,6 +65,8 @@ def send_local_response(
             raise HostError(Status.BAD_ARGUMENT, "there is no stream to answer")
         vm.complain("proxy_send_local_response is ignored: there is no stream to answer")
         return
+    if vm.profile.second_reply_is_misuse and (stream.replied or stream.response.headers_sent):
+        raise HostError(Status.BAD_ARGUMENT, "there is a response already")
     if stream.replied or stream.logging:
         vm.complain("proxy_send_local_response is ignored: the stream has been answered")
         return
@@ -88,6 +90,8 @@ def send_local_response(
 def _resume(vm: VmState, way: Way) -> None:
     stream = vm.stream
     if stream is None:
+        if vm.profile.continue_needs_stream:
+            raise HostError(Status.BAD_ARGUMENT, "there is no stream to continue")
         return
     direction = stream.direction(way)
     if vm.profile.continue_drops_maps:

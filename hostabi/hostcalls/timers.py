@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hostabi.abi.hostcall import U32, OutU64, Phase, hostcall
+from hostabi.abi.enums import Status
+from hostabi.abi.hostcall import U32, HostError, OutU64, Phase, hostcall
 from hostabi.core.commands import SetTimer
 from hostabi.core.context import RootContext, VmState
 
@@ -17,6 +18,10 @@ def get_current_time_nanoseconds(vm: VmState) -> OutU64:
 def set_tick_period_milliseconds(vm: VmState, period: U32) -> None:
     """Run proxy_on_tick of the calling context's plugin so often, first after one full period; 0 stops it."""
     root = vm.root
+    if vm.profile.tick_on_root_only and vm.stream is not None:
+        raise HostError(Status.BAD_ARGUMENT, "the period can be set on the plugin's own context only")
+    if vm.profile.tick_set_once and period and root.tick_period_ms:
+        raise HostError(Status.BAD_ARGUMENT, "the period is set already")
     root.tick_period_ms = period
     arm_tick(vm, root)
 

@@ -36,6 +36,7 @@ class WasmFilter:
     fail_open: bool = False
     literal_stop: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
+    capabilities: Sequence[str] = ()
 
 
 def _address(port: int) -> Json:
@@ -170,6 +171,9 @@ def _wasm(one: WasmFilter) -> Json:
         "configuration": _bytes(one.configuration),
         "fail_open": one.fail_open,
     }
+    if one.capabilities:
+        allowed: Json = {name: {} for name in one.capabilities}
+        config["capability_restriction_config"] = {"allowed_capabilities": allowed}
     if one.literal_stop:
         config["allow_on_headers_stop_iteration"] = True
     return {"@type": _WASM, "config": config}

@@ -13,11 +13,8 @@ from functools import partial
 from typing import Any
 
 from hostabi.abi.codec import HeaderPairs
-from hostabi.adapters.message import Message
+from hostabi.adapters.message import HTTP1, HTTP2, Message
 from hostabi.oracle.loop import Loop, OracleError
-
-HTTP1 = "HTTP/1.1"
-HTTP2 = "HTTP/2"
 
 _READ = 1 << 16
 _SEND_SECONDS = 5.0

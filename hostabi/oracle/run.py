@@ -7,10 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import perf_counter
 
+from hostabi.adapters.message import HTTP2
 from hostabi.core.commands import StartCall
 from hostabi.oracle.loop import OracleError
 from hostabi.oracle.neutral import differences, neutral
-from hostabi.oracle.peers import HTTP2
 from hostabi.oracle.stage import EnvoyStage, Oracle
 from hostabi.scenario.load import Trial
 from hostabi.scenario.run import Failure, Result, run_test

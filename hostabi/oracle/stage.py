@@ -15,14 +15,15 @@ from pathlib import Path
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel
-from hostabi.adapters.message import Answer, Message, Request, to_pairs
+from hostabi.adapters.message import HTTP2, Answer, Message, Request, framed, to_pairs
+from hostabi.adapters.streams import Outcome
 from hostabi.core.commands import LocalReply, Log, StartCall
 from hostabi.core.transcript import Called, Entered, Left, Record
 from hostabi.oracle import config
 from hostabi.oracle.config import STREAM_HEADER, UPSTREAM, WasmFilter
 from hostabi.oracle.envoy import Envoy, Line
 from hostabi.oracle.loop import OracleError
-from hostabi.oracle.peers import HTTP1, HTTP2, Flow, Peer, Server, connect
+from hostabi.oracle.peers import Flow, Peer, Server, connect
 from hostabi.oracle.tap import TapError, tap
 from hostabi.oracle.trace import Reader, mark
 from hostabi.scenario.check import call_differences
@@ -31,7 +32,6 @@ from hostabi.scenario.load import Trial
 from hostabi.scenario.model import CalloutStep, Filter, RequestStep, Step, UpstreamStep
 from hostabi.scenario.observe import Observation, State, StreamView
 from hostabi.scenario.stage import Modules, StageError, config_bytes, configuration, outcome
-from hostabi.scenario.streams import Outcome
 
 UNSEEN = frozenset({"fuel", "pages", "paused", "shared_data", "properties"})
 """What nobody can see from outside."""
@@ -43,19 +43,6 @@ _NS = 1_000_000_000
 _LATE_SECONDS = 3.0
 _LARGE = 256 << 10
 _ADDED_BY_ENVOY = (b"x-envoy-", b"x-forwarded-", b"x-tamis-", b"date", b"x-request-id")
-
-
-def as_sent(pairs: HeaderPairs, body: bool, http1: bool, method: bytes = b"GET") -> HeaderPairs:
-    """A message's headers as they stand on the wire: HTTP/1.1 says how long the body is, or that it comes in chunks."""
-    names = {name for name, _ in pairs}
-    if not http1 or b"content-length" in names:
-        return pairs
-    if body:
-        return (*pairs, (b"transfer-encoding", b"chunked"))
-    status = next((value for name, value in pairs if name == b":status"), None)
-    if status is None or status in (b"204", b"304") or status.startswith(b"1") or method == b"HEAD":
-        return pairs
-    return (*pairs, (b"content-length", b"0"))
 
 
 def cleaned(pairs: HeaderPairs) -> HeaderPairs:
@@ -224,6 +211,7 @@ class EnvoyStage:
             one.policy.fail_open,
             one.policy.allow_on_headers_stop_iteration,
             dict(one.env),
+            list(one.policy.allowed_capabilities),
         )
 
     # --- what reaches us
@@ -331,7 +319,7 @@ class EnvoyStage:
         self._all.append(trip)
         only = end and not body and not trailers
         trip.request_ended = only
-        pairs = as_sent(request.header_pairs(), not only, self.protocol == HTTP1, trip.method)
+        pairs = framed(request.header_pairs(), self.protocol, not only)
         trip.flow.headers(pairs, only)
         self._settle()
         self._rest_of_request(trip, body, trailers, end)
@@ -380,7 +368,7 @@ class EnvoyStage:
             self._rest_of_response(trip, flow, body or ([b""] if end and not trailers else []), trailers, end)
             return
         only = end and not body and not trailers
-        pairs = as_sent(Answer(step.status, step.headers).header_pairs(), not only, self.protocol == HTTP1, trip.method)
+        pairs = framed(Answer(step.status, step.headers).header_pairs(), self.protocol, not only)
         flow.headers(pairs, only)
         self._settle()
         self._rest_of_response(trip, flow, body, trailers, end)

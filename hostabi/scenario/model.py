@@ -52,6 +52,9 @@ class Policy(Model):
 
     fail_open: bool = Field(False, description="When the filter fails, streams go on without it.")
     allow_on_headers_stop_iteration: bool = Field(False, description="A header callback's result 1 is literal.")
+    allowed_capabilities: list[Text] = Field(
+        default_factory=list, description="Host calls, WASI functions and callbacks it may have; none named allows all."
+    )
     log_level: Level = Field("info", description="The lowest level that is logged.")
 
 

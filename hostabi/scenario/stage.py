@@ -22,6 +22,8 @@ import interp
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel
 from hostabi.adapters.message import Answer, Request
+from hostabi.adapters.session import MAIN, Session
+from hostabi.adapters.streams import Outcome, SessionError
 from hostabi.core.commands import StartCall
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
@@ -33,8 +35,6 @@ from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
 from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RequestStep, Step, UpstreamStep
 from hostabi.scenario.observe import Observation, State, StreamView
-from hostabi.scenario.session import MAIN, Session
-from hostabi.scenario.streams import Outcome, SessionError
 
 DEFAULT_CLOCK = 1_700_000_000 * 1_000_000_000
 
@@ -88,7 +88,7 @@ class Modules:
 
     def __init__(self) -> None:
         self._built: set[tuple[Path, str]] = set()
-        self._loaded: dict[tuple[Path, int, int, bool, bool], LoadedFilter] = {}
+        self._loaded: dict[tuple[Path, int, int, tuple[bool, ...]], LoadedFilter] = {}
 
     def source(self, filter: Filter, folder: Path, profile: Profile) -> LoadedFilter | PythonFilter:
         """The filter, ready for a host; raises StageError."""
@@ -97,7 +97,7 @@ class Modules:
             return python_filter(folder, filter.module or "")
         try:
             stat = path.stat()
-            key = (path.resolve(), stat.st_mtime_ns, stat.st_size, profile.strict_abi, profile.allow_unversioned)
+            key = (path.resolve(), stat.st_mtime_ns, stat.st_size, profile.loading)
             if key not in self._loaded:
                 self._loaded[key] = load_filter(path, profile)
             return self._loaded[key]
@@ -307,6 +307,7 @@ class LocalStage:
             vm_configuration=config_bytes(filter.vm_config),
             fail_open=filter.policy.fail_open,
             literal_stop_iteration=filter.policy.allow_on_headers_stop_iteration,
+            allowed_capabilities=frozenset(filter.policy.allowed_capabilities),
             environ=tuple((name.encode(), value.encode()) for name, value in filter.env.items()),
             log_level=LogLevel(LEVELS[self.log_level or filter.policy.log_level]),
             limits=_limits(filter),

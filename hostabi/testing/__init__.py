@@ -4,7 +4,8 @@
 runs a file of `tamis test`.
 """
 
-from hostabi.adapters.message import Answer, Exchange, Request
+from hostabi.adapters.exchange import Exchange
+from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.report import exchange_data
 from hostabi.testing.host import FilterHost
 
@@ -20,11 +21,11 @@ __all__ = [
     "run_scenario",
 ]
 
-#: Names whose modules are imported when first asked for: scenario files need pydantic, a FilterHost does not.
+#: Names whose modules are imported when first asked for: scenario files need pydantic.
 _HOMES = {
     "FilterSession": "hostabi.testing.session",
-    "Outcome": "hostabi.scenario.streams",
-    "SessionError": "hostabi.scenario.streams",
+    "Outcome": "hostabi.adapters.streams",
+    "SessionError": "hostabi.adapters.streams",
     "run_scenario": "hostabi.testing.scenarios",
 }
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
-from enum import Enum
 
 import hostabi.hostcalls  # noqa: F401  (fills the registry)
 from hostabi.abi.codec import encode_pairs
@@ -13,6 +11,7 @@ from hostabi.abi.hostcall import REGISTRY, HostCall, Phase, RawFunction, Wire
 from hostabi.abi.rust_sdk import ACCEPTED
 from hostabi.core.policy import PROFILES, Profile
 from hostabi.testing.answers import answers
+from hostabi.testing.profiles_page import value_text
 
 _INTRO = """\
 What a guest may import from module `env`. Each call is a Python function with a decorator (`abi/hostcall.py`); its Wasm
@@ -28,7 +27,8 @@ type and its drawing come from the annotations, its statuses, switches and limit
   bytes the allocator is not called, and address and length are 0.
 - A call that is *refused* in a phase is not made. `start_restriction` and `allocator_restriction` say what happens
   instead: INTERNAL_FAILURE in the profile `default`. ABI 0.2.100 allows every call within the allocator.
-- `strict_abi` refuses, at linking, calls that the announced version does not have, and shorter variants of imports.
+- `strict_versions` refuses, at linking, calls that the announced version does not have; without `import_variants`
+  shorter variants of imports are refused. [Profiles](PROFILES.md) has these and every other switch.
 - After a switch stands its value in the profile `default`, then in those that differ.
 - The Rust SDK panics on a status that it does not expect; INVALID_MEMORY_ACCESS, which it never causes, is left out."""
 
@@ -62,8 +62,7 @@ def abi_page() -> str:
     lines += ["## Functions without a status", ""]
     for raw in REGISTRY.raw.values():
         lines += [*_raw(raw), ""]
-    lines += ["## Switches by profile", "", *_switches()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines[:-1]) + "\n"
 
 
 # --- one call --------------------------------------------------------------------------------------------------------
@@ -191,8 +190,7 @@ def _named(pair: tuple[bytes, bytes]) -> tuple[tuple[str, bytes], tuple[str, byt
 
 
 def _value(profile: Profile, name: str) -> str:
-    value = getattr(profile, name)
-    return str(value.value if isinstance(value, Enum) else value).lower()
+    return value_text(getattr(profile, name))
 
 
 def _switch(name: str) -> str:
@@ -200,17 +198,3 @@ def _switch(name: str) -> str:
     others = {p: _value(profile, name) for p, profile in PROFILES.items()}
     different = [f"{value} in {p}" for p, value in others.items() if value != usual]
     return f"`{name}` ({', '.join([usual, *different])})"
-
-
-def _switches() -> Iterator[str]:
-    users: dict[str, list[str]] = {}
-    for call in REGISTRY.calls.values():
-        for name in answers(call).switches:
-            users.setdefault(name, []).append(call.name)
-    yield f"| switch | {' | '.join(PROFILES)} | calls |"
-    yield "|---" * (len(PROFILES) + 2) + "|"
-    for field in fields(Profile):
-        if field.name == "name":
-            continue
-        values = " | ".join(_value(profile, field.name) for profile in PROFILES.values())
-        yield f"| `{field.name}` | {values} | {', '.join(f'`{user}`' for user in users.get(field.name, ()))} |"

@@ -8,11 +8,13 @@ assert result.status == 403
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hostabi.abi.enums import AbiVersion, LogLevel
-from hostabi.adapters.message import Answer, Answers, Exchange, Exchanger, HeadersLike, Request, Text, to_bytes
+from hostabi.adapters.driver import Answers
+from hostabi.adapters.exchange import Exchange, Exchanger
+from hostabi.adapters.message import Answer, HeadersLike, Request, Text, to_bytes
 from hostabi.adapters.report import exchange_data
 from hostabi.core.context import ForeignFunction
 from hostabi.core.events import StreamInfo
@@ -53,6 +55,7 @@ class FilterHost:
         log_level: LogLevel = LogLevel.INFO,
         fail_open: bool = False,
         literal_stop_iteration: bool = False,
+        allowed_capabilities: Iterable[str] = (),
         features: Features = None,
         upstreams: frozenset[str] | None = None,
         foreign: Mapping[str, ForeignFunction] | None = None,
@@ -81,6 +84,7 @@ class FilterHost:
             environ=tuple((to_bytes(k), to_bytes(v)) for k, v in (environ or {}).items()),
             attributes=dict(properties or {}),
             log_level=log_level,
+            allowed_capabilities=frozenset(allowed_capabilities),
         )
         self.plugins = [self.host.plugin(source, plugin_config, now=now, abi=abi) for source in filters]
         self.chain = self.host.chain(self.plugins)

@@ -12,6 +12,7 @@ from hostabi.abi.callbacks import CALLBACKS, Callback
 from hostabi.abi.enums import AbiVersion
 from hostabi.abi.hostcall import REGISTRY, HostCall, Phase, Wire
 from hostabi.testing.abi_page import abi_page
+from hostabi.testing.profiles_page import profiles_page
 
 FOLDER = Path(__file__).resolve().parent.parent
 STAMP = "<!-- Written by hostabi/testing/reference.py from the tables of the code. Change those. -->"
@@ -101,8 +102,14 @@ def long_page() -> str:
     return f"{STAMP}\n\n{abi_page()}"
 
 
+def page_of_profiles() -> str:
+    """Every switch in every profile, and where hosts differ."""
+    return f"{STAMP}\n\n{profiles_page()}"
+
+
 PAGES = {
     FOLDER / "ABI.md": long_page,
+    FOLDER / "PROFILES.md": page_of_profiles,
     FOLDER / "hostcalls" / "README.md": host_call_page,
     FOLDER / "abi" / "CALLBACKS.md": callback_page,
 }

@@ -12,10 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hostabi.adapters.session import Session
 from hostabi.core.plugin import LoadedFilter
 from hostabi.core.python_filter import PythonFilter
 from hostabi.core.transcript import Record
-from hostabi.scenario.session import Session
 from hostabi.testing.host import FilterHost
 
 
@@ -27,7 +27,7 @@ class FilterSession(Session):
 
     def __init__(self, *filters: Path | str | bytes | LoadedFilter | PythonFilter, **options: Any) -> None:
         made = FilterHost(*filters, **options, start=False)
-        super().__init__(made.host, made.chain, now=made.now)
+        super().__init__(made.host, made.chain, now=made.now, answers=made.exchanger.answers)
         self.metrics = made.metrics
         self.start()
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from interp.syntax.instructions import Ins
 
 from .code import block_type
-from .pyoperands import MOST_LOOPS, Label, NotLowered, Operands, While, kind
-from .pyvalues import canonical, whole
+from .pyoperands import MOST_LOOPS, MOST_TARGETS, Label, NotLowered, Operands, While, kind
+from .pyvalues import Value, canonical, whole
 
 
 class Blocks(Operands):
-    """The part that writes blocks and branches."""
+    """The part that writes blocks and branches.
+
+    `dispatcher` is the loop over the program counter, `dispatch` what a branch from within other loops goes through to
+    reach it, whatever its place.
+    """
 
     # -- branches ------------------------------------------------------------------------------------------------
 
@@ -41,6 +45,9 @@ class Blocks(Operands):
         loop = label.loop
         if loop is None:
             raise NotLowered("branch")
+        if label.place >= 0:
+            self.line(f"p = {label.place}")
+            label = self.dispatch
         if loop is self.whiles[-1]:
             self.line("continue" if label.kind == "loop" else "break")
         else:
@@ -177,13 +184,8 @@ class Blocks(Operands):
     def if_(self, ins: Ins) -> None:
         """if: the condition decides, both arms leave their results in the same variables."""
         type = block_type(self.module, ins.imm[0])
-        condition = canonical(self.pop())
-        # The condition is read before anything it reads could change.
+        condition = self.condition()
         height = len(self.stack) - len(type.params)
-        position = len(self.stack)
-        self.stack.append(condition)
-        self._settle_below_condition(position)
-        condition = self.stack.pop()
         results = [kind(t) for t in type.results]
         self.made += 1
         label = Label(self.made, "if", height, results, results)
@@ -196,12 +198,15 @@ class Blocks(Operands):
         label.begun = len(self.lines)
         self.labels.append(label)
 
-    def _settle_below_condition(self, position: int) -> None:
-        """Settle what lies below the condition; where that would change what it reads, it gets a name first."""
+    def condition(self) -> Value:
+        """Pop a condition and settle what lies below; where that would change what it reads, it gets a name first."""
+        position = len(self.stack) - 1
+        self.stack[position] = canonical(self.stack[position])
         reads = self.stack[position].reads
         if any(f"s{p}" in reads for p in range(position)):
             self.name(position)
         self.settle(position)
+        return self.stack.pop()
 
     def else_(self, *, live: bool) -> None:
         """The end of the first arm."""
@@ -303,7 +308,7 @@ class Blocks(Operands):
         self.indent -= 1
 
     def br_table(self, ins: Ins) -> None:
-        """br_table: a binary search over runs of equal targets."""
+        """br_table: a binary search over runs of equal targets, or over the targets."""
         position = len(self.stack) - 1
         self.stack[position] = canonical(self.stack[position])
         self.simple(position)
@@ -313,8 +318,14 @@ class Blocks(Operands):
         for i, depth in enumerate(depths):
             if not runs or runs[-1][1] != depth:
                 runs.append((i, depth))
-        if len(runs) > 500:
-            raise NotLowered("br_table")
+        targets = dict.fromkeys(depths)
+        if len(runs) > 2 * len(targets):  # fewer lines by a table of which target it is
+            if len(depths) > MOST_TARGETS:
+                raise NotLowered("br_table")
+            order = {depth: i for i, depth in enumerate(targets)}
+            cases = [order[depth] for depth in depths]
+            self.line(f"t = {tuple(cases)}[{index}] if {index} < {len(cases)} else {cases[-1]}")
+            index, runs = "t", [(i, depth) for i, depth in enumerate(targets)]
         self._search(index, runs)
         self.dead()
 

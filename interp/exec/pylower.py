@@ -5,7 +5,8 @@ can trap, call or run out of ticks has a line of its own, and the table of lines
 
 A loop that is branched to is `while True`, left by `break` and repeated by `continue`; so is a block or `if`, but that
 one is never repeated. A branch further out sets `b` to the target's number, breaks, and the code behind each `while` on
-the way breaks on. CPython allows 20 nested loops and 99 levels of indentation: a body that needs more is not lowered.
+the way breaks on. CPython allows 20 nested loops and 99 levels of indentation: the outer blocks of a body that needs
+more are places of a program counter (pycounter.py).
 
 Ticks left are in `A[0]`, or, in functions with loops, in `n` between calls. `d` and `c` are the depth and the cells
 left to the callee.
@@ -17,13 +18,13 @@ from interp.syntax.instructions import Ins
 from interp.syntax.types import FuncType
 
 from .pyaccess import Accesses
-from .pyblocks import Blocks
+from .pycounter import Counter
 from .pyoperands import PROLOGUE, Label, NotLowered, Source, kind
 from .pysteps import SIMPLE
 from .pyvalues import PLAIN, TRAPPING, M, Value, canonical, helper, plain, signed, whole
 
 
-class Lowering(Accesses, Blocks):
+class Lowering(Accesses, Counter):
     """Writes one function."""
 
     # -- the whole -----------------------------------------------------------------------------------------------
@@ -31,7 +32,7 @@ class Lowering(Accesses, Blocks):
     def lower(self) -> Source:
         """The function. Raises NotLowered."""
         self._prologue()
-        head = len(self.lines)
+        self.begin()
         self.labels = [Label(0, "func", 0, self.results, self.results)]
         body = self.body
         last = len(body) - 1
@@ -43,7 +44,9 @@ class Lowering(Accesses, Blocks):
         if self.pc == last:
             self.at = body[last].at
             self.return_()
+        self.assemble()
         if self.flags:
+            head = self.head
             self.lines.insert(head, " b = 0")
             self.places.insert(head, PROLOGUE)
             self.calls = {line + 1 if line > head else line for line in self.calls}

@@ -19,6 +19,8 @@ class NotLowered(Exception):
 #: The place of lines before the body: the function is not entered yet.
 PROLOGUE = -2
 MOST_INSTRUCTIONS = 40_000
+#: The longest table of a br_table that is written out.
+MOST_TARGETS = 20_000
 MOST_LOOPS = 19
 MOST_INDENT = 80
 
@@ -48,7 +50,10 @@ class While:
 
 @dataclass(eq=False)
 class Label:
-    """What a branch needs of a block: where results go, how many, which Python loop it is the end (or start) of."""
+    """What a branch needs of a block: where results go, how many, which Python loop it is the end (or start) of.
+
+    `place` is where a branch goes on by the program counter, `otherwise` where an `if` does (pycounter.py).
+    """
 
     number: int
     kind: str
@@ -57,6 +62,8 @@ class Label:
     results: list[str]
     loop: While | None = None
     alias_of: int = -1
+    place: int = -1
+    otherwise: int = -1
     else_seen: bool = False
     wrapped: bool = False
     reached: bool = False
@@ -92,6 +99,8 @@ class Operands:
         self.stack: list[Value] = []
         self.labels: list[Label] = []
         self.whiles: list[While] = []
+        self.dispatcher = While()
+        self.dispatch = Label(-1, "loop", 0, [], [], loop=self.dispatcher)
         self.pc = 0
         self.flags = False
         self.made = 0

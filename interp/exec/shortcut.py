@@ -17,14 +17,10 @@ from interp.runtime import pace
 from interp.runtime.boundary import Entry, direct
 from interp.runtime.store import FuncInst, HostFunc, Store
 from interp.runtime.values import result_bits
-from interp.syntax.types import F32, F64, I32, I64, ValType
+from interp.syntax.types import NumType, ValType
 
 from . import driver
 from .native import NativeState, NativeThread
-
-_CODES = {I32: 0, I64: 1, F32: 2, F64: 3}
-#: Functions with more parameters or results go the long way.
-_MOST = 16
 
 
 @direct
@@ -43,10 +39,9 @@ class RawEntry(Entry):
 
 @lru_cache(1024)
 def plain(types: tuple[ValType, ...]) -> bytes | None:
-    """The types of plain numbers as C is told of them; None if there are others among them, or too many."""
-    if len(types) > _MOST or not all(type in _CODES for type in types):
-        return None
-    return bytes(_CODES[type] for type in types)  # type: ignore[index]
+    """Plain numbers, of one cell each, by their bytes in the binary format; None for other types, or too many."""
+    codes = bytes(type.code for type in types if isinstance(type, NumType) and type.cells == 1)
+    return codes if len(codes) == len(types) <= _native.boundary.MAX_PLAIN else None
 
 
 class Shortcut:

@@ -30,7 +30,7 @@ from interp.syntax.types import (
     ValType,
 )
 
-from .bodies import PLAIN
+from .rows import PLAIN
 from .shape import EDGES, END, const
 
 _NUMBERS = (I32, I64, F32, F64, V128)

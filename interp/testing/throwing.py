@@ -13,9 +13,10 @@ from interp.syntax.instructions import Catch
 from interp.syntax.module import Expr
 from interp.syntax.types import I32, BlockType, FuncType, RefType, ValType
 
-from .bodies import WEIGHTED, Body, Label, weighted
+from .bodies import WEIGHTED, Body, weighted
 from .objects import OBJECTS, ObjectBody
 from .shape import END, const
+from .values import Label
 
 EXN = RefType(True, "exn")
 _HANDLERS = ("catch", "catch_all")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hostabi.abi.codec import encode_pairs
 from hostabi.testing.wat import small_filter
 
 from .conftest import EXAMPLES, PROGRAMS, Tamis
@@ -259,3 +260,19 @@ def test_controls_in_what_a_guest_says_stay_visible(tamis: Tamis) -> None:
     assert "\x1b" not in ran.out
     assert "\r" not in ran.out
     assert "\\x1b[2J" in ran.out
+
+
+def test_a_filter_that_never_comes_to_rest(tamis: Tamis, tmp_path: Path) -> None:
+    """Each answer makes it call again: the run ends all the same, and says why."""
+    headers = encode_pairs(((b":method", b"GET"), (b":path", b"/"), (b":authority", b"x")))
+    call = "(drop (call $proxy_http_call (i32.const 16) (i32.const 4)"
+    call += f" (i32.const 64) (i32.const {len(headers)}) {'(i32.const 0) ' * 5}(i32.const 8)))"
+    module = tmp_path / "busy.wat"
+    text = small_filter(
+        {"proxy_on_request_headers": f"{call} (i32.const 0)", "proxy_on_http_call_response": call},
+        data={16: b"loop", 64: headers},
+    )
+    module.write_text(text, encoding="utf-8")
+    ran = tamis("run", module)
+    assert ran.code == 1
+    assert ran.err.endswith("busy.wat: the filters kept the host busy for more than 10000 events\n")

@@ -58,7 +58,13 @@ TEXT = """
       (else (call $host (i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4)))))
   (func (export "trap") (result i32) (call $none) (i32.div_u (i32.const 1) (i32.const 0)))
   (func (export "same") (param externref) (result externref) (call $ref (local.get 0)))
-  (func (export "forever") (loop $l (br $l))))
+  (func (export "forever") (loop $l (br $l)))
+  (func (export "sums") (param i32) (result i64 f64) (local $n i64) (local $x f64)
+    (loop $l
+      (local.set $n (i64.add (local.get $n) (i64.const 3)))
+      (local.set $x (f64.add (local.get $x) (f64.const 0.5)))
+      (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+    (local.get $n) (local.get $x)))
 """
 
 Way = Callable[[interp.Instance, str, tuple[int, ...]], list[int]]
@@ -262,6 +268,33 @@ def test_a_signal_interrupts_a_loop_and_its_handler_may_call_in():
     assert inst.exports.add(2, 3) == 5
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that signals")
+def test_what_a_signal_calls_leaves_the_registers_of_the_loop_alone():
+    inst, _ = load()
+    got = []
+    inside = False
+
+    def handler(*args: object) -> None:
+        nonlocal inside
+        if not inside:  # it takes some slices, at whose ends a signal may come again
+            inside = True
+            got.append(inst.exports.sums(many))
+            inside = False
+
+    many = 1 << 18
+    before = signal.signal(signal.SIGALRM, handler)
+    turns = 1 << 16
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+        while len(got) < 3:  # a fast machine may be through before the first
+            turns *= 4
+            assert inst.exports.sums(turns) == (3 * turns, turns / 2)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert set(got) == {(3 * many, many / 2)}
+
+
 def test_other_threads_run_and_are_kept_out():
     inst, _ = load()
     errors: list[BaseException] = []
@@ -300,6 +333,8 @@ def test_numbers_are_converted_as_the_long_way_does():
         (-(2**31), -(2**63), 1e300, -0.0),
         (True, False, 3, 2**60 + 1),
         (Odd(4), 5, -1e-50, 1e-320),
+        *((sign * (2**30 + near), sign * (2**30 + near), 0.0, 1.0) for sign in (1, -1) for near in (-1, 0, 1)),
+        (2**31, 2**63, 0.0, 1.0),
     ]
     for case in cases:
         assert repr(swap(*case)) == repr(swap.long_way(*case))

@@ -23,9 +23,9 @@ from interp.syntax.errors import WasmError
 from interp.syntax.features import EVERY_FEATURE, Feature
 from interp.syntax.instructions import OPS
 from interp.testing import parity
-from interp.testing.bodies import RUNNABLE
 from interp.testing.generator import Program, program
 from interp.testing.parity import COLLECTING, DRIVEN, MACHINES, REFERENCE, Machine, difference
+from interp.testing.rows import RUNNABLE
 from interp.testing.strategies import programs
 from interp.text.parser import parse
 from interp.valid.module import validate

@@ -10,6 +10,7 @@ import pytest
 
 import interp
 from interp.exec import pystate
+from interp.exec.pycounter import Counter
 from interp.exec.pyoperands import NotLowered
 from interp.exec.pystate import Shared
 from interp.runtime.store import FuncInst
@@ -84,6 +85,7 @@ def test_switches_of_any_depth(blocks: int) -> None:
     for n in (0, 1, blocks - 1, blocks, blocks + 7):
         assert mine.exports.f(n) == other.exports.f(n)
     assert mine.store.ticks == other.store.ticks
+    assert written(mine)
 
 
 def test_ifs_deeper_than_python_indents() -> None:
@@ -94,6 +96,31 @@ def test_ifs_deeper_than_python_indents() -> None:
     text = f'(module (func (export "f") (param i32) (result i32) (local i32) {body} (local.get 1)))'
     instance = load(text)
     assert [instance.exports.f(n) for n in (0, 1, 7, 149, 1000)] == [1, 1, 7, 149, 151]
+    assert written(instance)
+
+
+def test_tables_of_many_runs() -> None:
+    """Two targets that alternate a thousand times."""
+    text = f"""(module (func (export "f") (param i32) (result i32)
+      (block $a (block $b (br_table {"$a $b " * 1000} $b (local.get 0))) (return (i32.const 2))) (i32.const 1)))"""
+    instance = load(text)
+    assert [instance.exports.f(n) for n in (0, 1, 1998, 1999, 2000, -1)] == [1, 2, 1, 2, 2, 2]
+    assert written(instance)
+
+
+def written(instance: interp.Instance) -> bool:
+    """Whether the only function runs as Python code."""
+    return list(instance.store.instances[0].native.sources) == [0]
+
+
+@pytest.mark.parametrize("near", [(0, 0), (1, 1), (2, 3)])
+def test_places_instead_of_blocks(monkeypatch: pytest.MonkeyPatch, near: tuple[int, int]) -> None:
+    """With a program counter wherever there can be one, everything seen stays the same, places and ticks included."""
+    monkeypatch.setattr(Counter, "most", (-1, -1))
+    monkeypatch.setattr(Counter, "near", near)
+    for seed in range(30):
+        found = difference(program(seed), (REFERENCE, *DRIVEN))
+        assert not found, f"program {seed}: {found}"
 
 
 def test_functions_on_the_reference_engine_among_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,9 +19,9 @@ from interp.binary.types import Gate
 from interp.syntax.errors import WasmError
 from interp.syntax.features import DEFAULT_FEATURES, EVERY_FEATURE, WASM_2, WASM_3, Feature
 from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
-from interp.testing.bodies import RUNNABLE
 from interp.testing.differential import disagreement, mutate, script_modules, verdict
 from interp.testing.generator import program
+from interp.testing.rows import RUNNABLE
 from interp.text.parser import parse
 from interp.valid.module import _check_body, validate
 from interp.valid.rules_module import make_context

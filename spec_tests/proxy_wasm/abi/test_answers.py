@@ -80,7 +80,7 @@ def low(vm: VmState, n: int) -> int:
 
 def high(vm: VmState, n: U32, name: Bytes) -> None:
     """A call that is not registered: what it can answer is found without being asked for."""
-    if vm.profile.strict_cas:
+    if vm.profile.cas_needs_key:
         low(vm, n)
     if vm.shared.get(name, name):
         vm.foreign_arguments = b""
@@ -90,7 +90,7 @@ def test_code_is_followed() -> None:
     params = (Param("n", Wire.U32), Param("name", Wire.BYTES))
     got = answers(HostCall("high", high, params, (), frozenset(AbiVersion), Phase.RUN))
     assert got.statuses == {Status.EMPTY, Status.NOT_FOUND, Status.INVALID_MEMORY_ACCESS}
-    assert (got.switches, got.limits, got.versions) == ({"strict_cas"}, {"queues"}, {AbiVersion.V0_1_0})
+    assert (got.switches, got.limits, got.versions) == ({"cas_needs_key"}, {"queues"}, {AbiVersion.V0_1_0})
 
 
 # --- the table of the Rust SDK (abi_reference 14.2) ------------------------------------------------------------------

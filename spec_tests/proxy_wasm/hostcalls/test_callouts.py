@@ -1,4 +1,4 @@
-"""HTTP calls, and the services this host does not have: gRPC, Redis, DNS (abi_reference 8.8, 8.9, 11)."""
+"""HTTP calls, and the services this host does not have: Redis, DNS (abi_reference 8.8, 11)."""
 
 from __future__ import annotations
 
@@ -114,8 +114,6 @@ def test_maps_of_an_answer(engine: str) -> None:
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("proxy_grpc_call", (b"s", b"n", b"m", (), b"msg", 100)),
-        ("proxy_grpc_stream", (b"s", b"n", b"m", ())),
         ("proxy_redis_init", (b"s", b"u", b"p", 100)),
         ("proxy_redis_call", (b"s", b"q")),
         ("proxy_inject_encoded_data_to_filter_chain", (b"d", 0)),
@@ -127,20 +125,6 @@ def test_maps_of_an_answer(engine: str) -> None:
 def test_a_service_that_is_not_there_fails(engine: str, name: str, values: tuple[Any, ...]) -> None:
     got = call(engine, name, *values, abi=AbiVersion.V0_2_100)
     assert (got.status, got.exchange.status) == (Status.INTERNAL_FAILURE, 200)
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "status"),
-    [
-        ("proxy_grpc_send", (6, b"m", 0), Status.NOT_FOUND),
-        ("proxy_grpc_send", (5, b"m", 0), Status.BAD_ARGUMENT),
-        ("proxy_grpc_cancel", (5,), Status.NOT_FOUND),
-        ("proxy_grpc_close", (5,), Status.NOT_FOUND),
-    ],
-)
-def test_grpc_tokens_that_nobody_holds(engine: str, name: str, values: tuple[Any, ...], status: Status) -> None:
-    """The Rust SDK panics on any other status here."""
-    assert call(engine, name, *values).status is status
 
 
 # --- foreign functions

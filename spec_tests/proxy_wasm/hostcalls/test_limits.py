@@ -26,6 +26,7 @@ def first(name: str, *raw: int) -> dict[str, Any]:
 
 DATA_A = first("proxy_set_shared_data", 1016, 1, 0, 0, 0)
 QUEUE_A = first("proxy_register_shared_queue", 1016, 1)
+STREAM = first("proxy_grpc_stream", 1016, 2, 1016, 1, 1016, 1, 0, 0)
 BODY: dict[str, Any] = {"during": "proxy_on_request_body", "body": "x"}
 
 #: Limit, its value, the call, its arguments, what else, what it answers.
@@ -52,6 +53,12 @@ ROWS: list[tuple[str, Any, str, tuple[Any, ...], dict[str, Any], Status]] = [
     ("outstanding_calls", 0, "proxy_http_call", (b"up", HEADERS, b"", (), 10), {}, FULL),
     ("call_body_bytes", 4, "proxy_http_call", (b"up", HEADERS, b"body", (), 10), {}, FINE),
     ("call_body_bytes", 3, "proxy_http_call", (b"up", HEADERS, b"body", (), 10), {}, FULL),
+    ("grpc_message_bytes", 4, "proxy_grpc_call", (b"up", b"s", b"m", (), b"body", 10), {}, FINE),
+    ("grpc_message_bytes", 3, "proxy_grpc_call", (b"up", b"s", b"m", (), b"body", 10), {}, FULL),
+    ("grpc_message_bytes", 4, "proxy_grpc_send", (6, b"body", 0), STREAM, FINE),
+    ("grpc_message_bytes", 3, "proxy_grpc_send", (6, b"body", 0), STREAM, BAD),
+    ("grpc_queue_bytes", 4, "proxy_grpc_send", (6, b"body", 0), STREAM, FINE),
+    ("grpc_queue_bytes", 3, "proxy_grpc_send", (6, b"body", 0), STREAM, BAD),
     ("body_buffer", 8, "proxy_set_buffer_bytes", (0, 0, 1, b"12345678"), BODY, FINE),
     ("body_buffer", 8, "proxy_set_buffer_bytes", (0, 0, 1, b"123456789"), BODY, BAD),
     ("filter_state_bytes", 4, "proxy_set_property", (b"a", b"bcd"), {}, FINE),

@@ -233,6 +233,12 @@ static int obey_world(str order, str args) {
     return 1;
 }
 
+#ifdef MORE_ORDERS /* of a filter that includes this one */
+static int MORE_ORDERS(str order, str args);
+#else
+#define MORE_ORDERS(order, args) 0
+#endif
+
 static void obey(str order, str args) {
     if (IS("log")) {
         u32 level = next(&args);
@@ -245,7 +251,8 @@ static void obey(str order, str args) {
     else if (IS("grow")) say(order, 0, pw_decimal(__builtin_wasm_memory_grow(0, pw_number(args, 0))));
     else if (IS("trap")) __builtin_trap();
     else if (IS("spin")) for (volatile u32 i = 0;; i++) {}
-    else if (!obey_maps(order, args) && !obey_buffers(order, args) && !obey_shared(order, args) && !obey_world(order, args))
+    else if (!obey_maps(order, args) && !obey_buffers(order, args) && !obey_shared(order, args) && !obey_world(order, args) &&
+             !MORE_ORDERS(order, args))
         pw_log(PW_ERROR, JOIN(S("no order: "), order));
 }
 

@@ -1,4 +1,4 @@
-"""What a session knows: its streams, the calls that wait, what is to come of the next ones, what was seen."""
+"""What a driver knows: streams, the calls that wait, what is to come of the next ones, what was seen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 from hostabi.adapters.message import Answer, Message
 from hostabi.core.chain import Chain
-from hostabi.core.commands import LocalReply, Log, PluginFailed, StartCall
+from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, StartCall
 from hostabi.core.events import StreamInfo, Way
 
 
@@ -97,3 +97,5 @@ class Seen:
     logs: list[Log] = field(default_factory=list)
     calls: list[StartCall] = field(default_factory=list)
     failures: list[PluginFailed] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    """Everything that was asked for, in order."""

@@ -1,0 +1,301 @@
+"""The driver: carries out what a host and its chains ask for. Tests of filters and the command line stand on it.
+
+It does no I/O. What it cannot know is said to it: the time, what comes of the filters' calls, who goes away. It ends a
+stream as soon as nothing can come out of it any more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from hostabi.abi.codec import HeaderPairs
+from hostabi.adapters.message import Answer, Message, pieces, to_pairs
+from hostabi.adapters.streams import Call, CallTest, Outcome, Rule, Seen, SessionError, Stream
+from hostabi.core.chain import Chain
+from hostabi.core.commands import (
+    CancelCall,
+    Command,
+    Log,
+    PluginFailed,
+    ResetStream,
+    Send,
+    SendLocalReply,
+    SetTimer,
+    StartCall,
+    Wake,
+)
+from hostabi.core.events import (
+    Body,
+    CallFailed,
+    CallResponse,
+    Event,
+    Headers,
+    QueueReady,
+    Shutdown,
+    Start,
+    StreamEnd,
+    Tick,
+    Trailers,
+    Way,
+)
+from hostabi.core.host import Host
+from hostabi.core.plugin import Plugin
+
+Answers = Mapping[str, Answer] | Callable[[StartCall], Answer | Outcome | None]
+"""What comes of HTTP calls: by cluster, or by a function of the call. Nothing: the call waits."""
+
+_MOST_EVENTS = 10_000
+_MILLISECOND = 1_000_000
+
+_LATE = b"upstream request timeout"
+"""What Envoy gives a filter when an upstream does not answer in time (seen on 1.40)."""
+
+
+class Driver:
+    """A chain and the world around it: clock, timers, calls, open streams, and what was seen of all that.
+
+    `now` is the clock in ns since 1970. It moves when time is let pass, and by `pace` with each event. `answers` come
+    to calls at once; those it says nothing of wait for `callout`.
+    """
+
+    def __init__(
+        self, host: Host, chain: Chain, *, now: int = 0, pace: int = 0, answers: Answers | None = None
+    ) -> None:
+        self.host = host
+        self.chain = chain
+        self.now = now
+        self.pace = pace
+        self.answers: Answers = {} if answers is None else answers
+        self.added_to_answers: HeaderPairs = ()
+        """What the proxy itself adds to the answers of filters' calls."""
+        self.seen = Seen()
+        self.waiting: list[Call] = []
+        self.rules: list[Rule] = []
+        self._open: dict[int, Stream] = {}
+        self._timers: dict[str, int] = {}
+        self._pending: deque[Event] = deque()
+        self._leaving: list[tuple[Plugin, Chain]] = []
+
+    # --- life of the plugins
+
+    def start(self) -> None:
+        """Start the filters."""
+        self._feed(self.chain, Start(now=self.now))
+        self._settle()
+
+    def shutdown(self) -> None:
+        """End the filters, as when a configuration goes."""
+        for plugin in self.chain.plugins:
+            self._feed(self.chain, Shutdown(plugin.key, now=self.now))
+        self._settle()
+
+    def take(self) -> Seen:
+        """What happened since the last time."""
+        seen, self.seen = self.seen, Seen()
+        return seen
+
+    # --- what filters ask for
+
+    def callout(self, fits: str | CallTest, outcome: Answer | Outcome, *, hold: str = "") -> None:
+        """Say what comes of the oldest call that waits and fits, else of the next one that does.
+
+        `fits` is the cluster or a test of the call. With `hold` it waits for `release`.
+        """
+        test = (lambda call: call.upstream == fits) if isinstance(fits, str) else fits
+        call = next((one for one in self.waiting if one.outcome is None and test(one.command)), None)
+        if call is None:
+            self.rules.append(Rule(test, outcome, hold))
+        else:
+            self._decide(call, outcome, hold)
+        self._settle()
+
+    def release(self, hold: str) -> None:
+        """What was said of a call with `hold` comes now."""
+        call = next((one for one in self.waiting if one.held == hold and hold), None)
+        if call is None:
+            raise SessionError(f"no call is held as {hold!r}")
+        self._finish(call)
+        self._settle()
+
+    def _decide(self, call: Call, outcome: Answer | Outcome, hold: str) -> None:
+        call.outcome, call.held = outcome, hold
+        if not hold:
+            self._finish(call)
+
+    def _finish(self, call: Call) -> None:
+        self.waiting.remove(call)
+        command = call.command
+        match call.outcome:
+            case Answer(failed=reason) if reason:
+                self._pending.append(CallFailed(command.plugin, command.token, reason))
+                return
+            case Outcome.RESET:
+                self._pending.append(CallFailed(command.plugin, command.token, "reset"))
+                return
+            case Outcome.TIMEOUT if not self.host.profile.call_timeout_is_504:
+                self._pending.append(CallFailed(command.plugin, command.token, "timeout"))
+                return
+            case Answer() as answer:
+                pass
+            case _:
+                answer = Answer(504, {"content-length": str(len(_LATE)), "content-type": "text/plain"}, _LATE)
+        body = b"".join(pieces(answer))
+        trailers = to_pairs(answer.trailers)
+        headers = answer.header_pairs()
+        if call.outcome is answer:
+            headers += self.added_to_answers
+        self._pending.append(CallResponse(command.plugin, command.token, headers, body, trailers))
+
+    # --- time
+
+    def tick(self) -> bool:
+        """Let the next timer run out, of a filter or of a call; whether there was one."""
+        due = self._next_due()
+        if due is not None:
+            self._come(*due)
+        return due is not None
+
+    def advance(self, duration: int) -> None:
+        """Let so many ns pass: timers and the timeouts of calls come due in their order."""
+        target = self.now + duration
+        for _ in range(_MOST_EVENTS):
+            due = self._next_due()
+            if due is None or due[0] > target:
+                self.now = max(self.now, target)
+                return
+            self._come(*due)
+        raise SessionError(f"more than {_MOST_EVENTS} timers came due in one advance")
+
+    def _come(self, moment: int, act: Callable[[], None]) -> None:
+        self.now = max(self.now, moment)
+        act()
+        self._settle()
+
+    def _next_due(self) -> tuple[int, Callable[[], None]] | None:
+        found: list[tuple[int, str, Callable[[], None]]] = [
+            (deadline, key, partial(self._tick, key)) for key, deadline in self._timers.items()
+        ]
+        for call in self.waiting:
+            if call.deadline is not None and not call.held:
+                found.append((call.deadline, "", partial(self._decide, call, Outcome.TIMEOUT, "")))
+        if not found:
+            return None
+        moment, _, act = min(found, key=lambda one: one[:2])
+        return moment, act
+
+    def _tick(self, key: str) -> None:
+        del self._timers[key]
+        self._deliver(Tick(key, now=self.now))
+
+    # --- the loop
+
+    def _feed(self, chain: Chain, event: Event) -> None:
+        """Something happens to a chain."""
+        self._carry_out(self.host.feed(chain, event))
+        self.now += self.pace
+
+    def _deliver(self, event: Event) -> None:
+        """Something happens to a plugin, wherever it is."""
+        self._carry_out(self.host.handle(replace(event, now=self.now)))
+        self.now += self.pace
+
+    def _pump(self) -> None:
+        for _ in range(_MOST_EVENTS):
+            if not self._pending:
+                return
+            self._deliver(self._pending.popleft())
+        raise SessionError(f"the filters kept the host busy for more than {_MOST_EVENTS} events")
+
+    def _settle(self) -> None:
+        """Everything that is due happens; streams that are over end, and plugins that only they kept."""
+        self._pump()
+        for stream in [one for one in self._open.values() if one.over]:
+            self._end_stream(stream)
+            self._pump()
+        for plugin, chain in list(self._leaving):
+            if all(stream.chain is not chain for stream in self._open.values()):
+                self._leaving.remove((plugin, chain))
+                self._timers.pop(plugin.key, None)
+                self.host.drop(chain)
+                self._deliver(Shutdown(plugin.key))
+                self._pump()
+
+    def _end_stream(self, stream: Stream) -> None:
+        stream.ended = True
+        del self._open[stream.number]
+        self._feed(stream.chain, StreamEnd(stream.number, now=self.now))
+
+    def _carry_out(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            self.seen.commands.append(command)
+            match command:
+                case Send():
+                    self._collect(command)
+                case SendLocalReply() if command.stream in self._open:
+                    self._open[command.stream].local_response = command.reply
+                case ResetStream() if command.stream in self._open:
+                    self._open[command.stream].reset = command.reason
+                case Log():
+                    self.seen.logs.append(command)
+                case StartCall():
+                    self._called(command)
+                case CancelCall():
+                    self._cancelled(command)
+                case SetTimer():
+                    self._timers.pop(command.plugin, None)
+                    if command.deadline is not None:
+                        # Periods are whole milliseconds; what readings of the clock before the call add is less.
+                        wait = (command.deadline - self.now) // _MILLISECOND * _MILLISECOND
+                        self._timers[command.plugin] = self.now + wait
+                case Wake():
+                    self._pending.append(QueueReady(command.plugin, command.queue))
+                case PluginFailed():
+                    self.seen.failures.append(command)
+                case _:
+                    pass
+
+    def _called(self, command: StartCall) -> None:
+        self.seen.calls.append(command)
+        deadline = self.now + command.timeout_ms * 1_000_000 if command.timeout_ms else None
+        call = Call(command, deadline)
+        self.waiting.append(call)
+        rule = next((one for one in self.rules if one.fits(command)), None)
+        if rule is not None:
+            self.rules.remove(rule)
+            self._decide(call, rule.outcome, rule.hold)
+            return
+        answers = self.answers
+        outcome = answers(command) if callable(answers) else answers.get(command.upstream)
+        if outcome is not None:
+            self._decide(call, outcome, "")
+
+    def _cancelled(self, command: CancelCall) -> None:
+        self.waiting = [one for one in self.waiting if _call_key(one.command) != _call_key(command)]
+        self._pending = deque(
+            event
+            for event in self._pending
+            if not (isinstance(event, CallResponse | CallFailed) and _call_key(event) == _call_key(command))
+        )
+
+    def _collect(self, command: Send) -> None:
+        stream = self._open.get(command.stream)
+        if stream is None:
+            return
+        if command.way is Way.REQUEST:
+            message = stream.request = stream.request or Message()
+        else:
+            message = stream.response = stream.response or Message()
+        match command.frame:
+            case Headers(headers, end):
+                message.headers, message.complete = headers, end
+            case Body(data, end):
+                message.body, message.complete = message.body + data, end
+            case Trailers(trailers):
+                message.trailers, message.complete = trailers, True
+
+
+def _call_key(one: StartCall | CancelCall | CallResponse | CallFailed) -> tuple[str, int]:
+    return one.plugin, one.token

@@ -1,0 +1,141 @@
+"""One HTTP exchange after another through a chain, with an upstream and answers to calls that are given beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hostabi.adapters.driver import Answers
+from hostabi.adapters.message import Answer, Message, Request
+from hostabi.adapters.session import Session
+from hostabi.adapters.streams import Outcome, Stream
+from hostabi.core.chain import Chain
+from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, StartCall
+from hostabi.core.events import StreamInfo, Way
+from hostabi.core.host import Host
+from hostabi.core.transcript import Record
+
+PACE = 1_000_000
+_MOST_TICKS = 100
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What one exchange did, and everything that happened since the exchange before it (or since the start)."""
+
+    abi: str = ""
+    engine: str = ""
+    request: Message | None = None
+    """What went to the upstream; None when nothing did."""
+    response: Message | None = None
+    """What went to the client."""
+    local_response: LocalReply | None = None
+    logs: list[Log] = field(default_factory=list)
+    calls: list[StartCall] = field(default_factory=list)
+    fuel: int = 0
+    trap: PluginFailed | None = None
+    reset: str | None = None
+    paused: bool = False
+    """The filters held the stream and nothing was left that could have moved it."""
+    commands: list[Command] = field(default_factory=list)
+    transcript: list[Record] = field(default_factory=list)
+
+    @property
+    def status(self) -> int | None:
+        """Status of the response to the client."""
+        return self.response.status if self.response else None
+
+    @property
+    def log_lines(self) -> list[str]:
+        """The log as text, without levels."""
+        return [line.message.decode("utf-8", "replace") for line in self.logs]
+
+
+class Exchanger:
+    """Sends exchanges through a chain, each to its end. Calls that `answers` says nothing of fail.
+
+    The clock moves by a millisecond with each event, and to the deadline of a timer when the filters wait for one.
+    """
+
+    def __init__(self, host: Host, chain: Chain, *, now: int = 0, answers: Answers | None = None) -> None:
+        self.host = host
+        self.chain = chain
+        self.answers: Answers = {} if answers is None else answers
+        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer)
+        self._fuel_seen = 0
+
+    @property
+    def now(self) -> int:
+        """The clock, ns since 1970."""
+        return self.session.now
+
+    @now.setter
+    def now(self, moment: int) -> None:
+        self.session.now = moment
+
+    def _answer(self, call: StartCall) -> Answer | Outcome:
+        answers = self.answers
+        answer = answers(call) if callable(answers) else answers.get(call.upstream)
+        return Answer(failed="no answer was given") if answer is None else answer
+
+    def start(self) -> None:
+        """Start the chain's plugins."""
+        self.session.start()
+
+    def tick(self) -> bool:
+        """Let the next timer run out, if there is one; whether there was."""
+        return self.session.tick()
+
+    def shutdown(self) -> None:
+        """End the plugins, as when a configuration goes."""
+        self.session.shutdown()
+
+    def run(self, request: Request, upstream: Answer, info: StreamInfo | None = None) -> Exchange:
+        """Send a request through the chain and the upstream's answer back."""
+        session = self.session
+        session.request(request, info=info)
+        stream = session.stream()
+        self._wait(stream, Way.REQUEST)
+        if stream.request is not None and stream.request.complete and session.takes_response():
+            session.upstream(upstream)
+        self._wait(stream, Way.RESPONSE)
+        over = stream.over
+        session.end()
+        return self._seen(stream, not over)
+
+    def take(self) -> Exchange:
+        """What happened since the last time, streams aside."""
+        return self._seen(None, False)
+
+    def _wait(self, stream: Stream, way: Way) -> None:
+        """Let timers run out while a filter holds the stream, in case that lets it go."""
+        for _ in range(_MOST_TICKS):
+            if not _held(stream, way) or not self.tick():
+                return
+
+    def _seen(self, stream: Stream | None, paused: bool) -> Exchange:
+        seen, guests = self.session.take(), [plugin.vm.guest for plugin in self.chain.plugins]
+        fuel = sum(guest.ticks for guest in dict.fromkeys(guests))
+        used, self._fuel_seen = fuel - self._fuel_seen, fuel
+        done = Exchange(
+            guests[0].abi.text if guests else "",
+            guests[0].engine if guests else "",
+            logs=seen.logs,
+            calls=seen.calls,
+            fuel=used,
+            trap=seen.failures[0] if seen.failures else None,
+            paused=paused,
+            commands=seen.commands,
+            transcript=list(self.host.transcript),
+        )
+        self.host.transcript.clear()
+        if stream is not None:
+            done.request, done.response = stream.request, stream.response
+            done.local_response, done.reset = stream.local_response, stream.reset
+        return done
+
+
+def _held(stream: Stream, way: Way) -> bool:
+    """Whether something could still come out that has not, at this side."""
+    if stream.over or stream.local_response is not None:
+        return not stream.over
+    return way is Way.RESPONSE or stream.request is None or not stream.request.complete
