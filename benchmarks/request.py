@@ -18,11 +18,11 @@ from rich.table import Table
 
 from benchmarks.compute import WrongResult, geometric_mean
 from benchmarks.load import plugins
-from hostabi.abi.marshal import GuestMemory
-from hostabi.adapters.message import Answer, Exchange, Exchanger, Request
+from hostabi.adapters.exchange import Exchange, Exchanger
+from hostabi.adapters.message import Answer, Request
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.link import Code
-from hostabi.core.plugin import MACHINES, WasmGuest
+from hostabi.core.plugin import MACHINES, CountedMemory, WasmGuest
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "filters"
 WARM = 30
@@ -121,8 +121,9 @@ class Split:
 class SplitMemory:
     """A memory whose reading and writing count as the machine's."""
 
-    def __init__(self, memory: GuestMemory, split: Split) -> None:
+    def __init__(self, memory: CountedMemory, split: Split) -> None:
         self._memory = memory
+        self.copied = 0
         self.read = split.across(memory.read, True)
         self.write = split.across(memory.write, True)
 
@@ -138,18 +139,12 @@ def timed(kind: type[WasmGuest], engine: str, split: Split) -> type[WasmGuest]:
     class Timed(kind):  # type: ignore[valid-type,misc]
         def open(self, name: str | None) -> None:
             super().open(engine)
-            self._split_memory: SplitMemory | None = None
-
-        @property
-        def memory(self) -> GuestMemory:
-            if self._split_memory is None:
-                self._split_memory = SplitMemory(super().memory, split)
-            return self._split_memory
+            self.memory = SplitMemory(self.memory, split)
 
         def instantiate(self, codes: Sequence[Code]) -> None:
             super().instantiate([split.across(code, False) for code in codes])
-            self.invoke = split.across(super().invoke, True)  # type: ignore[method-assign]
-            self.reenter = split.across(super().reenter, True)  # type: ignore[method-assign]
+            self.call = split.across(super().call, True)  # type: ignore[method-assign]
+            self.allocate = split.across(super().allocate, True)  # type: ignore[method-assign]
 
     return Timed
 

@@ -89,7 +89,7 @@ typedef struct tm_env {
     const uint32_t *tag_types;    /* per tag: type index */
     const uint8_t *declared;      /* per function: may stand in ref.func */
     uint64_t features;
-    uint64_t max_function_bytes, max_locals, max_nesting, max_br_table, max_frame_cells;
+    uint64_t max_function_bytes, max_locals, max_nesting, max_br_table, max_catches, max_frame_cells;
 } tm_env;
 
 typedef struct tm_error {
@@ -194,6 +194,7 @@ typedef struct tm_thread {
     uint32_t thrown_cells;    /* cells of its values, which stand at args */
     struct tm_frame *catcher; /* where it goes on */
     uint32_t clause;
+    uint64_t *fence;          /* cells from here on are poisoned, in the builds that have fence.h */
 } tm_thread;
 
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth);

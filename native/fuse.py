@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .generate import Handlers
+    from handlers import Handlers
 
 HERE = Path(globals().get("__file__", "native/fuse.py")).resolve().parent
 PAIRS = HERE / "pairs.txt"

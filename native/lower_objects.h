@@ -1,4 +1,4 @@
-/* Lowering of what reads and writes objects (generate.py, `_objects`). `type` is the code of a field or of elements, which may
+/* Lowering of what reads and writes objects (handlers_objects.py). `type` is the code of a field or of elements, which may
    be packed. Part of lower.h. */
 #ifndef TAMIS_LOWER_OBJECTS_H
 #define TAMIS_LOWER_OBJECTS_H

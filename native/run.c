@@ -3,6 +3,7 @@
    Three forms of the same bodies; dispatch.h chooses. */
 #include "dispatch.h"
 #include "engine.h"
+#include "fence.h"
 #include "heap.h"
 #include "numerics.h"
 #include "vectors.h"
@@ -67,6 +68,7 @@ enum { here = 0 };
         e_fp[1].cells = e_cells;                                                                                              \
         cx->fp = e_fp + 1;                                                                                                    \
         sp = (sp_);                                                                                                           \
+        FENCE(cx, sp + e_f->cells);                                                                                           \
         if (e_i != cx->instance) { cx->instance = e_i; LOAD_MEMORY; }                                                         \
         ip = e_f->code;                                                                                                       \
         DISPATCH;                                                                                                             \
@@ -77,6 +79,7 @@ enum { here = 0 };
         tm_frame *r_fp = --cx->fp;                                                                                            \
         ip = r_fp->ip;                                                                                                        \
         sp = r_fp->sp;                                                                                                        \
+        FENCE(cx, sp + r_fp->func->cells);                                                                                    \
         if (unlikely(r_fp->instance != cx->instance)) { cx->instance = r_fp->instance; LOAD_MEMORY; }                         \
         DISPATCH;                                                                                                             \
     } while (0)
@@ -131,6 +134,7 @@ enum { here = 0 };
         const word *e_s = sp + A;                                                                                             \
         uint64_t e_n = C;                                                                                                     \
         for (uint64_t k = 0; k < e_n; k++) sp[k] = e_s[k];                                                                    \
+        FENCE(cx, sp + e_f->cells);                                                                                           \
         e_fp->func = e_f;                                                                                                     \
         e_fp->instance = e_i;                                                                                                 \
         e_fp->cells = e_cells;                                                                                                \
@@ -349,7 +353,9 @@ static inline void set_control(uint64_t v) { (void)v; }
 
 static int run_on(tm_thread *thread) {
     for (;;) {
+        tm_fence_entered(thread);
         int left = run(thread);
+        tm_fence_left(thread);
         if (likely(left != TM_EXIT_THROWN)) return left;
         left = tm_thread_throw(thread, 0);
         if (left != TM_EXIT_LANDED) return left;

@@ -1,19 +1,17 @@
 /* Threads: one value stack and one stack of frames for a store, and the activations nested on them. */
 #include "activation.h"
+#include "fence.h"
 #include "types.h"
 
 word tm_entry[2];
 
 static tm_memory no_memory;
 
-enum { SLACK = 4096 };
-
 tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     tm_thread *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     tm_entry[0] = tm_handler_word(H_enter); /* the same for every thread */
     tm_entry[1] = tm_handler_word(H_halt);
-    /* A host function's results and the arguments of an entry may stand above the last frame, and registers for the collector. */
     t->stack_cells = stack_cells + SLACK;
     t->stack = tm_zeros_new(t->stack_cells * sizeof(word));
     t->frame_count = depth + 2 + MAX_ACTIVATIONS;
@@ -21,10 +19,12 @@ tm_thread *tm_thread_new(uint64_t stack_cells, uint64_t depth) {
     t->saved = calloc(MAX_ACTIVATIONS, sizeof *t->saved);
     if (!t->stack || !t->frames || !t->saved) { tm_thread_free(t); return NULL; }
     t->cells_limit = stack_cells;
+    t->fence = t->stack + t->stack_cells;
     t->fp = t->frames; /* a frame of nobody: where the first activation stands */
     t->sp = t->stack;
     t->fp->sp = t->stack;
     t->fp_limit = t->frames + depth + 1;
+    tm_fence_left(t);
     return t;
 }
 
@@ -33,6 +33,7 @@ void tm_thread_free(tm_thread *t) {
     for (uint64_t k = 0; k < t->n_owned; k++) free(t->owned[k]);
     free(t->owned);
     free(t->funcs);
+    if (t->fence) FENCE(t, t->stack + t->stack_cells);
     tm_zeros_free(t->stack, t->stack_cells * sizeof(word));
     tm_zeros_free(t->frames, t->frame_count * sizeof(tm_frame));
     free(t->saved);
@@ -93,6 +94,7 @@ uint64_t *tm_thread_top(tm_thread *t) { return tm_top(t); }
 int tm_thread_enter(tm_thread *t, uint64_t addr) {
     if (t->active >= MAX_ACTIVATIONS) return -1;
     tm_begin(t, t->funcs[addr], tm_top(t));
+    tm_fence_left(t);
     return 0;
 }
 

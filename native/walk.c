@@ -16,6 +16,7 @@ typedef struct tm_ctrl {
     uint32_t n_start, n_end;
     const uint32_t *start, *end; /* end: NULL when it is the one type here */
     uint32_t single;
+    uint32_t n_caught;   /* of a legacy try: its handlers so far */
     uint32_t inits;      /* how many locals were set before that had to be */
     uint32_t loop;       /* emit: place of a loop's first word */
     uint32_t ends;       /* emit: chain of branches to the end */

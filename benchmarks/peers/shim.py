@@ -15,7 +15,7 @@ import wasmtime
 
 import interp
 from hostabi.abi.hostcall import GuestError
-from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
+from hostabi.abi.marshal import GuestMemoryError, check_range
 from hostabi.core.link import Code
 from hostabi.core.plugin import MACHINES, LoadedFilter, LoadError, WasmGuest
 from hostabi.core.vm import GuestTrap
@@ -82,12 +82,18 @@ machine = Machine()
 
 
 class Memory:
-    """The memory of an instance as the ABI sees it."""
+    """The memory of an instance as the ABI sees it; there is none before `found` is given it."""
 
-    def __init__(self, store: wasmtime.Store, memory: wasmtime.Memory) -> None:
+    def __init__(self, store: wasmtime.Store) -> None:
         self._store = store
-        self._memory = memory
+        self.found: wasmtime.Memory | None = None
         self.copied = 0
+
+    @property
+    def _memory(self) -> wasmtime.Memory:
+        if self.found is None:
+            raise GuestMemoryError("the guest has no memory")
+        return self.found
 
     @property
     def length(self) -> int:
@@ -121,7 +127,7 @@ class WasmtimeGuest(WasmGuest):
         self.machine_store.set_limits(memory_size=self.state.limits.memory_pages << 16)
         self._functions: dict[str, wasmtime.Func] = {}
         self._nested = 0
-        self._memory: Memory | None = None  # type: ignore[assignment]
+        self.memory = self._memory = Memory(self.machine_store)
 
     @property
     def engine(self) -> str:
@@ -132,13 +138,6 @@ class WasmtimeGuest(WasmGuest):
     def ticks(self) -> int:
         """None are counted."""
         return 0
-
-    @property
-    def memory(self) -> GuestMemory:
-        """See WasmGuest."""
-        if self._memory is None:
-            raise GuestMemoryError("the guest has no memory")
-        return self._memory
 
     def instantiate(self, codes: Sequence[Code]) -> None:
         """See WasmGuest."""
@@ -162,7 +161,7 @@ class WasmtimeGuest(WasmGuest):
             raise GuestTrap(str(error)) from error
         memories = [item for item in exports.values() if isinstance(item, wasmtime.Memory)]
         if memories:
-            self._memory = Memory(store, memories[0])
+            self._memory.found = memories[0]
         self._functions = {name: exports[name] for name in self._exports}
 
     def _host(self, type: wasmtime.FuncType, code: Code) -> Any:
@@ -171,10 +170,10 @@ class WasmtimeGuest(WasmGuest):
         convert = value_of(str(type.results[0])) if type.results else None
 
         def run(caller: wasmtime.Caller, *given: Any) -> Any:
-            if self._memory is None:  # the start section runs, and the instance is not there yet
+            if self._memory.found is None:  # the start section runs, and the instance is not there yet
                 memory = caller.get("memory")
                 if isinstance(memory, wasmtime.Memory):
-                    self._memory = Memory(self.machine_store, memory)
+                    self._memory.found = memory
             if plain:
                 bits = [value & 0xFFFFFFFF for value in given]
             else:
@@ -184,23 +183,25 @@ class WasmtimeGuest(WasmGuest):
 
         return run
 
-    def invoke(self, name: str, args: Sequence[int]) -> int | None:
+    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
         """See WasmGuest."""
         try:
-            result: int | None = self._functions[name](self.machine_store, *args)
+            result: int | None = self._functions[callback](self.machine_store, *args)
         except wasmtime.Trap as trap:
             raise self._trapped(trap) from trap
         except GuestError as error:
             raise GuestTrap(str(error)) from error
         return result if result is None else result & 0xFFFFFFFF
 
-    def reenter(self, name: str, argument: int) -> int:
+    def allocate(self, size: int) -> int:
         """See WasmGuest."""
+        if self._allocator is None:
+            raise GuestMemoryError("the guest exports no allocator")
         if self._nested >= MOST_NESTED:
             raise GuestTrap(f"activations nested deeper than the limit of {MOST_NESTED}")
         self._nested += 1
         try:
-            result: int = self._functions[name](self.machine_store, argument)
+            result: int = self._functions[self._allocator](self.machine_store, size)
         finally:
             self._nested -= 1
         return result & 0xFFFFFFFF

@@ -39,14 +39,14 @@ Wasm type and the code:
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, Flag, IntEnum, auto
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
-from hostabi.abi.codec import CodecError, HeaderPairs, PairsLimits, decode_pairs, encode_pairs
+from hostabi.abi.codec import HeaderPairs, PairsLimits
 from hostabi.abi.enums import AbiVersion, Status
-from hostabi.abi.marshal import GuestMemory, GuestMemoryError, write_u32, write_u64
+from hostabi.abi.marshal import GuestMemory
 
 
 class ProcExit(Exception):
@@ -213,6 +213,10 @@ class Caller(Protocol):
     def allocate(self, size: int) -> int:
         """Address of so many fresh bytes in the guest; GuestMemoryError when its allocator gives none in range."""
 
+    @property
+    def ordered(self) -> Container[str]:
+        """The names of calls that are to fail, now or later: nearly always none."""
+
     def fault(self, call: str) -> int | None:
         """What a call of this name answers instead of being made; None when it is to be made (fault injection)."""
 
@@ -229,19 +233,9 @@ class Caller(Protocol):
         """Raise GuestError where such an answer is to end the guest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Status and output values of a host call, before they are written to the guest."""
-
-    status: Status
-    outputs: tuple[object, ...]
-    message: str = ""
-
-
-class _Refused(Exception):
-    def __init__(self, status: Status, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+_OK = Status.OK
+Answer = tuple[Status, tuple[object, ...], str]
+"""Status and output values of a host call, before they are written to the guest, and a remark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,168 +262,20 @@ class HostCall:
         """Every list of Wasm parameters this call can be imported with; the result is i32 in all of them."""
         return (self.wasm_params(), self.wasm_params(leave_out=True)) if self.optional else (self.wasm_params(),)
 
-    # The two ways in: from Wasm with raw numbers, and from a filter in Python with values.
-
     def answer(self, vm: Caller, values: Sequence[object]) -> Answer:
         """Run the operation on Python values, unless a fault is ordered; never raises HostError."""
-        fault = vm.fault(self.name)
+        fault = vm.fault(self.name) if self.name in vm.ordered else None
         if fault is not None:
-            return Answer(Status(fault), (), "a fault that was ordered")
+            return Status(fault), (), "a fault that was ordered"
         try:
             result = self.function(vm, *values)
         except HostError as error:
-            outputs = self._as_outputs(error.outputs) if error.outputs is not None else ()
-            return Answer(error.status, outputs, error.message)
-        return Answer(Status.OK, self._as_outputs(result))
+            outputs = self._as_outputs(error.outputs) if self.outs and error.outputs is not None else ()
+            return error.status, outputs, error.message
+        return _OK, self._as_outputs(result) if self.outs else (), ""
 
     def _as_outputs(self, result: object) -> tuple[object, ...]:
-        if not self.outs:
-            return ()
         return typing.cast("tuple[object, ...]", result) if len(self.outs) > 1 else (result,)
-
-    def invoke(self, vm: Caller, raw: Sequence[int], leave_out: bool = False) -> int:
-        """Answer a call with raw parameters: read inputs, run, write outputs, record; returns the status."""
-        given: list[tuple[str, object]] = []
-        outputs: tuple[object, ...] = ()
-        message = ""
-        of_enum = False
-        try:
-            values = self._read_inputs(vm, raw, leave_out, given)
-            cells = raw[len(raw) - sum(len(w.wasm) for w in self.outs) :]
-            self._probe(vm, cells)
-            answer = self.answer(vm, values)
-            status, outputs, message = answer.status, answer.outputs, answer.message
-            self._write_outputs(vm, cells, outputs)
-        except GuestMemoryError as error:
-            status, message = Status.INVALID_MEMORY_ACCESS, str(error)
-        except _Refused as refused:
-            status, message = refused.status, str(refused)
-            of_enum = status is Status.BAD_ARGUMENT
-        given = [(name, _peek(value)) for name, value in given]
-        vm.called(self.name, tuple(given), status, outputs)
-        if status is not Status.OK and message:
-            vm.complain(f"{self.name} answers {status.name}: {message}")
-        if status is not Status.OK and not of_enum:
-            vm.misused(self.name, status, message)
-        return int(status)
-
-    def _read_inputs(
-        self, vm: Caller, raw: Sequence[int], leave_out: bool, given: list[tuple[str, object]]
-    ) -> list[object]:
-        slots: list[tuple[Param, Sequence[int]]] = []
-        at = 0
-        for param in self.params:
-            if leave_out and param.name in self.optional:
-                slots.append((param, ()))
-                continue
-            slots.append((param, raw[at : at + len(param.wire.wasm)]))
-            at += len(param.wire.wasm)
-        enums = {p.name: _enum(p, cells[0]) for p, cells in slots if p.enum is not None}
-        values: list[object] = []
-        for param, cells in slots:
-            value = enums[param.name] if param.enum is not None else self._read(vm, param, cells)
-            values.append(value)
-            given.append((param.name, value))
-        return values
-
-    def _read(self, vm: Caller, param: Param, cells: Sequence[int]) -> object:
-        match param.wire:
-            case Wire.BYTES:
-                return vm.memory.read(cells[0], cells[1]) if cells else b""
-            case Wire.LATE_BYTES:
-                return _Late(vm, cells[0], cells[1])
-            case Wire.PAIRS:
-                data = vm.memory.read(cells[0], cells[1]) if cells else b""
-                try:
-                    return decode_pairs(data, vm.pairs_limits)
-                except CodecError as error:
-                    if vm.malformed_map(self.name, str(error)):
-                        return ()
-                    raise _Refused(Status.PARSE_FAILURE, str(error)) from error
-            case Wire.I32:
-                return cells[0] - (1 << 32) if cells[0] >> 31 else cells[0]
-            case Wire.I64:
-                return cells[0] - (1 << 64) if cells[0] >> 63 else cells[0]
-            case _:
-                return cells[0]
-
-    def _probe(self, vm: Caller, cells: Sequence[int]) -> None:
-        if self.outs == (Wire.OUT_TOKEN,):
-            write_u32(vm.memory, cells[0], 0)
-
-    def _write_outputs(self, vm: Caller, cells: Sequence[int], outputs: tuple[object, ...]) -> None:
-        at = 0
-        for wire, value in zip(self.outs, outputs, strict=False):
-            _WRITERS[wire](vm, cells[at : at + len(wire.wasm)], value)
-            at += len(wire.wasm)
-
-
-class _Late:
-    """Guest bytes that are read once, when asked for."""
-
-    def __init__(self, vm: Caller, addr: int, n: int) -> None:
-        self._vm, self._addr, self._n = vm, addr, n
-        self.data: bytes | None = None
-
-    def __call__(self) -> bytes:
-        if self.data is None:
-            self.data = self._vm.memory.read(self._addr, self._n)
-        return self.data
-
-
-def _peek(value: object) -> object:
-    return value.data if isinstance(value, _Late) else value
-
-
-def _enum(param: Param, number: int) -> IntEnum:
-    if param.enum is None:
-        raise EmbedderError(f"{param.name} is no enumeration")
-    try:
-        return param.enum(number)
-    except ValueError:
-        raise _Refused(Status.BAD_ARGUMENT, f"{param.name} {number} is out of range") from None
-
-
-def _write_bytes(vm: Caller, cells: Sequence[int], value: Any) -> None:
-    ptr = vm.allocate(len(value)) if value else 0
-    memory = vm.memory  # taken anew: the allocator may have moved or grown it
-    if value:
-        memory.write(ptr, value)
-    write_u32(memory, cells[0], ptr)
-    write_u32(memory, cells[1], len(value))
-
-
-def _write_pairs(vm: Caller, cells: Sequence[int], value: Any) -> None:
-    _write_bytes(vm, cells, encode_pairs(value) if value else b"")
-
-
-def _write_optional(vm: Caller, cells: Sequence[int], value: Any) -> None:
-    ptr = vm.allocate(len(value)) if value and cells[0] else 0
-    memory = vm.memory
-    if ptr:
-        memory.write(ptr, value)
-    if cells[0]:
-        write_u32(memory, cells[0], ptr)
-    if cells[1]:
-        write_u32(memory, cells[1], len(value))
-
-
-def _write_number(vm: Caller, cells: Sequence[int], value: Any) -> None:
-    write_u32(vm.memory, cells[0], value)
-
-
-def _write_number64(vm: Caller, cells: Sequence[int], value: Any) -> None:
-    write_u64(vm.memory, cells[0], value)
-
-
-_WRITERS: dict[Wire, Callable[[Caller, Sequence[int], Any], None]] = {
-    Wire.OUT_BYTES: _write_bytes,
-    Wire.OUT_PAIRS: _write_pairs,
-    Wire.OUT_OPTIONAL: _write_optional,
-    Wire.OUT_U32: _write_number,
-    Wire.OUT_U64: _write_number64,
-    Wire.OUT_TOKEN: _write_number,
-}
 
 
 # --- the registry ----------------------------------------------------------------------------------------------------

@@ -27,6 +27,20 @@ class GuestMemory(Protocol):
         """Store data at addr."""
 
 
+class NoMemory:
+    """The memory of a guest that has none."""
+
+    length = 0
+
+    def read(self, addr: int, n: int) -> bytes:
+        """Always raises."""
+        raise GuestMemoryError("the guest has no memory")
+
+    def write(self, addr: int, data: bytes) -> None:
+        """Always raises."""
+        raise GuestMemoryError("the guest has no memory")
+
+
 def check_range(length: int, addr: int, n: int) -> None:
     """Raise GuestMemoryError unless n bytes at addr lie within a memory of this length."""
     if addr < 0 or n < 0 or addr + n > length:

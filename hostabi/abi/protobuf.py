@@ -1,7 +1,7 @@
 """Protocol buffers, as far as the ABI needs them: the fields of a message, without knowing its type.
 
-Bytes come from guests, so everything is bounded: a varint has at most ten bytes, and groups nest a hundred deep, which
-is where protobuf's own readers stop.
+Bytes come from guests, so everything is bounded: a varint has at most ten bytes, a message at most so many fields, and
+groups nest a hundred deep, which is where protobuf's own readers stop.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 MOST_DEPTH = 100
+MOST_FIELDS = 100_000
 
 
 class ProtobufError(ValueError):
@@ -59,6 +60,8 @@ def read_fields(data: bytes) -> list[Field]:
             raise ProtobufError(f"the group {number} ends here and did not begin")
         value, at = _value(data, at, number, wire, 0)
         found.append(Field(number, wire, value))
+        if len(found) > MOST_FIELDS:
+            raise ProtobufError(f"a message of more than {MOST_FIELDS} fields")
     return found
 
 

@@ -12,33 +12,42 @@ from dataclasses import replace
 from functools import partial
 
 from hostabi.abi.codec import HeaderPairs
+from hostabi.abi.enums import PeerType
 from hostabi.adapters.message import Answer, Message, pieces, to_pairs
-from hostabi.adapters.streams import Call, CallTest, Outcome, Rule, Seen, SessionError, Stream
+from hostabi.adapters.streams import Call, CallTest, Connection, Outcome, Rule, Seen, SessionError, Stream
 from hostabi.core.chain import Chain
 from hostabi.core.commands import (
     CancelCall,
+    CloseConnection,
     Command,
+    ConnectUpstream,
     Log,
     PluginFailed,
     ResetStream,
     Send,
+    SendData,
     SendLocalReply,
     SetTimer,
     StartCall,
     Wake,
+    Watermark,
 )
 from hostabi.core.events import (
     Body,
     CallFailed,
     CallResponse,
+    ConnectionEnd,
+    DownstreamData,
     Event,
     Headers,
     QueueReady,
     Shutdown,
+    Side,
     Start,
     StreamEnd,
     Tick,
     Trailers,
+    UpstreamData,
     Way,
 )
 from hostabi.core.host import Host
@@ -75,6 +84,7 @@ class Driver:
         self.waiting: list[Call] = []
         self.rules: list[Rule] = []
         self._open: dict[int, Stream] = {}
+        self._connections: dict[int, Connection] = {}
         self._timers: dict[str, int] = {}
         self._pending: deque[Event] = deque()
         self._leaving: list[tuple[Plugin, Chain]] = []
@@ -212,11 +222,13 @@ class Driver:
     def _settle(self) -> None:
         """Everything that is due happens; streams that are over end, and plugins that only they kept."""
         self._pump()
+        for connection in list(self._connections.values()):
+            self._read(connection)
         for stream in [one for one in self._open.values() if one.over]:
             self._end_stream(stream)
             self._pump()
         for plugin, chain in list(self._leaving):
-            if all(stream.chain is not chain for stream in self._open.values()):
+            if chain not in self._chains():
                 self._leaving.remove((plugin, chain))
                 self._timers.pop(plugin.key, None)
                 self.host.drop(chain)
@@ -227,6 +239,26 @@ class Driver:
         stream.ended = True
         del self._open[stream.number]
         self._feed(stream.chain, StreamEnd(stream.number, now=self.now))
+
+    def _chains(self) -> set[Chain]:
+        """The chains that open streams and connections go through."""
+        streams = {stream.chain for stream in self._open.values()}
+        return streams | {connection.chain for connection in self._connections.values()}
+
+    def _read(self, connection: Connection) -> None:
+        """What the two sides have sent and may be read comes to the filters."""
+        for side in Side:
+            unread = connection.unread[side]
+            while unread and side not in connection.stalled and not connection.ended:
+                data, end = unread.pop(0)
+                kind = DownstreamData if side is Side.DOWNSTREAM else UpstreamData
+                self._feed(connection.chain, kind(connection.number, data, end, now=self.now))
+                self._pump()
+
+    def _end_connection(self, connection: Connection, peer: PeerType, reason: str) -> None:
+        del self._connections[connection.number]
+        connection.closed, connection.reason = peer, reason
+        self._feed(connection.chain, ConnectionEnd(connection.number, peer, now=self.now))
 
     def _carry_out(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -252,6 +284,16 @@ class Driver:
                         self._timers[command.plugin] = self.now + wait
                 case Wake():
                     self._pending.append(QueueReady(command.plugin, command.queue))
+                case ConnectUpstream() if command.stream in self._connections:
+                    self._connections[command.stream].upstream = b""
+                case SendData():
+                    self._collect_data(command)
+                case CloseConnection() if command.stream in self._connections:
+                    closed = self._connections.pop(command.stream)
+                    closed.closed, closed.reason = command.peer, command.reason
+                case Watermark(way=Side() as side) if command.stream in self._connections:
+                    stalled = self._connections[command.stream].stalled
+                    (stalled.add if command.above else stalled.discard)(side)
                 case PluginFailed():
                     self.seen.failures.append(command)
                 case _:
@@ -295,6 +337,17 @@ class Driver:
                 message.body, message.complete = message.body + data, end
             case Trailers(trailers):
                 message.trailers, message.complete = trailers, True
+
+    def _collect_data(self, command: SendData) -> None:
+        connection = self._connections.get(command.stream)
+        if connection is None:
+            return
+        if command.to is Side.UPSTREAM:
+            connection.upstream = (connection.upstream or b"") + command.data
+            connection.upstream_end |= command.end_of_stream
+        else:
+            connection.downstream += command.data
+            connection.downstream_end |= command.end_of_stream
 
 
 def _call_key(one: StartCall | CancelCall | CallResponse | CallFailed) -> tuple[str, int]:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from hostabi.abi.enums import PeerType
 from hostabi.adapters.message import Answer, Message
 from hostabi.core.chain import Chain
 from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, StartCall
-from hostabi.core.events import StreamInfo, Way
+from hostabi.core.events import Side, StreamInfo, Way
 
 
 class SessionError(Exception):
@@ -65,6 +66,49 @@ class Stream:
         if self.local_response is not None:
             found = [way for way in found if way is Way.RESPONSE]
         return found
+
+
+@dataclass(slots=True)
+class Connection:
+    """A connection and what has come out of it at both ends."""
+
+    name: str
+    number: int
+    chain: Chain
+    info: StreamInfo
+    upstream: bytes | None = None
+    """What went to the upstream; None when it was not even connected."""
+    downstream: bytes = b""
+    """What went to the client."""
+    upstream_end: bool = False
+    """The upstream has been told that no more comes."""
+    downstream_end: bool = False
+    closed: PeerType | None = None
+    """Who closed it, as the filters were told."""
+    reason: str | None = None
+    sent_end: set[Side] = field(default_factory=set)
+    """The sides that have said that they send no more."""
+    stalled: set[Side] = field(default_factory=set)
+    """The sides that are not read, since filters hold too much."""
+    unread: dict[Side, list[tuple[bytes, bool]]] = field(default_factory=lambda: {side: [] for side in Side})
+    """What these sides have sent meanwhile."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the filters have been told that it is over."""
+        return self.closed is not None
+
+    @property
+    def held(self) -> list[Side]:
+        """The sides of which the filters hold something back, the opening of the connection included."""
+        if self.ended:
+            return []
+        found = {Side.DOWNSTREAM} if self.upstream is None else set()
+        for plugin in self.chain.plugins:
+            context = plugin.connections.context(self.number)
+            if context is not None:
+                found |= {side for side in Side if context.pipe(side).paused}
+        return [side for side in Side if side in found]
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ from hostabi.core.events import StreamInfo
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, find_abi
 from hostabi.core.policy import PROFILES, Limits
+from hostabi.hostcalls.attributes import for_plugins
 
 DEFAULT_BODY = "hello from the upstream\n"
 
@@ -77,6 +78,7 @@ class Run:
             configuration=text_or_file(options["config"]),
             vm_configuration=text_or_file(options["vm_config"]),
             environ=tuple((os.fsencode(name), os.fsencode(value)) for name, value in options["environ"]),
+            attributes=for_plugins(dict(options["property"])),
             log_level=LogLevel[options["log_level"].upper()],
         )
         with _load_errors(path):

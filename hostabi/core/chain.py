@@ -13,9 +13,19 @@ from dataclasses import dataclass, field
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.grpc import status_of_http
 from hostabi.abi.hostcall import EmbedderError
-from hostabi.core.commands import Command, LocalReply, ResetStream, Send, SendLocalReply
+from hostabi.core.commands import (
+    CloseConnection,
+    Command,
+    ConnectUpstream,
+    LocalReply,
+    ResetStream,
+    Send,
+    SendData,
+    SendLocalReply,
+)
 from hostabi.core.events import (
     Body,
+    ConnectionEvent,
     Event,
     Frame,
     Headers,
@@ -37,9 +47,10 @@ from hostabi.core.events import (
     Way,
     frame_of,
 )
+from hostabi.core.network import ConnectionCommand, Network
 from hostabi.core.plugin import Plugin
 
-StreamCommand = Send | SendLocalReply | ResetStream
+StreamCommand = Send | SendLocalReply | ResetStream | ConnectionCommand
 """What a plugin asks of its chain."""
 
 
@@ -61,7 +72,7 @@ class _Stream:
 
 
 class Chain:
-    """Filters in order, for HTTP streams."""
+    """Filters in order, for HTTP streams and for connections."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         keys = [plugin.key for plugin in plugins]
@@ -74,6 +85,7 @@ class Chain:
         self._now = 0
         self._busy = False
         self._elsewhere: list[StreamCommand] = []
+        self._network = Network(self.plugins, self._give)
 
     def handle(self, event: Event) -> list[Command]:
         """Deal with an event. EmbedderError when one is under way, or for what the chain does not have."""
@@ -84,8 +96,8 @@ class Chain:
         return self._work_off(now, lambda: self._sort(commands))
 
     def has(self, stream: int) -> bool:
-        """Whether a stream of this number is open here."""
-        return stream in self._streams
+        """Whether a stream or connection of this number is open here."""
+        return stream in self._streams or self._network.has(stream)
 
     def take_elsewhere(self) -> list[StreamCommand]:
         """What plugins asked for on streams of other chains: they share a VM with one here, or serve two chains."""
@@ -96,12 +108,14 @@ class Chain:
         if self._busy:
             raise EmbedderError("a chain handles one event at a time, and one is under way")
         self._busy = True
-        self._now = now
-        self._out = []
+        self._now = self._network.now = now
+        self._out = self._network.commands = []
         try:
             begin()
             while self._work:
                 self._pass(*self._work.popleft())
+            while self._network.work():
+                pass
         finally:
             self._busy = False
             self._work.clear()
@@ -118,6 +132,8 @@ class Chain:
                 self._end(event)
             case StreamEvent():
                 self._stream_event(event)
+            case ConnectionEvent():
+                self._network.handle(event)
             case _:
                 raise EmbedderError(f"a chain has no use for {type(event).__name__}")
 
@@ -150,6 +166,8 @@ class Chain:
                 stream.info.request_size += len(frame.data)
             else:
                 stream.info.response_size += len(frame.data)
+        if way is Way.RESPONSE and (isinstance(frame, Trailers) or frame.end_of_stream):
+            stream.info.upstream_last_received = event.now
         first = 0 if way is Way.REQUEST else len(self.plugins) - 1
         self._work.append((event.stream, first, way, frame))
 
@@ -184,6 +202,9 @@ class Chain:
             if way is Way.RESPONSE:
                 stream.client_started = True
                 stream.client_finished = isinstance(frame, Trailers) or frame.end_of_stream
+            elif stream.info.upstream_first_sent is None:
+                stream.info.upstream_first_sent = self._now
+                stream.info.upstream_attempts = max(stream.info.upstream_attempts, 1)
             self._out.append(Send(number, way, frame))
             return
         if way is Way.RESPONSE:
@@ -204,6 +225,10 @@ class Chain:
             match command:
                 case Send() | SendLocalReply() | ResetStream() if command.stream not in self._streams:
                     self._elsewhere.append(command)
+                case ConnectUpstream() | SendData() | CloseConnection() if not self._network.has(command.stream):
+                    self._elsewhere.append(command)
+                case ConnectUpstream() | SendData() | CloseConnection():
+                    self._network.command(command)
                 case Send():
                     # A plugin that shares a VM may speak within another's event, so the command says who it is.
                     step = 1 if command.way is Way.REQUEST else -1

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from hostabi.abi.codec import HeaderPairs, PairsLimits
 from hostabi.abi.enums import AbiVersion, CallKind, LogLevel, MapType, MetricType, Status
 from hostabi.abi.hostcall import GuestError, HostError, Phase
-from hostabi.abi.marshal import GuestMemory, GuestMemoryError
+from hostabi.abi.marshal import GuestMemory, GuestMemoryError, NoMemory
 from hostabi.core.buffers import HeaderMap
 from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
-from hostabi.core.events import StreamInfo, Way
+from hostabi.core.events import Side, StreamInfo, Way
 from hostabi.core.faults import ALLOCATOR, Faults
+from hostabi.core.filter_state import Prototype
+from hostabi.core.pipe import Pipe
 from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
 from hostabi.core.state import Direction, Kind
@@ -77,6 +79,11 @@ class RootContext:
     configuration: bytes
     fail_open: bool = False
     attributes: dict[str, object] = field(default_factory=dict)
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """Properties declared with declare_property."""
+    expressions: dict[int, object] = field(default_factory=dict)
+    """Expressions of expr_create by token."""
+    next_expression: int = 0
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
@@ -110,6 +117,8 @@ class StreamContext:
     created: bool = False
     logging: bool = False
     logged: bool = False
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """What was declared on the stream itself, which has no effect, as on Envoy."""
     done_pending: bool = False
     """The guest answered false to on_done where that means to wait for proxy_done."""
     finish: Callable[[], None] = lambda: None
@@ -124,7 +133,59 @@ class StreamContext:
         return self.request if way is Way.REQUEST else self.response
 
 
-Context = RootContext | StreamContext
+class NoMessage:
+    """What a connection has in place of a request and a response."""
+
+    headers: HeaderMap | None = None
+    visible_headers: HeaderMap | None = None
+    trailers: HeaderMap | None = None
+
+
+_NO_MESSAGE = NoMessage()
+
+
+@dataclass(slots=True, eq=False)
+class ConnectionContext:
+    """One connection as one plugin sees it."""
+
+    id: int
+    stream: int
+    root: RootContext
+    info: StreamInfo
+    downstream: Pipe
+    upstream: Pipe
+    created: bool = False
+    logging: bool = False
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """What was declared on the connection itself, which has no effect, as on Envoy."""
+    done_pending: bool = False
+    """The guest answered false to on_done where that means to wait for proxy_done."""
+    finish: Callable[[], None] = lambda: None
+    """Ends it after that; set, as the others are, by whoever runs the connection."""
+    resume: Callable[[Side], None] = lambda side: None
+    """Lets go what is held of a side, and the connection itself."""
+    close: Callable[[str], None] = lambda reason: None
+    """Closes both sides, for a reason."""
+
+    def pipe(self, side: Side) -> Pipe:
+        """The pipe of that side."""
+        return self.downstream if side is Side.DOWNSTREAM else self.upstream
+
+    @property
+    def request(self) -> NoMessage:
+        """None of it."""
+        return _NO_MESSAGE
+
+    @property
+    def response(self) -> NoMessage:
+        """None of it."""
+        return _NO_MESSAGE
+
+
+Traffic = StreamContext | ConnectionContext
+"""What passes through a plugin, and has properties."""
+
+Context = RootContext | StreamContext | ConnectionContext
 
 
 class VmState:
@@ -162,6 +223,7 @@ class VmState:
         self.foreign = foreign or {}
         self.start_log_level = log_level
         self.faults = faults or Faults()
+        self.fault, self.ordered = self.faults.take, self.faults.ordered
         self.allowed = allowed
         self.abi = AbiVersion.V0_2_1
         self.contexts: dict[int, Context] = {}
@@ -172,27 +234,24 @@ class VmState:
         self.deferred: deque[Callable[[], None]] = deque()
         self.deferred_in_event = 0
         self.records: MutableSequence[Record] = records if records is not None else []
+        self.record = self.records.append
+        """Adds to the transcript."""
         self.calls: dict[int, RootContext] = {}
         self.grpc: dict[int, GrpcCall] = {}
         self.metrics: dict[int, MetricCell] = {}
         self.foreign_arguments: bytes | None = None
+        self.extras_missed: set[str] = set()
+        """Extras of this package that the guest wanted, and that are not installed."""
         self._next_context = 1
         self._next_call = dict.fromkeys(CallKind, 1)
         self._next_metric = dict.fromkeys(MetricType, 1)
         self._log_second = -1
         self._log_lines = 0
         # Set by the VM that runs the guest:
-        self.get_memory: Callable[[], GuestMemory] | None = None
+        self.memory: GuestMemory = NoMemory()
         self.run_allocator: Callable[[int], int] | None = None
 
     # --- what marshalling needs (abi.hostcall.Caller)
-
-    @property
-    def memory(self) -> GuestMemory:
-        """The guest's memory now."""
-        if self.get_memory is None:
-            raise GuestMemoryError("the guest has no memory")
-        return self.get_memory()
 
     @property
     def pairs_limits(self) -> PairsLimits:
@@ -203,16 +262,12 @@ class VmState:
         """Fresh bytes in the guest, in range; GuestMemoryError when there are none."""
         if self.run_allocator is None:
             raise GuestMemoryError("the guest exports no allocator")
-        address = 0 if self.fault(ALLOCATOR) is not None else self.run_allocator(size)
+        address = 0 if ALLOCATOR in self.ordered and self.fault(ALLOCATOR) is not None else self.run_allocator(size)
         if not address:
             raise GuestMemoryError(f"the guest's allocator has no {size} bytes")
         if address + size > self.memory.length:
             raise GuestMemoryError(f"the guest's allocator gave {size} bytes at {address:#x}, outside of its memory")
         return address
-
-    def fault(self, call: str) -> int | None:
-        """What a call of this name answers instead of being made, when a fault is ordered."""
-        return self.faults.take(call)
 
     def malformed_map(self, call: str, reason: str) -> bool:
         """Note a map that cannot be read; whether it counts as empty."""
@@ -221,7 +276,8 @@ class VmState:
 
     def called(self, call: str, args: tuple[tuple[str, object], ...], status: int, outputs: tuple[object, ...]) -> None:
         """Record a host call."""
-        self.record(Called(self.plugin_key, call, args, status, outputs))
+        context = self.current if self.effective is None else self.context
+        self.record(Called("" if context is None else context.root.plugin, call, args, status, outputs))
 
     def misused(self, call: str, status: Status, message: str) -> None:
         """End the guest for an answer that counts as misuse, where the profile has it so; raises GuestError."""
@@ -238,17 +294,13 @@ class VmState:
         """Note something that the filter's author should know."""
         self.record(Noted(self.plugin_key, message))
 
-    def record(self, record: Record) -> None:
-        """Add to the transcript."""
-        self.records.append(record)
-
     # --- contexts
 
     @property
     def plugin_key(self) -> str:
         """The key of the plugin at work, or ""."""
-        context = self.context
-        return context.root.plugin if context else ""
+        context = self.current if self.effective is None else self.context
+        return "" if context is None else context.root.plugin
 
     @property
     def context(self) -> Context | None:
@@ -269,8 +321,20 @@ class VmState:
     @property
     def stream(self) -> StreamContext | None:
         """The stream of that context, if it is one."""
-        context = self.context
+        context = self.current if self.effective is None else self.context
         return context if isinstance(context, StreamContext) else None
+
+    @property
+    def connection(self) -> ConnectionContext | None:
+        """The connection of that context, if it is one."""
+        context = self.context
+        return context if isinstance(context, ConnectionContext) else None
+
+    @property
+    def traffic(self) -> Traffic | None:
+        """The stream or connection of that context, if it is one."""
+        context = self.context
+        return None if context is None or isinstance(context, RootContext) else context
 
     def new_context_id(self) -> int:
         """The next context id; plugins and streams count together."""
@@ -311,7 +375,6 @@ class VmState:
 
     def log(self, level: LogLevel, message: bytes) -> None:
         """A line of the guest for the log; dropped below the threshold, or over the rate with one notice a second."""
-        context = self.context
         if level < self.log_threshold:
             return
         second = self.clock.peek() // 1_000_000_000
@@ -323,7 +386,8 @@ class VmState:
             return
         if over == 1:
             level, message = LogLevel.WARN, b"log lines of this plugin are dropped until the next second"
-        stream = context.stream if isinstance(context, StreamContext) else None
+        traffic = self.traffic
+        stream = traffic.stream if traffic is not None else None
         self.emit(Log(self.plugin_key, level, message[: self.limits.log_line_bytes], stream))
 
     @property

@@ -6,10 +6,13 @@ among the streams that are open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from hostabi.abi.codec import HeaderPairs
+from hostabi.abi.enums import PeerType
+from hostabi.abi.values import dataclass
+from hostabi.core.filter_state import FilterState
 
 
 class Way(Enum):
@@ -17,6 +20,18 @@ class Way(Enum):
 
     REQUEST = "request"
     RESPONSE = "response"
+
+
+class Side(Enum):
+    """The two ends of a connection: the client's, and that of the upstream it is passed on to."""
+
+    DOWNSTREAM = "downstream"
+    UPSTREAM = "upstream"
+
+    @property
+    def other(self) -> Side:
+        """The opposite end."""
+        return Side.UPSTREAM if self is Side.DOWNSTREAM else Side.DOWNSTREAM
 
 
 # --- frames: the parts of a message, in either direction -------------------------------------------------------------
@@ -52,15 +67,31 @@ Frame = Headers | Body | Trailers
 
 
 @dataclass(slots=True)
+class TlsInfo:
+    """What TLS has told of a connection: the names are those of the properties. An empty text is not known."""
+
+    tls_version: str = ""
+    subject_local_certificate: str = ""
+    subject_peer_certificate: str = ""
+    dns_san_local_certificate: str = ""
+    dns_san_peer_certificate: str = ""
+    uri_san_local_certificate: str = ""
+    uri_san_peer_certificate: str = ""
+    sha256_peer_certificate_digest: str = ""
+    peer_certificate: str = ""
+    """In PEM; a peer that has shown none has no certificate."""
+
+
+@dataclass(slots=True)
 class StreamInfo:
     """What the proxy knows about a stream: source of the properties. One object per stream, shared by its filters.
 
     `attributes` overrides or adds properties by their dotted path ("source.address"); `filter_state` is what filters
-    stored with proxy_set_property. Sizes in bytes, times in ns.
+    stored. Sizes in bytes, times and durations in ns; metadata by namespace; None and empty texts are not known.
     """
 
     attributes: dict[str, object] = field(default_factory=dict)
-    filter_state: dict[bytes, bytes] = field(default_factory=dict)
+    filter_state: FilterState = field(default_factory=FilterState)
     protocol: str = "HTTP/1.1"
     start_time: int = 0
     end_time: int | None = None
@@ -72,6 +103,36 @@ class StreamInfo:
     response_size: int = 0
     response_flags: int = 0
     response_code_details: str = "via_upstream"
+    metadata: dict[str, object] = field(default_factory=dict)
+    # the connection
+    requested_server_name: str = ""
+    tls: TlsInfo | None = None
+    transport_failure_reason: str = ""
+    termination_details: str | None = None
+    # listener, route and cluster
+    listener_direction: int = 0
+    listener_metadata: dict[str, object] = field(default_factory=dict)
+    filter_chain_name: str = ""
+    route_name: str = ""
+    route_metadata: dict[str, object] = field(default_factory=dict)
+    virtual_host_name: str = ""
+    virtual_host_metadata: dict[str, object] = field(default_factory=dict)
+    cluster_name: str | None = None
+    cluster_metadata: dict[str, object] = field(default_factory=dict)
+    # the upstream
+    upstream_local_address: str = ""
+    upstream_tls: TlsInfo | None = None
+    upstream_endpoints: int | None = None
+    upstream_attempts: int = 0
+    upstream_failure_reason: str = ""
+    upstream_ready_duration: int | None = None
+    upstream_locality: dict[str, object] | None = None
+    upstream_host_metadata: dict[str, object] | None = None
+    upstream_host_locality_metadata: dict[str, object] | None = None
+    upstream_first_sent: int | None = None
+    """When the first byte went to the upstream; None before."""
+    upstream_last_received: int | None = None
+    """When the upstream's answer was complete."""
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -165,6 +226,53 @@ class StreamLog(StreamEvent):
 @dataclass(frozen=True, slots=True)
 class StreamEnd(StreamEvent):
     """The stream is over: tell the filters and forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEvent(Event):
+    """Something about one connection, whose number is unique among the streams that are open."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection(ConnectionEvent):
+    """A client has connected; its bytes may be read once ConnectUpstream has been asked for."""
+
+    info: StreamInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownstreamData(ConnectionEvent):
+    """Bytes from the client; `end_of_stream`: it sends no more."""
+
+    data: bytes
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamData(ConnectionEvent):
+    """Bytes from the upstream; `end_of_stream`: it sends no more."""
+
+    data: bytes
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamClosed(ConnectionEvent):
+    """The connection to the upstream is gone, through `peer`. Filters of Envoy are told at the end of its bytes."""
+
+    peer: PeerType = PeerType.REMOTE
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEnd(ConnectionEvent):
+    """The client's connection is gone, through `peer`: the filters are told, and forget it.
+
+    After a CloseConnection it must not be sent: a chain does this by itself then.
+    """
+
+    peer: PeerType = PeerType.REMOTE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hostabi.abi.binding import bind
 from hostabi.abi.enums import WASI_ENOSYS, WASI_ENOTCAPABLE, AbiVersion, LogLevel, Status
 from hostabi.abi.hostcall import REGISTRY, GuestError, HostCall, Import, Phase, RawFunction
 from hostabi.core.context import VmState
@@ -121,11 +122,14 @@ def _bind_call(call: HostCall, wanted: Wanted, vm: VmState) -> Code:
     if not vm.allows(call.name):
         return _forbidden(call.name, "proxy-wasm", vm, None if silent else int(Status.INTERNAL_FAILURE))
 
+    made = bind(call, vm, leave_out)
+    running = Phase.RUN
+
     def code(*raw: int) -> int | None:
-        if vm.phase not in call.phases and _restricted(vm, call.name):
+        if vm.phase is not running and vm.phase not in call.phases and _restricted(vm, call.name):
             status = int(Status.INTERNAL_FAILURE)
         else:
-            status = call.invoke(vm, raw, leave_out)
+            status = made(*raw)
         return None if silent else status
 
     return code
@@ -193,7 +197,7 @@ def _bind_wasi(known: Import, vm: VmState) -> Code:
             raise GuestError(f"restricted_callback: {known.name} during start-up")
         if vm.phase is Phase.ALLOCATE and not in_allocator and profile.allocator_restriction is Restriction.TRAP:
             raise GuestError(f"restricted_callback: {known.name} during allocation")
-        fault = vm.fault(known.name)
+        fault = vm.fault(known.name) if known.name in vm.ordered else None
         answer = fixed if fault is None else fault
         result = known.code(*raw) if answer is None else answer
         vm.record(Called(vm.plugin_key, known.name, known.shown(raw), result, (), is_status=False))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import interp
 from hostabi.abi.callbacks import ALLOCATORS, CALLBACKS, START_FUNCTIONS, versions_announced
@@ -18,10 +19,12 @@ from hostabi.abi.hostcall import EmbedderError, GuestError, Phase, ProcExit
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
 from hostabi.core.buffers import JOINED_IN_RESPONSE_TRAILERS, JOINED_IN_RESPONSES, HeaderMap
 from hostabi.core.commands import Command, Log, PluginFailed, PluginGone
-from hostabi.core.context import Callout, RootContext, VmState
+from hostabi.core.connection import Connections
+from hostabi.core.context import Callout, Context, RootContext, VmState
 from hostabi.core.events import (
     CallFailed,
     CallResponse,
+    ConnectionEvent,
     Event,
     ForeignCall,
     GrpcEvent,
@@ -159,13 +162,35 @@ def judge_imports(module: interp.Module, abi: AbiVersion, profile: Profile) -> l
 # --- guests ----------------------------------------------------------------------------------------------------------
 
 
+class CountedMemory(GuestMemory, Protocol):
+    """A guest's memory that counts the bytes which go through it."""
+
+    copied: int
+
+
 class _Memory:
     """The memory of an instance as the ABI sees it."""
 
-    def __init__(self, memory: interp.MemInst) -> None:
-        self._memory = memory
+    def __init__(self, find: Callable[[], interp.MemInst]) -> None:
+        self._find = find
+        self._found: interp.MemInst | None = None
+        self._read, self._write = self._first_read, self._first_write
         #: Bytes read and written so far.
         self.copied = 0
+
+    @property
+    def _memory(self) -> interp.MemInst:
+        """The instance, which is not there before a guest is instantiated; GuestMemoryError when there is none."""
+        if self._found is None:
+            self._found = self._find()
+            self._read, self._write = self._found.read, self._found.write
+        return self._found
+
+    def _first_read(self, address: int, n: int) -> bytes:
+        return self._memory.read(address, n)
+
+    def _first_write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        self._memory.write(address, data)
 
     @property
     def length(self) -> int:
@@ -174,15 +199,24 @@ class _Memory:
 
     def read(self, addr: int, n: int) -> bytes:
         """n bytes at addr."""
-        check_range(self._memory.length, addr, n)
+        try:
+            data = self._read(addr, n)
+        except interp.Trap:
+            raise self._outside(addr, n) from None
         self.copied += n
-        return self._memory.read(addr, n)
+        return data
 
     def write(self, addr: int, data: bytes) -> None:
         """Store data at addr."""
-        check_range(self._memory.length, addr, len(data))
+        try:
+            self._write(addr, data)
+        except interp.Trap:
+            raise self._outside(addr, len(data)) from None
         self.copied += len(data)
-        self._memory.write(addr, data)
+
+    def _outside(self, addr: int, n: int) -> GuestMemoryError:
+        check_range(self._memory.length, addr, n)
+        return GuestMemoryError(f"{n} bytes at {addr:#x} cannot be had")
 
 
 class WasmGuest:
@@ -257,7 +291,7 @@ class WasmGuest:
             self._run_start("_start")
 
     def _run_start(self, name: str, args: tuple[int, ...] = ()) -> None:
-        self._guarded(lambda: self.invoke(name, args))
+        self._guarded(lambda: self.call(name, args))
 
     def _guarded(self, body: Callable[[], object]) -> None:
         try:
@@ -302,16 +336,6 @@ class WasmGuest:
             reports_clocks=profile.poll_reports_clocks,
         )
 
-    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
-        """Run a callback."""
-        return self.invoke(callback, args)
-
-    def allocate(self, size: int) -> int:
-        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
-        if self._allocator is None:
-            raise GuestMemoryError("the guest exports no allocator")
-        return self.reenter(self._allocator, size)
-
     # --- the machine
 
     def open(self, engine: str | None) -> None:
@@ -322,7 +346,8 @@ class WasmGuest:
         self.store = interp.Store(engine, limits)
         self.store.sleep = None  # a filter that waits must not keep its host from the other streams
         self._instance: interp.ModuleInst | None = None
-        self._memory: _Memory | None = None
+        self._funcs: dict[str, interp.FuncInst | interp.HostFunc] = {}
+        self.memory: CountedMemory = _Memory(self._find_memory)
 
     @property
     def engine(self) -> str:
@@ -334,21 +359,17 @@ class WasmGuest:
         """Fuel used so far."""
         return self.store.ticks
 
-    @property
-    def memory(self) -> GuestMemory:
-        """Its first memory; GuestMemoryError when it has none."""
-        if self._memory is None:
-            # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
-            instance = self._instance or self.store.instances[-1]
-            if not instance.mems:
-                raise GuestMemoryError("the guest has no memory")
-            self._memory = _Memory(instance.mems[0])
-        return self._memory
+    def _find_memory(self) -> interp.MemInst:
+        # While the start section runs, `instantiate` has not returned, and the instance is the store's last.
+        instance = self._instance or self.store.instances[-1]
+        if not instance.mems:
+            raise GuestMemoryError("the guest has no memory")
+        return instance.mems[0]
 
     @property
     def bytes_copied(self) -> int:
         """Bytes that the host read from its memory and wrote to it so far."""
-        return self._memory.copied if self._memory is not None else 0
+        return self.memory.copied
 
     def instantiate(self, codes: Sequence[Code]) -> None:
         """Make the instance, with the code for each function import in order; raises LoadError, GuestTrap, ProcExit."""
@@ -384,11 +405,12 @@ class WasmGuest:
             raise LoadError(f"{name} is imported with no function type")
         return self.store.host_func(type, run, name=name)
 
-    def invoke(self, name: str, args: Sequence[int]) -> int | None:
-        """Call an export from outside, with a fresh allowance of fuel. Raises GuestTrap."""
+    def call(self, callback: str, args: tuple[int, ...]) -> int | None:
+        """Run a callback or another export, from outside, with a fresh allowance of fuel."""
         self.store.fuel = self.state.limits.fuel_per_call
+        func = self._funcs.get(callback) or self._func(callback)
         try:
-            results = interp.invoke_bits(self.store, self._func(name), args)
+            results = interp.invoke_bits(self.store, func, args)
         except (interp.Trap, interp.FuelExhausted, interp.Interrupted) as trap:
             raise GuestTrap(trap.message, tuple(interp.backtrace_lines(trap))) from trap
         except (interp.LimitError, interp.ResourceError) as error:
@@ -401,11 +423,15 @@ class WasmGuest:
         func = instance.exports[name]
         if not isinstance(func, interp.FuncInst | interp.HostFunc):
             raise EmbedderError(f"the export {name!r} is not a function")
+        self._funcs[name] = func
         return func
 
-    def reenter(self, name: str, argument: int) -> int:
-        """Call an export from within a host call, on the fuel that is left; raises what unwinds the guest."""
-        return interp.invoke_bits(self.store, self._func(name), (argument,))[0]
+    def allocate(self, size: int) -> int:
+        """Run the allocator, within a host call: what goes wrong unwinds the callback that made the call."""
+        if self._allocator is None:
+            raise GuestMemoryError("the guest exports no allocator")
+        func = self._funcs.get(self._allocator) or self._func(self._allocator)
+        return interp.invoke_bits(self.store, func, (size,))[0]
 
 
 #: Other machines than `interp` by a name that stands where an engine's would. Empty but for who compares machines.
@@ -427,6 +453,7 @@ class Plugin:
         self.gone = False
         self.on_gone: list[Callable[[], None]] = []
         self._told = False
+        self.connections = Connections(self)
         self._grpc = GrpcReceiver(vm, root)
         self._ending = False
         root.delete = self._delete_root
@@ -463,6 +490,9 @@ class Plugin:
         match event:
             case StreamEvent():
                 self._on_stream(event)
+            case ConnectionEvent():
+                self.connections.handle(event)
+                self._go_if_last()
             case Start():
                 self._on_start()
             case _ if not self.working:
@@ -513,15 +543,19 @@ class Plugin:
         if self.working and self._call(callback, size) == 0:
             self.refusal = f"{callback} returned false"
             self._tell(self.refusal, self.refusal, ())
-            for stream in self.streams.values():
-                stream.failed()
+            self._all_failed()
+
+    def _all_failed(self) -> None:
+        """Every stream and connection goes on without the plugin, or is answered or closed."""
+        for stream in list(self.streams.values()):
+            stream.failed()
+        self.connections.failed()
 
     def _vm_failed(self) -> None:
         failure = self.vm.failure
         if failure is not None and not self._told:
             self._tell(f"{failure.callback}: {failure.message}", failure.report(), failure.frames)
-        for stream in list(self.streams.values()):
-            stream.failed()
+        self._all_failed()
         self._grpc.forget()
 
     def _tell(self, message: str, report: str, frames: tuple[str, ...]) -> None:
@@ -535,11 +569,10 @@ class Plugin:
 
     def _on_shutdown(self, force: bool) -> None:
         """The root goes after its last stream; forced, at once, and its streams as if it had failed."""
-        if self.streams and not force:
+        if (self.streams or self.connections) and not force:
             self._ending = True
             return
-        for stream in self.streams.values():
-            stream.failed()
+        self._all_failed()
         if self.root.done_pending:
             if force:
                 self._delete_root()
@@ -598,19 +631,25 @@ class Plugin:
         self.vm.settle()
 
     def _on_foreign(self, event: ForeignCall) -> None:
-        stream = self.streams.get(event.stream) if event.stream is not None else None
-        if event.stream is not None and (stream is None or not stream.context.created):
+        context = self.root if event.stream is None else self._context(event.stream)
+        if context is None:
             return
         state = self.vm.state
         state.foreign_arguments = event.arguments
         try:
-            context = stream.context if stream else self.root
             self.vm.call("proxy_on_foreign_function", context, event.function_id, len(event.arguments))
         finally:
             state.foreign_arguments = None
         self.vm.settle()
 
     # --- streams
+
+    def _context(self, number: int) -> Context | None:
+        """The context of a stream or connection, if the guest knows of it."""
+        stream = self.streams.get(number)
+        if stream is not None:
+            return stream.context if stream.context.created else None
+        return self.connections.context(number)
 
     def _on_stream(self, event: StreamEvent) -> None:
         stream = self.streams.get(event.stream)
@@ -620,8 +659,7 @@ class Plugin:
                     del self.streams[event.stream]
                     if not self.gone:
                         stream.end()
-                if self._ending and not self.streams and self.working:
-                    self._on_shutdown(False)
+                self._go_if_last()
                 return
             case StreamLog():
                 if stream is not None and not self.gone and self.vm.state.profile.log_before_done:
@@ -640,6 +678,11 @@ class Plugin:
         if stream is None or found is None:
             return  # the stream has ended, or never came here
         stream.context.direction(found[0]).feed(found[1])
+
+    def _go_if_last(self) -> None:
+        """The root goes after its last stream and connection, when it was asked to."""
+        if self._ending and not self.streams and not self.connections and self.working:
+            self._on_shutdown(False)
 
     def _new_stream(self, number: int, info: StreamInfo) -> FilterStream:
         stream = FilterStream(self, number, info)

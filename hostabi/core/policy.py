@@ -22,6 +22,8 @@ class Limits:
     header_pairs: int = 1_000
     header_bytes: int = 1 << 20
     body_buffer: int = 1 << 20
+    connection_buffer: int = 1 << 20
+    """Bytes that filters may hold of one side of a connection before it is read no further."""
     log_line_bytes: int = 1 << 20
     log_lines_per_second: int = 100_000
     shared_data_bytes: int = 64 << 20
@@ -33,10 +35,15 @@ class Limits:
     metric_name_bytes: int = 64 << 10
     outstanding_calls: int = 1_000
     call_body_bytes: int = 32 << 20
+    foreign_argument_bytes: int = 16 << 20
     grpc_message_bytes: int = 32 << 20
     grpc_queue_bytes: int = 32 << 20
     """Bytes of messages for one gRPC stream that have not left yet."""
     foreign_result_bytes: int = 16 << 20
+    declared_properties: int = 1_000
+    expressions: int = 1_000
+    expression_bytes: int = 16 << 10
+    expression_steps: int = 10_000
     random_bytes: int = 1 << 20
     deferred_actions: int = 1_000
     filter_state_bytes: int = 1 << 20
@@ -119,6 +126,8 @@ class Profile:
     stream_done_waits: bool = False
     create_context_at_log: bool = True
     header_end_of_stream_always_0: bool = False
+    connection_buffer_is_shared: bool = True
+    upstream_close_at_end: bool = True
     failure_status: int = 503
     # callouts
     call_timeout_is_504: bool = True
@@ -135,6 +144,8 @@ class Profile:
     # properties, shared data, queues, metrics
     properties_as_text: bool = False
     empty_path_status_is_bad_argument: bool = False
+    old_attribute_names: bool = True
+    """Attributes can be had by the names they had of their own until Envoy 1.30, such as `node` and `route_name`."""
     only_host_properties_set: bool = False
     cas_0_compares: bool = False
     cas_needs_key: bool = False
@@ -217,6 +228,7 @@ PROFILES: dict[str, Profile] = {
         plugin_configuration_always=False,
         related_contexts_only=False,
         passed_maps_are_gone=True,
+        old_attribute_names=False,
         grpc_timeout_is_unavailable=True,
         grpc_message_is_raw=True,
         grpc_failed_start_is_told=True,
@@ -239,6 +251,8 @@ PROFILES: dict[str, Profile] = {
         upstream_can_continue=True,
         log_before_done=False,
         stream_done_waits=True,
+        connection_buffer_is_shared=False,
+        upstream_close_at_end=False,
         call_timeout_is_504=False,
         check_reply_status=True,
         reply_needs_stream=True,

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.enums import AbiVersion, Status
 from hostabi.abi.hostcall import REGISTRY, HostError, Wire
-from hostabi.abi.marshal import GuestMemory, GuestMemoryError
+from hostabi.abi.marshal import GuestMemory, NoMemory
 from hostabi.core.context import VmState
 from hostabi.core.vm import GuestTrap
 
@@ -41,13 +41,13 @@ class HostCalls:
         def run(*values: object) -> object:
             wires = [param.wire for param in call.params]
             late = [_later(v) if w is Wire.LATE_BYTES else v for w, v in zip(wires, values, strict=True)]
-            answer = call.answer(self._state, late)
+            status, outputs, message = call.answer(self._state, late)
             given = tuple((param.name, value) for param, value in zip(call.params, values, strict=True))
-            self._state.called(call.name, given, answer.status, answer.outputs)
-            if answer.status is not Status.OK:
-                self._state.misused(call.name, answer.status, answer.message)
-                raise HostError(answer.status, answer.message)
-            return answer.outputs if len(answer.outputs) > 1 else next(iter(answer.outputs), None)
+            self._state.called(call.name, given, status, outputs)
+            if status is not Status.OK:
+                self._state.misused(call.name, status, message)
+                raise HostError(status, message)
+            return outputs if len(outputs) > 1 else next(iter(outputs), None)
 
         return run
 
@@ -64,6 +64,7 @@ class PythonGuest:
 
     engine = "python filter"
     can_allocate = False
+    memory: GuestMemory = NoMemory()
     ticks = 0
 
     def __init__(self, make: PythonFilter, state: VmState, abi: AbiVersion = AbiVersion.V0_2_1) -> None:
@@ -71,11 +72,6 @@ class PythonGuest:
         self._make = make
         self._state = state
         self._filter: object = None
-
-    @property
-    def memory(self) -> GuestMemory:
-        """It has none."""
-        raise GuestMemoryError("a filter in Python has no memory")
 
     def start(self) -> None:
         """Make the object."""

@@ -14,6 +14,7 @@ from hostabi.core.context import Context, RootContext, VmState
 from hostabi.core.transcript import Broke, Called, Entered, Left, Record
 
 _CALLS_IN_REPORT = 10
+_UNKNOWN = ("?",)
 
 
 class GuestTrap(Exception):
@@ -42,7 +43,7 @@ class Guest(Protocol):
 
     @property
     def memory(self) -> GuestMemory:
-        """Its memory now."""
+        """Its memory, the same object always; reading raises GuestMemoryError as long as there is none."""
 
     @property
     def can_allocate(self) -> bool:
@@ -88,6 +89,7 @@ class Vm:
         self.failure: Failure | None = None
         self.on_failure: list[Callable[[], None]] = []
         self._guest: Guest | None = None
+        self._params: dict[str, tuple[str, ...] | None] = {}
         self._busy = False
         self._depth = 0
 
@@ -104,7 +106,7 @@ class Vm:
         """Give the VM its guest, which must not have been started."""
         self._guest = guest
         self.state.abi = guest.abi
-        self.state.get_memory = lambda: guest.memory
+        self.state.memory = guest.memory
         if guest.can_allocate:
             self.state.run_allocator = self._allocate
 
@@ -118,12 +120,12 @@ class Vm:
 
     def _allocate(self, size: int) -> int:
         """Run the allocator in the VM context: none current, none effective, few host calls allowed."""
-        state = self.state
+        state, guest = self.state, self.guest
         saved = state.current, state.effective, state.phase
         state.current = state.effective = None
         state.phase = Phase.ALLOCATE
         try:
-            return self.guest.allocate(size)
+            return guest.allocate(size)
         finally:
             state.current, state.effective, state.phase = saved
 
@@ -145,21 +147,24 @@ class Vm:
 
     def call(self, callback: str, context: Context, *args: int) -> int | None:
         """Run a callback on a context, if the guest has it; None when it has not, or has failed."""
-        params = None if self.failure else self.guest.params_of(callback)
-        if params is None or not self.state.allows(callback):
+        guest = self._guest
+        names = self._params.get(callback, _UNKNOWN)
+        if names is _UNKNOWN:
+            names = self._params_of(callback)
+        if names is None or self.failure or guest is None:
             return None
         state = self.state
         saved = state.current, state.effective
         state.current, state.effective = context, None
-        given = (context.id, *args)[:params]
-        names = _names(callback, params)
-        state.record(Entered(state.plugin_key, callback, tuple(zip(names, given, strict=True))))
-        ticks = self.guest.ticks
+        given = (context.id, *args)[: len(names)]
+        plugin = context.root.plugin
+        state.record(Entered(plugin, callback, tuple(zip(names, given, strict=True))))
+        ticks = guest.ticks
         self._depth += 1
         try:
-            result = self.guest.call(callback, given)
+            result = guest.call(callback, given)
             state.effective = None
-            state.record(Left(state.plugin_key, callback, result, self.guest.ticks - ticks))
+            state.record(Left(plugin, callback, result, guest.ticks - ticks))
             return result
         except GuestTrap as trap:
             self._fail(callback, trap.message, trap.frames, ticks, context)
@@ -169,6 +174,13 @@ class Vm:
             self._depth -= 1
             state.current, state.effective = saved
         return None
+
+    def _params_of(self, callback: str) -> tuple[str, ...] | None:
+        """The names of a callback's parameters; None when the guest has it not, or may not have it called."""
+        count = self.guest.params_of(callback)
+        found = _names(callback, count) if count is not None and self.state.allows(callback) else None
+        self._params[callback] = found
+        return found
 
     def settle(self) -> None:
         """Run what was deferred, first in first out, unless a guest call is under way.

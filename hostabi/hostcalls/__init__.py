@@ -4,6 +4,8 @@ from hostabi.hostcalls import (
     body,
     context,
     envoy,
+    expressions,
+    filter_objects,
     foreign,
     grpc,
     headers,
@@ -15,6 +17,7 @@ from hostabi.hostcalls import (
     properties,
     retired,
     shared,
+    signatures,
     stream,
     timers,
 )
@@ -23,6 +26,8 @@ __all__ = [
     "body",
     "context",
     "envoy",
+    "expressions",
+    "filter_objects",
     "foreign",
     "grpc",
     "headers",
@@ -34,6 +39,7 @@ __all__ = [
     "properties",
     "retired",
     "shared",
+    "signatures",
     "stream",
     "timers",
 ]

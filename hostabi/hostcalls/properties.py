@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from hostabi.abi.codec import Duration, NotSerializable, Timestamp, Uint, encode_as_text, encode_value, split_path
-from hostabi.abi.enums import AbiVersion, Status
+from hostabi.abi.enums import Status
 from hostabi.abi.hostcall import Bytes, HostError, OutBytes, hostcall
+from hostabi.abi.messages import KNOWN, STRUCTS, Message, Proto, as_seen, decode_seen
+from hostabi.abi.protobuf import ProtobufError
 from hostabi.core.buffers import HeaderMap
-from hostabi.core.context import RootContext, StreamContext, VmState
+from hostabi.core.context import RootContext, Traffic, VmState
+from hostabi.core.filter_state import Prototype, StateType, Stored
+from hostabi.hostcalls.attributes import ATTRIBUTES, GROUPS, OLD_NAMES, Attribute, Type
 
 
 @hostcall("proxy_get_property")
@@ -18,7 +22,9 @@ def get_property(vm: VmState, path: Bytes) -> OutBytes:
     if not segments:
         bad = vm.profile.empty_path_status_is_bad_argument
         raise HostError(Status.BAD_ARGUMENT if bad else Status.SERIALIZATION_FAILURE, "an empty path")
-    value = _set_by_host_name(vm, segments) or find(vm, segments)
+    value: object = _set_by_host_name(vm, segments)
+    if value is None:
+        value = find(vm, segments)
     try:
         return encode_as_text(value) if vm.profile.properties_as_text else encode_value(value)
     except NotSerializable as error:
@@ -27,17 +33,25 @@ def get_property(vm: VmState, path: Bytes) -> OutBytes:
 
 @hostcall("proxy_set_property")
 def set_property(vm: VmState, path: Bytes, value: Bytes) -> None:
-    """Store bytes with the stream, for later filters and the access log; NOT_FOUND without a stream."""
-    stream = vm.stream
+    """Store bytes with the stream, for later filters and the access log; NOT_FOUND without a stream.
+
+    BAD_ARGUMENT for a property that was declared to be set once, and over the limit.
+    """
+    stream = vm.traffic
     if stream is None:
         raise HostError(Status.NOT_FOUND, "there is no stream to store a property with")
     if vm.profile.only_host_properties_set and not _is_host_name(path):
         raise HostError(Status.BAD_ARGUMENT, "a property that cannot be set")
     state = stream.info.filter_state
-    held = sum(len(k) + len(v) for k, v in state.items() if k != path)
-    if held + len(path) + len(value) > vm.limits.filter_state_bytes:
+    held = state.stored(path)
+    if held is not None and held.prototype.readonly:
+        raise HostError(Status.BAD_ARGUMENT, "the property was declared to be set once, and was")
+    if state.size_without(path) + len(path) + len(value) > vm.limits.filter_state_bytes:
         raise HostError(Status.BAD_ARGUMENT, "the properties of this stream are over the limit")
-    state[path] = value
+    state.store(path, value, stream.root.declared.get(path, Prototype()))
+
+
+# --- finding ---------------------------------------------------------------------------------------------------------
 
 
 def _is_host_name(path: bytes) -> bool:
@@ -48,188 +62,203 @@ def _is_host_name(path: bytes) -> bool:
 
 def _set_by_host_name(vm: VmState, segments: Sequence[str]) -> bytes | None:
     """What a filter stored under a name of more than one segment, where those can be read back."""
-    if not vm.profile.only_host_properties_set or vm.stream is None:
+    if not vm.profile.only_host_properties_set or vm.traffic is None:
         return None
     path = "\0".join(segments).encode("utf-8", "surrogateescape")
-    return vm.stream.info.filter_state.get(path)
+    return vm.traffic.info.filter_state.get(path)
 
 
 def find(vm: VmState, path: Sequence[str]) -> object:
     """The value at a path: what the embedder set, else an attribute, else what a filter stored; NOT_FOUND."""
+    value = look(vm, path)
+    if value is None:
+        raise HostError(Status.NOT_FOUND)
+    return value
+
+
+def look(vm: VmState, path: Sequence[str]) -> object:
+    """As `find`, but None for what is not there, and NULL for what is there and has no value."""
     context = vm.context
     if context is None:
-        raise HostError(Status.NOT_FOUND)
-    stream = context if isinstance(context, StreamContext) else None
-    for source in (stream.info.attributes if stream else {}, context.root.attributes):
-        for n in range(len(path), 0, -1):
-            key = ".".join(path[:n])
-            if key in source:
-                return walk(source[key], path[n:])
-    if path[0] in _TOP:
-        return walk(_TOP[path[0]](vm, context.root), path[1:])
-    if stream is not None:
-        if tuple(path) == ("metadata",):
-            return b""  # an empty message: no dynamic metadata
-        group = _STREAM.get(path[0])
-        if group is not None and len(path) == 1:
-            return None  # a group as a whole has no encoding on Envoy either
-        if group is not None and path[1] in group:
-            return walk(group[path[1]](stream), path[2:])
-        if path[0] == "filter_state" and len(path) > 1:
-            return _stored(stream, ".".join(path[1:]).removeprefix("wasm."))
-        return _stored(stream, path[0])
-    raise HostError(Status.NOT_FOUND)
+        return None
+    stream = vm.traffic
+    renamed = _renamed(vm, path)
+    found = _preset(vm, path, renamed)
+    if found is not None:
+        return found
+    row, rest = _row_of(renamed)
+    if row is not None:
+        if not row.on_root and stream is None:
+            return None
+        return walk(_completed(vm, row, row.read(vm, context.root, stream)), rest)
+    if stream is None:
+        return NULL if tuple(path) == ("xds",) else None
+    if path[0] in GROUPS:
+        if len(path) == 1:
+            return NULL
+        return _of_filter_state(stream, path[1], path[2:]) if path[0] == "filter_state" else None
+    if path[0] == "upstream_filter_state":
+        return NULL if len(path) == 1 and stream.info.upstream_first_sent is not None else None
+    held = stream.info.filter_state.stored(_raw(path[0]))
+    return None if held is None else walk(_declared_value(held, last=len(path) == 1), path[1:])
+
+
+class _Null:
+    """A value that is there and cannot be written: null, or a group as a whole."""
+
+
+NULL = _Null()
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _renamed(vm: VmState, path: Sequence[str]) -> Sequence[str]:
+    """The path by the names of today."""
+    if vm.profile.old_attribute_names and path[0] in OLD_NAMES:
+        return (*OLD_NAMES[path[0]].split("."), *path[1:])
+    return path
+
+
+def _row_of(path: Sequence[str]) -> tuple[Attribute | None, Sequence[str]]:
+    for n in (2, 1):
+        row = ATTRIBUTES.get(".".join(path[:n])) if len(path) >= n else None
+        if row is not None:
+            return row, path[n:]
+    return None, path
 
 
 def walk(value: object, path: Sequence[str]) -> object:
-    """Step into mappings by key and into lists by number; into anything else leads nowhere: NOT_FOUND."""
+    """Step into messages by field, mappings by key, lists by number; into anything else leads nowhere: None."""
     for step in path:
-        if isinstance(value, HeaderMap):
-            values = value.all(step.encode("utf-8", "surrogateescape"))
-            value = b",".join(values) if values else None
-        elif isinstance(value, Mapping):
-            value = value.get(step, value.get(step.encode("utf-8", "surrogateescape")))
-        elif isinstance(value, Sequence) and not isinstance(value, str | bytes) and step.isdigit():
-            value = value[int(step)] if int(step) < len(value) else None
-        else:
-            value = None
+        match value:
+            case HeaderMap():
+                values = value.all(_raw(step))
+                value = b",".join(values) if values else None
+            case Proto():
+                try:
+                    value = value[step]
+                except KeyError:
+                    return None
+            case Mapping():
+                value = value.get(step, value.get(_raw(step), _ABSENT))
+                value = None if value is _ABSENT else NULL if value is None else value
+            case list() | tuple() if step.isdecimal() and len(step) < 10:
+                value = (NULL if value[int(step)] is None else value[int(step)]) if int(step) < len(value) else None
+            case _:
+                return None
         if value is None:
-            raise HostError(Status.NOT_FOUND)
-    if value is None:
-        raise HostError(Status.NOT_FOUND)
+            return None
     if isinstance(value, HeaderMap):
         return {name: b",".join(value.all(name)) for name, _ in value.pairs}
     return value
 
 
-def _stored(stream: StreamContext, name: str) -> bytes:
-    value = stream.info.filter_state.get(name.encode("utf-8", "surrogateescape"))
-    if value is None:
-        raise HostError(Status.NOT_FOUND)
-    return value
+_ABSENT = object()
+
+# --- what the embedder set -------------------------------------------------------------------------------------------
+
+_TYPED = {Type.UINT: Uint, Type.TIME: Timestamp, Type.DURATION: Duration}
 
 
-# --- attributes of the plugin ----------------------------------------------------------------------------------------
+def _preset(vm: VmState, path: Sequence[str], renamed: Sequence[str]) -> object:
+    """What the embedder gave for a path or something it lies in, under its name of today or of old."""
+    for presets in _presets(vm):
+        for one in (path, renamed, *(old for old in [_old(renamed)] if old)):
+            for n in range(len(one), 0, -1):
+                key = ".".join(one[:n])
+                if key in presets:
+                    return walk(_as_typed(one[:n], presets[key]), one[n:])
+    return None
 
 
-def _vm_memory(vm: VmState, root: RootContext) -> object:
-    return Uint(vm.memory.length) if vm.abi is AbiVersion.V0_2_100 else None
+def _presets(vm: VmState) -> list[Mapping[str, object]]:
+    context = vm.context
+    if context is None:
+        return []
+    of_root = [context.root.attributes] if context.root.attributes else []
+    if not isinstance(context, RootContext) and context.info.attributes:
+        return [context.info.attributes, *of_root]
+    return [*of_root]
 
 
-_TOP: dict[str, Callable[[VmState, RootContext], object]] = {
-    "plugin_name": lambda vm, root: root.name,
-    "plugin_root_id": lambda vm, root: root.root_id,
-    "plugin_vm_id": lambda vm, root: vm.vm_id,
-    "plugin_vm_memory": _vm_memory,
-    "connection_id": lambda vm, root: Uint(vm.stream.info.connection_id) if vm.stream else None,
-}
+def _old(path: Sequence[str]) -> Sequence[str] | None:
+    joined = ".".join(path[:2])
+    return next(((old, *path[2:]) for old, new in OLD_NAMES.items() if new == joined), None)
 
 
-# --- attributes of the stream ----------------------------------------------------------------------------------------
+def _as_typed(path: Sequence[str], value: object) -> object:
+    """A preset value in the type that the attribute has."""
+    parts = (*OLD_NAMES[path[0]].split("."), *path[1:]) if path[0] in OLD_NAMES else path
+    row, rest = _row_of(parts)
+    if row is None:
+        return NULL if value is None else value
+    if row.message is not None:
+        return _of_message(row.message, rest, value)
+    kind = _TYPED.get(row.type)
+    return kind(value) if kind is not None and isinstance(value, int) and not rest else value
 
 
-def _request(name: bytes) -> Callable[[StreamContext], object]:
-    def read(stream: StreamContext) -> object:
-        return stream.request.visible_headers.get(name) if stream.request.visible_headers is not None else None
-
-    return read
-
-
-def _path(stream: StreamContext) -> bytes | None:
-    return stream.request.visible_headers.get(b":path") if stream.request.visible_headers is not None else None
-
-
-def _url_path(stream: StreamContext) -> object:
-    path = _path(stream)
-    return None if path is None else path.partition(b"#")[0].partition(b"?")[0]
+def _of_message(message: Message, path: Sequence[str], value: object) -> object:
+    """A preset value somewhere within a message, as the message would give it."""
+    if not path or message in STRUCTS:
+        return as_seen(message, value)
+    one = message.names.get(path[0])
+    if one is None:
+        return value
+    if len(path) == 1:
+        return Proto(message, {one.name: value})[one.name]
+    inner = path[2:] if one.keyed or one.repeated else path[1:]
+    return _of_message(one.message, inner, value) if one.of else value
 
 
-def _query(stream: StreamContext) -> object:
-    path = _path(stream)
-    return None if path is None else path.partition(b"#")[0].partition(b"?")[2]
+def _completed(vm: VmState, row: Attribute, value: object) -> object:
+    """A message with the parts of it that the embedder gave one by one."""
+    if row.message is None:
+        return value
+    names = [row.path, *(old for old, new in OLD_NAMES.items() if new == row.path)]
+    values: dict[str, object] = dict(value.values) if isinstance(value, Proto) else {}
+    found = False
+    for presets in reversed(_presets(vm)):
+        for key, given in presets.items():
+            name = next((one for one in names if key.startswith(f"{one}.")), None)
+            if name is not None:
+                _put(values, key[len(name) + 1 :].split("."), given)
+                found = True
+    return Proto(row.message, values) if found else value
 
 
-def _size(headers: HeaderMap | None) -> int | None:
-    return headers.byte_size if headers is not None else None
+def _put(values: dict[str, object], path: Sequence[str], value: object) -> None:
+    for step in path[:-1]:
+        inner = values.get(step)
+        copy = dict(inner) if isinstance(inner, Mapping) else {}
+        values[step] = copy
+        values = copy
+    values[path[-1]] = value
 
 
-def _total(headers: HeaderMap | None, body: int) -> int:
-    return (headers.byte_size if headers is not None else 0) + body
+# --- what filters and the proxy stored -------------------------------------------------------------------------------
 
 
-def _number(headers: HeaderMap | None, name: bytes) -> int | None:
-    text = headers.get(name) if headers is not None else None
-    return int(text) if text is not None and text.isdigit() and len(text) < 10 else None
+def _of_filter_state(stream: Traffic, name: str, rest: Sequence[str]) -> object:
+    state = stream.info.filter_state
+    held = state.stored(_raw(name.removeprefix("wasm."))) if name.startswith("wasm.") else None
+    if held is not None:
+        return walk(_declared_value(held, last=False), rest)
+    return walk(state.held_object(name), rest) if state.has(name) else None
 
 
-# What Envoy says of a response that is no gRPC.
-_GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
-
-
-def _grpc_status(stream: StreamContext) -> int | None:
-    for headers in (stream.response.trailers, stream.response.visible_headers):
-        found = _number(headers, b"grpc-status")
-        if found is not None:
-            return found
-    code = _number(stream.response.headers, b":status")
-    return None if code is None else _GRPC_OF_HTTP.get(code, 2)
-
-
-def _port(address: str) -> int | None:
-    port = address.rpartition(":")[2]
-    return int(port) if port.isdigit() else None
-
-
-def _duration(stream: StreamContext) -> object:
-    end = stream.info.end_time
-    return Duration(end - stream.info.start_time) if end is not None else None
-
-
-Group = dict[str, Callable[[StreamContext], object]]
-
-_REQUEST: Group = {
-    "path": _path,
-    "url_path": _url_path,
-    "host": _request(b":authority"),
-    "scheme": _request(b":scheme"),
-    "method": _request(b":method"),
-    "headers": lambda s: s.request.visible_headers,
-    "headers_bytes": lambda s: _size(s.request.visible_headers),
-    "referer": _request(b"referer"),
-    "useragent": _request(b"user-agent"),
-    "time": lambda s: Timestamp(s.info.start_time),
-    "id": _request(b"x-request-id"),
-    "protocol": lambda s: s.info.protocol,
-    "query": _query,
-    "duration": _duration,
-    "size": lambda s: s.info.request_size,
-    "total_size": lambda s: _total(s.request.headers, s.info.request_size),
-}
-
-_RESPONSE: Group = {
-    "code": lambda s: _number(s.response.headers, b":status"),
-    "code_details": lambda s: s.info.response_code_details if s.response.headers is not None else None,
-    "flags": lambda s: s.info.response_flags,
-    "grpc_status": _grpc_status,
-    "headers": lambda s: s.response.visible_headers,
-    "headers_bytes": lambda s: _size(s.response.visible_headers),
-    "trailers": lambda s: s.response.trailers,
-    "size": lambda s: s.info.response_size,
-    "total_size": lambda s: _total(s.response.headers, s.info.response_size),
-}
-
-_STREAM: dict[str, Group] = {
-    "request": _REQUEST,
-    "response": _RESPONSE,
-    "source": {"address": lambda s: s.info.source_address, "port": lambda s: _port(s.info.source_address)},
-    "destination": {
-        "address": lambda s: s.info.destination_address,
-        "port": lambda s: _port(s.info.destination_address),
-    },
-    "xds": {"route_name": lambda s: ""},
-    "connection": {"id": lambda s: Uint(s.info.connection_id), "mtls": lambda s: False},
-    "upstream": {
-        "address": lambda s: s.info.upstream_address or None,
-        "port": lambda s: _port(s.info.upstream_address),
-    },
-}
+def _declared_value(held: Stored, *, last: bool) -> object:
+    """A stored value by its declared type; a message is read as one only to step into it, or as filter state."""
+    match held.prototype.type:
+        case StateType.STRING:
+            return held.value.decode("utf-8", "surrogateescape")
+        case StateType.PROTOBUF if not last:
+            message = KNOWN.get(held.prototype.schema.rpartition("/")[2])
+            try:
+                return NULL if message is None else decode_seen(message, held.value)
+            except ProtobufError:
+                return NULL
+        case _:
+            return held.value

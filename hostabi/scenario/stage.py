@@ -30,6 +30,7 @@ from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter
 from hostabi.core.transcript import Record
+from hostabi.hostcalls.attributes import for_plugins
 from hostabi.scenario.check import call_differences
 from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
@@ -255,12 +256,15 @@ class LocalStage:
         """Load and start the filters."""
         filters = self.test.scenario.filters
         self.plugins = plugins = [self._plugin(one, i) for i, one in enumerate(filters)]
-        attributes = {**(self.test.scenario.properties or {}), **(self.test.case.properties or {})}
         chain = self.host.chain(plugins)
+        attributes = self._attributes()
         self._session = Session(self.host, chain, now=self.now, attributes=attributes, protocol=self.protocol)
         self._session.added_to_answers = self.added_to_answers
         self._session.start()
         return self._observe(MAIN)
+
+    def _attributes(self) -> dict[str, object]:
+        return {**(self.test.scenario.properties or {}), **(self.test.case.properties or {})}
 
     def perform(self, step: Step) -> Observation:
         """Do one step."""
@@ -309,6 +313,7 @@ class LocalStage:
             literal_stop_iteration=filter.policy.allow_on_headers_stop_iteration,
             allowed_capabilities=frozenset(filter.policy.allowed_capabilities),
             environ=tuple((name.encode(), value.encode()) for name, value in filter.env.items()),
+            attributes=for_plugins(self._attributes()),
             log_level=LogLevel(LEVELS[self.log_level or filter.policy.log_level]),
             limits=_limits(filter),
         )
@@ -389,7 +394,7 @@ class LocalStage:
         if stream is not None:
             paused = frozenset(way.value for way in stream.held)
             view = StreamView(stream.request, stream.response, stream.local_response, stream.reset, paused)
-            stored = stream.info.filter_state
+            stored = dict(stream.info.filter_state.items())
         failure = seen.failures[0] if seen.failures else None
         return Observation(
             view,

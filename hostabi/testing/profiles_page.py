@@ -48,7 +48,7 @@ SWITCHES: dict[str, str] = {
     "reject_bad_header_bytes": "CR, LF and NUL in names and values are BAD_ARGUMENT",
     "continue_drops_maps": "after a continue, the maps of that direction cannot be had until the next callback",
     "passed_maps_are_gone": "headers cannot be had any more once their callback has continued",
-    "joins_headers": "a header of which there is one (`via`, `content-type`, ...): a further value joins it with a comma",
+    "joins_headers": "of some headers (`via`, `content-type`, ...) there is one: further values join it with a comma",
     # buffers
     "absent_body_is_empty": "a body that is not there reads as empty; otherwise NOT_FOUND",
     "empty_body_is_not_written": "when nothing is read, neither address nor size is written",
@@ -67,6 +67,9 @@ SWITCHES: dict[str, str] = {
     "stream_done_waits": "false from a stream's `proxy_on_done` means to wait for `proxy_done`",
     "create_context_at_log": "a stream that never reached a filter is created there for its access log",
     "header_end_of_stream_always_0": "header callbacks are never told that nothing follows",
+    "connection_buffer_is_shared": "bytes of a connection that a later filter holds are shown to earlier ones again",
+    "upstream_close_at_end": "`proxy_on_upstream_connection_close` comes with the end of the upstream's bytes, by "
+    "peer 0; otherwise when its connection is gone",
     "failure_status": "the status with which a filter that failed, and is not to be passed by, is answered",
     # callouts
     "call_timeout_is_504": "a call that times out has a response of status 504; otherwise it has none",
@@ -82,6 +85,7 @@ SWITCHES: dict[str, str] = {
     # properties, shared data, queues, metrics
     "properties_as_text": "properties are text: numbers in decimal, `true`, `false`",
     "empty_path_status_is_bad_argument": "an empty property path is BAD_ARGUMENT; otherwise SERIALIZATION_FAILURE",
+    "old_attribute_names": "`node`, `route_name` and six others have the names of their own that Envoy 1.30 still gave",
     "only_host_properties_set": "`ngx.*`, `wasmx.*` and `request.query` can be set and read back, and nothing else set",
     "cas_0_compares": "a CAS number of 0 does not overwrite what is stored: CAS_MISMATCH",
     "cas_needs_key": "a CAS number other than 0 for a key that is not stored is CAS_MISMATCH",
@@ -156,6 +160,8 @@ TOPICS: tuple[Topic, ...] = (
         "5.4",
         reason="nginx brings a call's answer on its stream, so it can ignore the call; here answers come to the plugin",
     ),
+    _topic("bytes that filters of a connection hold", "6", "connection_buffer_is_shared"),
+    _topic("the end of an upstream connection", "6", "upstream_close_at_end"),
     _topic("end_of_stream of headers", "6", "header_end_of_stream_always_0"),
     _topic("second values", "8.6", "joins_headers"),
     _topic("maps after continue", "7.6", "continue_drops_maps passed_maps_are_gone"),
@@ -165,6 +171,7 @@ TOPICS: tuple[Topic, ...] = (
     _topic("a second local reply", "7.4", "second_reply_is_misuse"),
     _topic("a local reply without a stream", "7.4", "reply_needs_stream"),
     _topic("tick on a stream, and a second period", "8.1", "tick_on_root_only tick_set_once"),
+    _topic("old names of attributes", "10.2", "old_attribute_names"),
     _topic("properties that can be set", "8.3", "only_host_properties_set"),
     _topic("stream control on the plugin's own context", "8.4", "continue_needs_stream"),
     _topic("status of a local reply", "8.5", "check_reply_status"),

@@ -96,7 +96,7 @@ class _Decoder:
         except MalformedError:
             self._check_last_body()
             raise
-        funcs = FuncList(data, self.type_indices, self.offsets, self.lengths)
+        funcs = FuncList(data, self.type_indices, self.offsets, self.lengths, self.limits)
         return Module(funcs=funcs, customs=tuple(customs), binary=data, sections=tuple(sections), **self.parts)
 
     def _sections(self, customs: list[Custom], sections: list[tuple[int, int, int]]) -> None:
@@ -134,7 +134,7 @@ class _Decoder:
         """
         if self.offsets and self.lengths[-1] <= 0x10000:
             try:
-                read_body(self.data, self.offsets[-1], self.lengths[-1])
+                read_body(self.data, self.offsets[-1], self.lengths[-1], self.limits)
             except CutError as cut:
                 raise read_on(self.data, cut) from None
 

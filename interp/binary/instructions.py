@@ -112,7 +112,10 @@ def _types(data: bytes, pos: int, end: int, gate: Gate) -> tuple[tuple[ValType, 
 
 
 def _catches(data: bytes, pos: int, end: int, gate: Gate) -> tuple[tuple[Catch, ...], int]:
+    at = pos
     count, pos = _count(data, pos, end)
+    if count > gate.catches:
+        raise body_error("catches_limit", at, count)
     clauses = []
     for _ in range(count):
         if pos >= end:
@@ -318,11 +321,11 @@ def expand(runs: Runs) -> Locals:
     return tuple(value for number, value in runs for _ in range(number))
 
 
-def read_body(data: bytes, offset: int, length: int) -> tuple[Locals, Expr]:
+def read_body(data: bytes, offset: int, length: int, limits: VmLimits = DEFAULT_LIMITS) -> tuple[Locals, Expr]:
     """Locals and instructions of a body, whatever features it uses. Raises MalformedError, LimitError."""
-    gate = Gate()
-    runs, pos = read_locals(data, offset, length, gate)
-    return expand(runs), tuple(instructions(data, pos, offset + length, gate))
+    gate = Gate(None, limits.catches)
+    runs, pos = read_locals(data, offset, length, gate, limits)
+    return expand(runs), tuple(instructions(data, pos, offset + length, gate, limits))
 
 
 def read_expression(data: bytes, pos: int, end: int, gate: Gate, limits: VmLimits) -> tuple[Expr, int]:

@@ -11,6 +11,7 @@ from typing import overload
 from weakref import WeakValueDictionary
 
 from interp.syntax.instructions import BY_NAME, Ins
+from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.module import Data, Expr, Func, Locals
 
 from .instructions import read_body
@@ -20,18 +21,28 @@ _I32_CONST, _END = BY_NAME["i32.const"], BY_NAME["end"]
 
 
 class FuncList(Sequence[Func]):
-    """Functions as three arrays of unsigned 32-bit numbers: type indices, offsets and lengths of the bodies."""
+    """Functions as three arrays of unsigned 32-bit numbers: type indices, offsets and lengths of the bodies.
+
+    Bodies are read within the limits that the module was decoded with.
+    """
 
     __slots__ = ("_live", "_reader", "lengths", "offsets", "type_indices")
 
-    def __init__(self, data: bytes, type_indices: array[int], offsets: array[int], lengths: array[int]) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        type_indices: array[int],
+        offsets: array[int],
+        lengths: array[int],
+        limits: VmLimits = DEFAULT_LIMITS,
+    ) -> None:
         self.type_indices = type_indices
         self.offsets = offsets
         self.lengths = lengths
         self._live: WeakValueDictionary[int, Func] = WeakValueDictionary()
 
         def reader(offset: int, length: int) -> tuple[Locals, Expr]:
-            return read_body(data, offset, length)
+            return read_body(data, offset, length, limits)
 
         self._reader: Callable[[int, int], tuple[Locals, Expr]] = reader
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from interp.syntax.errors import LimitError, MalformedError, Where, body_error
 from interp.syntax.features import Feature
-from interp.syntax.limits import VmLimits
+from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.types import (
     EXTERNREF,
     FUNCREF,
@@ -39,12 +39,13 @@ from .leb128 import read_signed, read_u32, read_unsigned
 
 
 class Gate:
-    """Which features are on (None: all), and which were asked for so far."""
+    """Which features are on (None: all), which were asked for so far, and how many clauses a try_table may have."""
 
-    __slots__ = ("features", "used")
+    __slots__ = ("catches", "features", "used")
 
-    def __init__(self, features: frozenset[Feature] | None = None) -> None:
+    def __init__(self, features: frozenset[Feature] | None = None, catches: int = DEFAULT_LIMITS.catches) -> None:
         self.features = features
+        self.catches = catches
         self.used: set[Feature] = set()
 
     def need(self, feature: Feature, at: int) -> None:

@@ -58,7 +58,7 @@ def invoke_bits(store: Store, func: FuncInst | HostFunc, args: Sequence[int]) ->
     of a host function as it is.
     """
     entry = func.entry if isinstance(func, FuncInst) else None
-    if entry is not None and func.store is store:
+    if entry is not None and func.module.store is store:  # type: ignore[union-attr]
         return entry(*args)  # type: ignore[no-any-return]
     return invoke_stepwise(store, func, args)
 

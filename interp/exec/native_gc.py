@@ -68,6 +68,10 @@ def free(inst: ModuleInst, x: int, y: int, cells: Cells) -> int:
 # -- effects --------------------------------------------------------------------------------------------------------
 
 
+def _steps(rest: Rest | None) -> Cells | Rest:
+    return () if rest is None else rest
+
+
 def _room(inst: ModuleInst, type: int, n: int = 0) -> None:
     inst.store.heap.make_room(gc.object_bytes(inst, type, n))
 
@@ -109,14 +113,21 @@ def _array_new_elem(inst: ModuleInst, type: int, elem: int, cells: Cells) -> Cel
     return (gc.array_new_elem(inst, type, elem, *cells),)
 
 
-def _array_init_data(inst: ModuleInst, type: int, data: int, cells: Cells) -> Cells:
-    gc.array_init_data(inst, data, *cells)
-    return ()
+def _array_fill(inst: ModuleInst, type: int, y: int, cells: Cells) -> Cells | Rest:
+    operands = values((1, 1, _width(gc.layout(inst, type)), 1), cells)
+    return _steps(gc.array_fill(inst.store, *operands))
 
 
-def _array_init_elem(inst: ModuleInst, type: int, elem: int, cells: Cells) -> Cells:
-    gc.array_init_elem(inst, elem, *cells)
-    return ()
+def _array_copy(inst: ModuleInst, type: int, y: int, cells: Cells) -> Cells | Rest:
+    return _steps(gc.array_copy(inst.store, *cells))
+
+
+def _array_init_data(inst: ModuleInst, type: int, data: int, cells: Cells) -> Cells | Rest:
+    return _steps(gc.array_init_data(inst, data, *cells))
+
+
+def _array_init_elem(inst: ModuleInst, type: int, elem: int, cells: Cells) -> Cells | Rest:
+    return _steps(gc.array_init_elem(inst, elem, *cells))
 
 
 # -- the table ------------------------------------------------------------------------------------------------------
@@ -144,6 +155,8 @@ def services(lib: Any) -> dict[int, Service]:
         ),
         lib.SERVICE_array_new_data: (some(2), _array_ticks, _array_new_data),
         lib.SERVICE_array_new_elem: (some(2), _array_ticks, _array_new_elem),
+        lib.SERVICE_array_fill: (_and_element(3), _payload_ticks, _array_fill),
+        lib.SERVICE_array_copy: (some(5), _payload_ticks, _array_copy),
         lib.SERVICE_array_init_data: (some(4), _payload_ticks, _array_init_data),
         lib.SERVICE_array_init_elem: (some(4), _payload_ticks, _array_init_elem),
     }

@@ -106,22 +106,22 @@ def array_len(t: T, f: F, s: S, x: None) -> None:
 
 def array_fill(t: T, f: F, s: S, type: int) -> None:
     t.charge_bytes(gc.payload_bytes(f.module, type, s[-1]))
-    gc.array_fill(t.store, *pop(s, 4))
+    t.work(gc.array_fill(t.store, *pop(s, 4)))
 
 
 def array_copy(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     t.charge_bytes(gc.payload_bytes(f.module, x[0], s[-1]))
-    gc.array_copy(t.store, *pop(s, 5))
+    t.work(gc.array_copy(t.store, *pop(s, 5)))
 
 
 def array_init_data(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     t.charge_bytes(gc.payload_bytes(f.module, x[0], s[-1]))
-    gc.array_init_data(f.module, x[1], *pop(s, 4))
+    t.work(gc.array_init_data(f.module, x[1], *pop(s, 4)))
 
 
 def array_init_elem(t: T, f: F, s: S, x: tuple[int, int]) -> None:
     t.charge_bytes(gc.payload_bytes(f.module, x[0], s[-1]))
-    gc.array_init_elem(f.module, x[1], *pop(s, 4))
+    t.work(gc.array_init_elem(f.module, x[1], *pop(s, 4)))
 
 
 def ref_test(t: T, f: F, s: S, type: RefType) -> None:

@@ -5,6 +5,7 @@ Where the C part has types for them (native/boundary.c) those are taken; otherwi
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
 
 from interp import _native
@@ -21,7 +22,7 @@ class PlainAccounts:
     they run on. `stale` says that host functions were made that the C loop has not been told of.
     """
 
-    fuel: int | None = None
+    _fuel: int | None = None
     deadline: float | None = None
     ticks: int = 0
     depth: int = 0
@@ -29,6 +30,21 @@ class PlainAccounts:
     activations: int = 0
     thread: int = 0
     stale: bool = False
+
+    @property
+    def fuel(self) -> int | None:
+        """Ticks left, or None. Setting it raises ValueError for a negative number, OverflowError for 2^63 and more."""
+        return self._fuel
+
+    @fuel.setter
+    def fuel(self, fuel: int | None) -> None:
+        if fuel is not None:
+            fuel = index(fuel)
+            if fuel < 0:
+                raise ValueError("fuel is a number of ticks or None")
+            if fuel >> 63:
+                raise OverflowError("more fuel than 63 bits tell")
+        self._fuel = fuel
 
 
 class PlainRegion:

@@ -6,17 +6,19 @@ everything as it was. Ticks are the engine's to charge, before the call: `bulk_t
 What takes long is done in stretches: the function gives the `Rest`, whose steps must be taken, and each is a stretch.
 Between two of them an engine may leave as it does between two slices. An activation that is dropped there has done
 stretches from the low addresses on, or from the high ones on where a copy goes up within one memory.
+Growing is done in one piece: what somebody writes in between would be lost, or have no place yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .memory import out_of_bounds as memory_bounds
 from .table import out_of_bounds as table_bounds
 
 if TYPE_CHECKING:
+    from .heap import Heap
     from .instance import ModuleInst
 
 #: How many bytes are moved or filled at a stretch: some milliseconds.
@@ -34,11 +36,23 @@ def bulk_ticks(nbytes: int) -> int:
     return (nbytes + 4095) >> 12
 
 
-def _in_stretches(n: int, unit: int, act: Callable[[int, int], None], *, down: bool = False) -> Rest | None:
-    """Do `n` items of `unit` bytes by `act(from, to)`: at once if they are few, else in the steps of what is given."""
+def in_stretches(
+    n: int,
+    unit: int,
+    act: Callable[[int, int], None],
+    *,
+    down: bool = False,
+    heap: Heap | None = None,
+    held: Sequence[int] = (),
+) -> Rest | None:
+    """Do `n` items of `unit` bytes by `act(from, to)`: at once if they are few, else in the steps of what is given.
+
+    Between two steps the heap keeps what the references in `held` refer to.
+    """
     step = max(STRETCH // unit, 1)
     if n > step:
-        return _steps(range(0, n, step), n, act, down)
+        steps = _steps(range(0, n, step), n, act, down)
+        return steps if heap is None else _holding(heap, held, steps)
     if n:
         act(0, n)
     return None
@@ -48,6 +62,11 @@ def _steps(starts: range, n: int, act: Callable[[int, int], None], down: bool) -
     for start in reversed(starts) if down else starts:
         act(start, min(start + starts.step, n))
         yield
+
+
+def _holding(heap: Heap, held: Sequence[int], steps: Rest) -> Rest:
+    with heap.holding(held):
+        yield from steps
 
 
 def whole(rest: Rest | None) -> None:
@@ -77,7 +96,7 @@ def memory_init(inst: ModuleInst, data: int, mem: int, d: int, s: int, n: int) -
     def act(a: int, b: int) -> None:
         memory.view[d + a : d + b] = source[s + a : s + b]
 
-    return _in_stretches(n, 1, act)
+    return in_stretches(n, 1, act)
 
 
 def data_drop(inst: ModuleInst, data: int) -> None:
@@ -94,7 +113,7 @@ def memory_copy(inst: ModuleInst, to: int, source: int, d: int, s: int, n: int) 
     def act(low: int, high: int) -> None:
         a.view[d + low : d + high] = b.view[s + low : s + high]
 
-    return _in_stretches(n, 1, act, down=a is b and d > s)
+    return in_stretches(n, 1, act, down=a is b and d > s)
 
 
 def memory_fill(inst: ModuleInst, mem: int, d: int, value: int, n: int) -> Rest | None:
@@ -106,7 +125,7 @@ def memory_fill(inst: ModuleInst, mem: int, d: int, value: int, n: int) -> Rest 
     def act(a: int, b: int) -> None:
         memory.array[d + a : d + b] = value & 0xFF
 
-    return _in_stretches(n, 1, act)
+    return in_stretches(n, 1, act)
 
 
 def memory_grow(inst: ModuleInst, mem: int, delta: int) -> int:
@@ -121,7 +140,10 @@ def table_init(inst: ModuleInst, elem: int, table: int, d: int, s: int, n: int) 
     target, source = inst.tables[table], inst.elems[elem].refs
     if s + n > len(source) or d + n > target.length:
         raise table_bounds()
-    return _in_stretches(n, 8, lambda a, b: target.write(d + a, source[s + a : s + b]))
+    refs = source[s : s + n]
+    return in_stretches(
+        n, 8, lambda a, b: target.write(d + a, refs[a:b]), heap=inst.store.heap, held=refs
+    )
 
 
 def elem_drop(inst: ModuleInst, elem: int) -> None:
@@ -138,7 +160,7 @@ def table_copy(inst: ModuleInst, to: int, source: int, d: int, s: int, n: int) -
     def act(low: int, high: int) -> None:
         a.cells[d + low : d + high] = b.cells[s + low : s + high]
 
-    return _in_stretches(n, 8, act, down=a is b and d > s)
+    return in_stretches(n, 8, act, down=a is b and d > s)
 
 
 def table_fill(inst: ModuleInst, table: int, d: int, ref: int, n: int) -> Rest | None:
@@ -146,7 +168,7 @@ def table_fill(inst: ModuleInst, table: int, d: int, ref: int, n: int) -> Rest |
     target = inst.tables[table]
     if d + n > target.length:
         raise table_bounds()
-    return _in_stretches(n, 8, lambda a, b: target.fill(d + a, ref, b - a))
+    return in_stretches(n, 8, lambda a, b: target.fill(d + a, ref, b - a), heap=inst.store.heap, held=(ref,))
 
 
 def table_grow(inst: ModuleInst, table: int, ref: int, delta: int) -> int:

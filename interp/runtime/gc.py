@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from interp.syntax.errors import TRAPS, Trap
 from interp.syntax.types import FieldType
 
+from .bulk import Rest, in_stretches
 from .layout import Layout
 from .memory import out_of_bounds as memory_bounds
 from .objects import HEADER_BYTES, I31, Object, Objects, stale
@@ -162,34 +163,56 @@ def array_len(store: Store, ref: int) -> int:
     return _arrays(store, ref).length(ref)
 
 
-def array_fill(store: Store, ref: int, d: int, value: int, n: int) -> None:
+def array_fill(store: Store, ref: int, d: int, value: int, n: int) -> Rest | None:
     """array.fill. Raises Trap."""
     objects = _arrays(store, ref)
     _range(objects, ref, d, n)
-    objects.put(ref, d, _array_layout(objects, ref).filled(value, n))
+    found = _array_layout(objects, ref)
+
+    def act(a: int, b: int) -> None:
+        objects.put(ref, d + a, found.filled(value, b - a))
+
+    return in_stretches(n, found.width, act, heap=store.heap, held=(ref, value))
 
 
-def array_copy(store: Store, ref: int, d: int, source: int, s: int, n: int) -> None:
+def array_copy(store: Store, ref: int, d: int, source: int, s: int, n: int) -> Rest | None:
     """array.copy; overlapping ranges copy as if through a buffer. Raises Trap."""
     objects, _ = _arrays(store, ref), _arrays(store, source)
     _range(objects, ref, d, n)
     _range(objects, source, s, n)
-    objects.put(ref, d, objects.part(source, s, n))
+
+    def act(a: int, b: int) -> None:
+        objects.put(ref, d + a, objects.part(source, s + a, b - a))
+
+    width = _array_layout(objects, ref).width
+    return in_stretches(n, width, act, down=ref == source and d > s, heap=store.heap, held=(ref, source))
 
 
-def array_init_data(inst: ModuleInst, data: int, ref: int, d: int, s: int, n: int) -> None:
+def array_init_data(inst: ModuleInst, data: int, ref: int, d: int, s: int, n: int) -> Rest | None:
     """array.init_data: `n` elements from the bytes at `s` of a data segment. Raises Trap."""
     objects = _arrays(inst.store, ref)
     _range(objects, ref, d, n)
     found = _array_layout(objects, ref)
-    objects.put(ref, d, found.from_bytes(_data(inst, data, s, n * found.width)))
+    width = found.width
+    contents = _data(inst, data, s, n * width)
+
+    def act(a: int, b: int) -> None:
+        objects.put(ref, d + a, found.from_bytes(contents[a * width : b * width]))
+
+    return in_stretches(n, width, act, heap=inst.store.heap, held=(ref,))
 
 
-def array_init_elem(inst: ModuleInst, elem: int, ref: int, d: int, s: int, n: int) -> None:
+def array_init_elem(inst: ModuleInst, elem: int, ref: int, d: int, s: int, n: int) -> Rest | None:
     """array.init_elem: `n` references at `s` of an element segment. Raises Trap."""
     objects = _arrays(inst.store, ref)
     _range(objects, ref, d, n)
-    objects.put(ref, d, _array_layout(objects, ref).array(_elems(inst, elem, s, n)))
+    found = _array_layout(objects, ref)
+    refs = _elems(inst, elem, s, n)
+
+    def act(a: int, b: int) -> None:
+        objects.put(ref, d + a, found.array(refs[a:b]))
+
+    return in_stretches(n, found.width, act, heap=inst.store.heap, held=(ref, *refs))
 
 
 # -- i31 ------------------------------------------------------------------------------------------------------------

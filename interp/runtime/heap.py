@@ -15,7 +15,8 @@ Where the objects themselves are kept is a storage's business: see objects.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 from weakref import ref as weak
@@ -88,6 +89,7 @@ class Heap:
         # References without a callback: one in Python would swallow a signal that comes while it runs.
         self._held: list[weak[HeapRef]] = []
         self._next_purge = 64
+        self._in_use: list[Sequence[int]] = []
         self._layouts: dict[int, Layout] = {}
         self._next_collection = FIRST_COLLECTION
         self._always = False
@@ -111,6 +113,15 @@ class Heap:
         if len(self._held) > self._next_purge:
             self._held = [held for held in self._held if held() is not None]
             self._next_purge = 64 + 2 * len(self._held)
+
+    @contextmanager
+    def holding(self, refs: Sequence[int]) -> Iterator[None]:
+        """Make raw bits roots for a while."""
+        self._in_use.append(refs)
+        try:
+            yield
+        finally:
+            del self._in_use[next(k for k, one in enumerate(self._in_use) if one is refs)]
 
     def watch(self, stack: Roots) -> None:
         """Make the values of an activation, the innermost one, roots until it is over."""
@@ -214,4 +225,5 @@ class Heap:
         for inst in store.instances:
             yield from (elem.refs for elem in inst.elems if holds_objects(elem.type))
         yield [ref.bits for held in self._held if (ref := held()) is not None]
+        yield from self._in_use
         yield from (stack.roots() or () for stack in self._stacks)

@@ -186,6 +186,7 @@ BODY_ERRORS: dict[str, tuple[str, str]] = {
     "locals_limit": ("l", "{a} locals pass the limit locals"),
     "nesting_limit": ("l", "blocks nested deeper than the limit nesting"),
     "br_table_limit": ("l", "br_table with {a} labels passes the limit br_table"),
+    "catches_limit": ("l", "try block with {a} clauses passes the limit catches"),
     "frame_cells_limit": ("l", "frame of {a} cells passes the limit frame_cells"),
     "feature_off": ("u", "needs the feature {a}, which is off"),
     "malformed_heap_type": ("m", "malformed heap type"),
@@ -215,6 +216,7 @@ _BODY_LIMITS = {
     "locals_limit": "locals",
     "nesting_limit": "nesting",
     "br_table_limit": "br_table",
+    "catches_limit": "catches",
     "frame_cells_limit": "frame_cells",
 }
 

@@ -33,6 +33,7 @@ class VmLimits:
     locals: int = 50_000
     nesting: int = 100_000
     br_table: int = 1_000_000
+    catches: int = 10_000  # of one try block
     frame_cells: int = 60_000
     # text
     text_bytes: int = 64 << 20

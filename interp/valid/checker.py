@@ -28,10 +28,10 @@ Types = Sequence[ValType]
 class Frame:
     """A control frame: the opcode's name, types at its start and end, the stack below it, whether its rest is dead.
 
-    `inits` is how many locals were set before that had to be.
+    `inits` is how many locals were set before that had to be, `caught` how many handlers a legacy try has so far.
     """
 
-    __slots__ = ("cells", "dead", "end", "height", "inits", "name", "start")
+    __slots__ = ("caught", "cells", "dead", "end", "height", "inits", "name", "start")
 
     def __init__(self, name: str, start: Types, end: Types, height: int, cells: int, inits: int = 0) -> None:
         self.name = name
@@ -40,6 +40,7 @@ class Frame:
         self.height = height
         self.cells = cells
         self.inits = inits
+        self.caught = 0
         self.dead = False
 
     @property

@@ -95,7 +95,7 @@ def validate(
                 raise
             # The C validator has no rules for it, but there are some here.
     if cells is None:
-        gate = Gate(enabled)
+        gate = Gate(enabled, bound.catches)
         cells = array("I", (_check_body(module, context, gate, index) for index in range(len(module.funcs))))
         used |= gate.used
     return ValidModule(module, frozenset(used), cells, context.refs, type_ids, context.definitions, handle)

@@ -182,7 +182,7 @@ class NativeCode:
         env.declared = self._keep(ffi.from_buffer("uint8_t[]", declared))
         env.features = features
         env.max_function_bytes, env.max_locals, env.max_nesting = limits.function_bytes, limits.locals, limits.nesting
-        env.max_br_table, env.max_frame_cells = limits.br_table, limits.frame_cells
+        env.max_br_table, env.max_catches, env.max_frame_cells = limits.br_table, limits.catches, limits.frame_cells
         code = lib.tm_code_new(env)
         if code == ffi.NULL:
             raise ResourceError("the machine has no memory for a module's functions")

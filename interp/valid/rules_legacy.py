@@ -19,20 +19,29 @@ def _try(c: Checker, imm: Imm) -> None:
     begin(c, "try", imm[0])
 
 
+def _count(c: Checker) -> None:
+    """Only a try, or a handler of one, has a handler, and not too many."""
+    frame = c.frames[-1]
+    if frame.name not in ("try", "catch"):
+        c.fail("end_expected")
+    frame.caught += 1
+    if frame.caught > c.c.limits.catches:
+        c.fail("catches_limit", frame.caught)
+
+
 def _handler(c: Checker, name: str, types: Sequence[ValType]) -> None:
     frame = c.leave()
     c.enter(name, types, frame.end)
+    c.frames[-1].caught = frame.caught
 
 
 def _catch(c: Checker, imm: Imm) -> None:
-    if c.frames[-1].name not in ("try", "catch"):
-        c.fail("end_expected")
+    _count(c)
     _handler(c, "catch", tag(c, imm[0]).params)
 
 
 def _catch_all(c: Checker, imm: Imm) -> None:
-    if c.frames[-1].name not in ("try", "catch"):
-        c.fail("end_expected")
+    _count(c)
     _handler(c, "catch_all", ())
 
 

@@ -79,6 +79,8 @@ def _throw_ref(c: Checker, imm: Imm) -> None:
 
 def _try_table(c: Checker, imm: Imm) -> None:
     type, catches = imm
+    if len(catches) > c.c.limits.catches:  # of a body that was not read from bytes
+        c.fail("catches_limit", len(catches))
     signature = c.block_type(type)
     for clause in catches:
         _check_clause(c, clause)

@@ -80,7 +80,7 @@ def main(folder: Path, *kinds: str) -> None:
     errors = sys.modules["interp.syntax.errors"].BODY_ERRORS
     compiler = shlex.split(os.environ["CC"])
     unit = ["-I", str(native), f"-DBODY_ERROR_COUNT={len(errors)}"]
-    ours = ["driver/world.c", "driver/target.c", "driver/fuzz.c" if fuzz else "driver/main.c"]
+    ours = ["driver/world.c", "driver/target.c", *(["driver/fuzz.c"] if fuzz else ["driver/frames.c", "driver/main.c"])]
 
     def compile(name: str) -> str:
         out = native / (name.replace("/", "_") + ".o")

@@ -1,4 +1,6 @@
-/* Loads, runs and frees: `driver WORLDS` every function of every module, `driver WORLDS INPUT...` inputs of the fuzz target. */
+/* Loads, runs and frees: `driver WORLDS` every function of every module, `driver WORLDS INPUT...` inputs of the fuzz target;
+   `driver --frames A B` see frames.c. */
+#include "frames.h"
 #include "target.h"
 
 static int replay(const char *path) {
@@ -17,6 +19,7 @@ static int replay(const char *path) {
 }
 
 int main(int argc, char **argv) {
+    if (argc == 4 && !strcmp(argv[1], "--frames")) return frames_run((uint32_t)atoi(argv[2]), (uint32_t)atoi(argv[3]));
     if (argc < 2 || target_open(argv[1])) { fprintf(stderr, "usage: driver WORLDS [INPUT...]\n"); return 2; }
     const tm_worlds *worlds = target_worlds();
     uint64_t done = 0;

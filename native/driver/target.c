@@ -75,7 +75,7 @@ int target_one(const uint8_t *data, size_t size) {
     env.code_offset = places;
     env.code_length = places + n;
     if (options & 0x80) env.features &= 0x3FF; /* some are off */
-    if (options & 0x40) { env.max_locals = 20; env.max_nesting = 5; env.max_br_table = 3; env.max_frame_cells = 20; }
+    if (options & 0x40) { env.max_locals = 20; env.max_nesting = 5; env.max_br_table = env.max_catches = 3; env.max_frame_cells = 20; }
     target_code(&env, own, options, (uint64_t[]){1, 2, 7, 100}[options & 3]);
     free(places);
     free(bytes);

@@ -68,7 +68,7 @@ void worlds_close(tm_worlds *w) {
 
 /* ---- a world to run in ---- */
 
-enum { FUEL = 3000, STACK_CELLS = 4096, DEPTH = 50, PAGE = 65536, MOST_PAGES = 3, TABLE = 8, MOST_CELLS = 32, MOST_EXCEPTIONS = 64 };
+enum { FUEL = 3000, STACK_CELLS = 4096, DEPTH = 50, PAGE = 65536, MOST_PAGES = 3, TABLE = 8, MOST_CELLS = 32, MOST_EXCEPTIONS = 64, STRETCH = 100 };
 
 /* An exception that a clause wanted a reference to. */
 typedef struct tm_kept {
@@ -198,6 +198,7 @@ static int world_open(tm_world *w, tm_code *code, uint64_t *seed) {
     w->tags = calloc(env->n_tags + 1, sizeof *w->tags);
     if (!w->thread || !w->heap || !w->memories || !w->tables || !w->table_list || !w->cells || !w->globals || !w->imported || !w->tags) return -1;
     w->thread->heap = w->heap;
+    w->thread->stretch = STRETCH;
     if (lay_out(w)) return -1;
     for (uint32_t k = 0; k < env->n_tags; k++) w->tags[k] = k;
     for (uint32_t k = 0; k < env->n_mems; k++)
@@ -301,6 +302,7 @@ static int serve(tm_world *w) {
     case SERVICE_array_new_default: return make_room(w, &w->layouts[x], a[0]);
     case SERVICE_array_new_fixed: return make_room(w, &w->layouts[x], y);
     case SERVICE_memory_init: case SERVICE_table_init: case SERVICE_data_drop: case SERVICE_elem_drop: break;
+    case SERVICE_array_fill: case SERVICE_array_copy: break;
     default: return 0;
     }
     t->ip += t->words;

@@ -6,16 +6,20 @@ What is measured is memory as Python counts it, not time. Shapes that are allowe
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from random import Random
 
 import pytest
 
+import interp
 from interp import _native
 from interp.binary.decode import decode
 from interp.binary.leb128 import unsigned as u
 from interp.syntax.errors import LimitError, WasmError
+from interp.syntax.limits import DEFAULT_LIMITS, VmLimits
 from interp.syntax.names import decode_names
 from interp.testing.differential import disagreement, verdict
+from interp.text.parser import parse
 from interp.valid.module import validate
 
 HEADER = b"\0asm\1\0\0\0"
@@ -90,7 +94,8 @@ BODIES = {
     "four thousand million labels": (b"\0\x0e" + HUGE + b"\0" * 50 + b"\x0b", b"\0", "unexpected_end"),
     "four thousand million types of select": (b"\0\x1c" + HUGE + b"\x7f" * 50 + b"\x0b", b"\0", "unexpected_end"),
     "four thousand million clauses": (b"\x1f\x40" + HUGE + b"\2\0" * 50 + b"\x0b\x0b", b"\0", "unexpected_end"),
-    "a hundred thousand clauses": (b"\x1f\x40" + u(100_000) + b"\2\0" * 100_000 + b"\x0b\x0b", b"\0", "valid"),
+    "ten thousand clauses": (b"\x1f\x40" + u(10_000) + b"\2\0" * 10_000 + b"\x0b\x0b", b"\0", "valid"),
+    "one more clause": (b"\x1f\x40" + u(10_001) + b"\2\0" * 10_001 + b"\x0b\x0b", b"\0", "catches_limit"),
     "an array of four thousand million, in dead code": (b"\0\xfb\x08\1" + HUGE + b"\x1a\x0b", b"\0", "valid"),
     "a hundred thousand try_tables": (b"\x1f\x40\1\2\0" * 100_000 + b"\x0b" * 100_001, b"\0", "valid"),
     "one more block": (b"\x02\x40" * 100_001 + b"\x0b" * 100_002, b"\0", "nesting_limit"),
@@ -111,6 +116,49 @@ def test_bodies(name: str) -> None:
         assert wanted == (said[0] if said[0] == "valid" else said[1]), (validator, said[:4])
     if len(VALIDATORS) == 2:
         assert not disagreement(data)
+
+
+#: Handlers of a try of the legacy proposal, each for tag 0 but the last.
+HANDLERS = {
+    "ten thousand": (b"\6\x40" + b"\7\0" * 9_999 + b"\x19\x0b\x0b", "valid"),
+    "one more": (b"\6\x40" + b"\7\0" * 9_999 + b"\7\0\x19\x0b\x0b", "catches_limit"),
+    "of an inner try": (b"\6\x40" + (b"\7\0" * 5000 + b"\6\x40" + b"\7\0" * 9000 + b"\x0b") * 2 + b"\x0b" * 2, "valid"),
+    "in no try": (b"\2\x40" + b"\7\0" * 20_000 + b"\x0b\x0b", "end_expected"),
+}
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_handlers_of_one_try(name: str) -> None:
+    code, wanted = HANDLERS[name]
+    sections = (1, b"\1\x60\0\0"), (3, b"\1\0"), (13, b"\1\0\0"), (10, b"\1" + u(len(code) + 1) + b"\0" + code)
+    data = HEADER + b"".join(section(id, contents) for id, contents in sections)
+    for validator in VALIDATORS:
+        said = verdict(data, validator, features="all")  # type: ignore[arg-type]
+        assert wanted == (said[0] if said[0] == "valid" else said[1]), (validator, said[:4])
+    if len(VALIDATORS) == 2:
+        assert not disagreement(data, features="all")
+
+
+def test_clauses_in_the_text_format() -> None:
+    for block in ("(try_table{} (nop))", "(try (do){} )"):
+        for n in (3, 4):
+            clauses = " (catch_all 0)" * n if "table" in block else " (catch 0)" * n
+            module = parse(f"(module (tag) (func {block.format(clauses)}))")
+            limits = replace(DEFAULT_LIMITS, catches=3)
+            if n == 3:
+                validate(module, features="all", limits=limits, bodies="python")
+                continue
+            with pytest.raises(LimitError) as caught:
+                validate(module, features="all", limits=limits, bodies="python")
+            assert caught.value.limit == "catches"
+
+
+def test_limits_that_were_raised_hold_when_bodies_are_read(engine: str) -> None:
+    """Engines in Python read a body when it is called: within the limits of its module."""
+    locals, code = u(50_001) + b"\1\x7f" * 50_001, b"\x1f\x40" + u(10_001) + b"\2\0" * 10_001 + b"\x0b\x0b"
+    limits = VmLimits(locals=60_000, catches=20_000)
+    guest = interp.load(function(code, locals), engine=engine, limits=limits)
+    interp.invoke_bits(guest.raw.store, guest.raw.funcs[0], [])
 
 
 # -- custom sections ------------------------------------------------------------------------------------------------

@@ -291,6 +291,7 @@ def test_hostile_numbers_of_try_blocks(engine, shape):
     }[shape]
     if shape == "deep":
         body = f"(block $out (try_table (catch $t $out) {body}))"
-    guest = load(engine, f'(module (tag $t) (tag $never) (func $throw (throw $t)) (func (export "f") {body}))')
+    text = f'(module (tag $t) (tag $never) (func $throw (throw $t)) (func (export "f") {body}))'
+    guest = load(engine, text, catches=n + 1)
     guest.exports.f()
     guest.exports.f()

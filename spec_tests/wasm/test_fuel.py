@@ -13,6 +13,7 @@ from interp import _native
 from interp.api import Store
 from interp.binary.encode import encode
 from interp.exec.driver import instantiate, invoke_bits
+from interp.runtime.boundary import Accounts, PlainAccounts
 from interp.runtime.engine import HostCall, OutOfFuel, Paused, Returned
 from interp.runtime.store import FuncInst
 from interp.syntax.errors import EmbedderError, FuelExhausted, Trap
@@ -226,3 +227,20 @@ def test_a_slice_is_a_pause_and_no_end(engine: str) -> None:
         exit = thread.run()
     assert isinstance(exit, Returned) and list(exit.values) == [10]
     assert pauses >= 15
+
+
+@pytest.mark.parametrize("accounts", {Accounts, PlainAccounts}, ids=lambda cls: cls.__module__)
+def test_fuel_is_a_number_of_ticks_or_none(accounts: type[PlainAccounts]) -> None:
+    made = accounts()
+    assert made.fuel is None
+    for fuel in (5, 0, (1 << 63) - 1, None):
+        made.fuel = fuel
+        assert made.fuel == fuel
+    wrong: tuple[tuple[object, type[Exception]], ...] = (
+        (-1, ValueError), (-(1 << 62), ValueError), (1 << 63, OverflowError), (1.5, TypeError), ("1", TypeError)
+    )  # fmt: skip
+    for value, error in wrong:
+        made.fuel = 7
+        with pytest.raises(error):
+            made.fuel = value  # type: ignore[assignment]
+        assert made.fuel == 7

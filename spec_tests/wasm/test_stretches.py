@@ -17,6 +17,8 @@ from interp.exec.engines import available
 from interp.runtime import bulk
 from interp.runtime.engine import Paused, Returned
 from interp.runtime.instance import ModuleInst
+from interp.runtime.layout import Layout
+from interp.runtime.objects import Object
 from interp.runtime.store import FuncInst
 from interp.syntax.errors import Interrupted, Trap
 from interp.testing.generator import program
@@ -26,6 +28,29 @@ from interp.valid.module import validate
 
 STRETCH = 4096
 WHOLE = 10 * STRETCH + 5
+#: Arrays stand in globals; `drop` lets them go.
+ARRAYS = f"""
+ (type $bytes (array (mut i8))) (type $wide (array (mut v128))) (type $refs (array (mut externref)))
+ (type $funcs (array (mut funcref)))
+ (global $bytes (mut (ref null $bytes)) (array.new $bytes (i32.const 0) (i32.const {WHOLE + 9})))
+ (global $wide (mut (ref null $wide)) (array.new_default $wide (i32.const 2600)))
+ (global $refs (mut (ref null $refs)) (array.new_default $refs (i32.const 1000)))
+ (global $funcs (mut (ref null $funcs)) (array.new_default $funcs (i32.const 1000)))
+ (func (export "array fill") (param i32 i32 i32)
+   (array.fill $bytes (global.get $bytes) (local.get 0) (local.get 1) (local.get 2)))
+ (func (export "array fill wide") (param i32 i32 i32)
+   (array.fill $wide (global.get $wide) (local.get 0) (i8x16.splat (local.get 1)) (local.get 2)))
+ (func (export "array fill references") (param i32 externref i32)
+   (array.fill $refs (global.get $refs) (local.get 0) (local.get 1) (local.get 2)))
+ (func (export "array init") (param i32 i32 i32)
+   (array.init_data $bytes $d (global.get $bytes) (local.get 0) (local.get 1) (local.get 2)))
+ (func (export "array init references") (param i32 i32 i32)
+   (array.init_elem $funcs $e (global.get $funcs) (local.get 0) (local.get 1) (local.get 2)))
+ (func (export "array copy") (param i32 i32 i32)
+   (array.copy $bytes $bytes (global.get $bytes) (local.get 0) (global.get $bytes) (local.get 1) (local.get 2)))
+ (func (export "drop")
+   (global.set $bytes (ref.null $bytes)) (global.set $wide (ref.null $wide)) (global.set $refs (ref.null $refs))
+   (global.set $funcs (ref.null $funcs)) (elem.drop $e) (data.drop $d))"""
 TEXT = f"""(module (memory 2 4) (memory $wide i64 2) (table 1000 externref) (table $other 1000 funcref)
  (data $d "{"x" * WHOLE}") (elem $e funcref {"(ref.func 0)" * 900})
  (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2)))
@@ -40,7 +65,8 @@ TEXT = f"""(module (memory 2 4) (memory $wide i64 2) (table 1000 externref) (tab
  (func (export "table fill") (param i32 externref i32) (table.fill (local.get 0) (local.get 1) (local.get 2)))
  (func (export "table copy") (param i32 i32 i32) (table.copy (local.get 0) (local.get 1) (local.get 2)))
  (func (export "table init") (param i32 i32 i32)
-   (table.init $other $e (local.get 0) (local.get 1) (local.get 2))))"""
+   (table.init $other $e (local.get 0) (local.get 1) (local.get 2)))
+ {ARRAYS})"""
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +87,11 @@ def function(inst: ModuleInst, name: str) -> FuncInst:
     return func
 
 
+def cell(inst: ModuleInst, name: str) -> int:
+    """The reference to an array."""
+    return inst.globals[("bytes", "wide", "refs", "funcs").index(name)].bits
+
+
 def run(engine: str, name: str, *args: int) -> tuple[Store, ModuleInst]:
     store, inst = made(engine)
     invoke_bits(store, function(inst, name), args)
@@ -77,12 +108,31 @@ LONG = {
     "init": ((1, 0, WHOLE), 12, WHOLE),
     "table fill": ((3, 2, 990), 3, 990),
     "table init": ((3, 0, 880), 3, 880),
+    "array fill": ((1, 7, WHOLE), 12, WHOLE),
+    "array fill wide": ((1, 7, 2_590), 12, 2_590),
+    "array fill references": ((3, 2, 990), 3, 990),
+    "array init": ((1, 0, WHOLE), 12, WHOLE),
+    "array init references": ((3, 0, 880), 3, 880),
 }
+#: In which array, and how wide its elements are.
+IN_ARRAYS = {
+    "array fill": ("bytes", 1), "array fill wide": ("wide", 16), "array fill references": ("refs", 8),
+    "array init": ("bytes", 1), "array init references": ("funcs", 8),
+}  # fmt: skip
+
+
+def width(name: str) -> int:
+    """How many bytes there are to an item of what a function writes."""
+    return IN_ARRAYS[name][1] if name in IN_ARRAYS else 8 if name.startswith("table") else 1
 
 
 def done(inst: ModuleInst, name: str) -> list[int]:
-    """Which bytes or references of the whole were written."""
+    """Which items of the whole were written."""
     (start, _, n), _, _ = LONG[name]
+    if name in IN_ARRAYS:
+        array = inst.store.heap.find(cell(inst, IN_ARRAYS[name][0]))
+        assert isinstance(array, Object)
+        return [i for i in range(n) if array.cells[start + i]]
     if name.startswith("table"):
         cells = inst.tables[name == "table init"].cells
         return [i for i in range(n) if cells[start + i]]
@@ -102,7 +152,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("name", LONG)
 def test_a_deadline_ends_it_between_two_stretches(engine: str, name: str, clock: None) -> None:
     args, ticks, whole = LONG[name]
-    step = STRETCH // 8 if name.startswith("table") else STRETCH
+    step = STRETCH // width(name)
     ends = set()
     for looks in range(20):
         store, inst = made(engine)
@@ -125,13 +175,14 @@ def test_a_deadline_ends_it_between_two_stretches(engine: str, name: str, clock:
     assert ends >= set(range(step, whole, step)) | {whole}
 
 
-@pytest.mark.parametrize("name", ["fill", "table fill"])
-def test_a_trap_comes_before_anything_is_written(engine: str, name: str) -> None:
+@pytest.mark.parametrize(("name", "room"), [("fill", 131072), ("table fill", 1000), ("array fill", WHOLE + 9)])
+def test_a_trap_comes_before_anything_is_written(engine: str, name: str, room: int) -> None:
     store, inst = made(engine)
-    start = 131072 - WHOLE + 1 if name == "fill" else 1000 - 989
+    n = LONG[name][2]
     with pytest.raises(Trap):
-        invoke_bits(store, function(inst, name), (start, 1, LONG[name][2]))
+        invoke_bits(store, function(inst, name), (room - n + 1, 1, n))
     assert not any(inst.mems[0].view) and not any(inst.tables[0].cells)
+    assert not done(inst, "array fill")
 
 
 # -- what does not show ---------------------------------------------------------------------------------------------
@@ -142,6 +193,9 @@ def test_copies_that_overlap(engine: str) -> None:
     store, inst = made(engine)
     view = inst.mems[0].view
     cells = inst.tables[0].cells
+    bits = cell(inst, "bytes")
+    layout = store.heap.kind(bits)
+    assert isinstance(layout, Layout)
     for _ in range(25):
         n = rng.choice((STRETCH - 1, STRETCH, STRETCH + 1, 3 * STRETCH, WHOLE))
         d, s = (rng.randrange(131072 - n) if rng.random() < 0.5 else 20_000 + rng.randrange(9_000) for _ in range(2))
@@ -157,6 +211,12 @@ def test_copies_that_overlap(engine: str) -> None:
         references[d : d + n] = references[s : s + n]
         invoke_bits(store, function(inst, "table copy"), (d, s, n))
         assert list(cells) == references
+        store.heap.objects.put(bits, 0, layout.from_bytes(wanted := bytearray(rng.randbytes(WHOLE + 9))))
+        n = rng.choice((STRETCH - 1, STRETCH, STRETCH + 1, 3 * STRETCH))
+        d, s = (rng.randrange(WHOLE + 9 - n) for _ in range(2))
+        wanted[d : d + n] = wanted[s : s + n]
+        invoke_bits(store, function(inst, "array copy"), (d, s, n))
+        assert bytes(store.heap.objects.part(bits, 0, WHOLE + 9)) == wanted
 
 
 def test_a_copy_between_memories(engine: str) -> None:
@@ -187,8 +247,34 @@ def test_others_may_run_in_between(engine: str, memory: str, name: str) -> None:
         exit = thread.run()
     store.leave()
     assert isinstance(exit, Returned) and store.ticks == ticks
-    assert between >= whole * (8 if name.startswith("table") else 1) // STRETCH
+    assert between >= whole * width(name) // STRETCH
     assert len(done(inst, name)) == whole
+
+
+@pytest.mark.resumable
+@pytest.mark.parametrize("name", IN_ARRAYS)
+def test_arrays_live_until_it_is_over(engine: str, name: str) -> None:
+    """Another activation lets go of all arrays and segments, and garbage is collected."""
+    args, ticks, whole = LONG[name]
+    store, inst = made(engine)
+    ref = cell(inst, IN_ARRAYS[name][0])
+    thread = store.engine.start(store, function(inst, name), args)
+    store.enter()
+    exit, between = thread.run(), 0
+    while isinstance(exit, Paused):
+        used = store.ticks
+        invoke_bits(store, function(inst, "drop"), [])
+        store.heap.collect()
+        store.ticks = used
+        if between:  # the first pause comes before the first stretch
+            assert store.heap.find(ref) is not None
+        between += 1
+        exit = thread.run()
+    store.leave()
+    assert isinstance(exit, Returned) and store.ticks == ticks
+    assert between >= whole * width(name) // STRETCH
+    store.heap.collect()
+    assert store.heap.find(ref) is None
 
 
 def test_programs_see_no_stretches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -390,7 +390,7 @@ def test_ai_statistics_counts_tokens(engine: str) -> None:
     kinds = ("input_token", "output_token", "total_token")
     assert [counts[f"{start}.{kind}"] for kind in kinds] == [1, 2, 3]
     # The access log takes this from the stream; it is JSON with its quotes escaped once more.
-    logged = json.loads(info.filter_state[b"ai_log"].decode().replace('\\"', '"'))
+    logged = json.loads((info.filter_state.get(b"ai_log") or b"").decode().replace('\\"', '"'))
     assert logged["consumer"] == "ann" and logged["total_token"] == 3
 
 
