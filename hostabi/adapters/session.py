@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
-from hostabi.adapters.driver import Answers, Driver
+from hostabi.adapters.driver import Answers, Driver, Network
 from hostabi.adapters.message import HTTP1, Answer, Request, framed, in_pieces, pieces, to_pairs
 from hostabi.adapters.streams import Connection, SessionError, Stream
 from hostabi.core.chain import Chain
@@ -62,10 +62,11 @@ class Session(Driver):
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        network: Network | None = None,
         attributes: Mapping[str, object] | None = None,
         protocol: str | None = None,
     ) -> None:
-        super().__init__(host, chain, now=now, pace=pace, answers=answers)
+        super().__init__(host, chain, now=now, pace=pace, answers=answers, network=network)
         self.attributes = dict(attributes or {})
         self.protocol = protocol
         self.streams: dict[str, Stream] = {}

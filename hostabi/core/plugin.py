@@ -481,7 +481,8 @@ class Plugin:
         self.vm.begin(event.now)
         try:
             self._dispatch(event)
-            self.vm.settle()
+            if self.vm.state.deferred:
+                self.vm.settle()
         finally:
             commands = self.vm.end()
         return commands

@@ -16,7 +16,7 @@ from pathlib import Path
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel
 from hostabi.adapters.message import HTTP2, Answer, Message, Request, framed, to_pairs
-from hostabi.adapters.streams import Outcome
+from hostabi.adapters.streams import CallOutcome, MadeCall, Outcome
 from hostabi.core.commands import LocalReply, Log, StartCall
 from hostabi.core.transcript import Called, Entered, Left, Record
 from hostabi.oracle import config
@@ -69,7 +69,7 @@ class _Waiting:
 
     command: StartCall
     flow: Flow
-    outcome: Answer | Outcome | None = None
+    outcome: CallOutcome | None = None
     held: str = ""
 
 
@@ -505,7 +505,8 @@ class EnvoyStage:
         self._take_lines()
         reader = self._reader
         since = self._seen
-        logs, calls = reader.logs[since[0] :], reader.calls[since[1] :]
+        logs = reader.logs[since[0] :]
+        calls: list[MadeCall] = [*reader.calls[since[1] :]]
         records, failures = reader.records[since[2] :], reader.failures[since[3] :]
         self._seen = [len(reader.logs), len(reader.calls), len(reader.records), len(reader.failures)]
         trip = self._trips.get(name) if name is not None else (self._all[-1] if self._all else None)

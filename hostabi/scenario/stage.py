@@ -21,10 +21,10 @@ from typing import Any, Protocol
 import interp
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel
+from hostabi.adapters.grpc_message import GrpcAnswer
 from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.session import MAIN, Session
-from hostabi.adapters.streams import Outcome, SessionError
-from hostabi.core.commands import StartCall
+from hostabi.adapters.streams import CallOutcome, CallTest, Outcome, SessionError
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
 from hostabi.core.policy import PROFILES, Limits, Profile
@@ -366,7 +366,7 @@ class LocalStage:
             return
         self.session.upstream(Answer(step.status, step.headers, b"", step.pieces(), step.trailers), stream, end=end)
 
-    def _fits(self, step: CalloutStep) -> Callable[[StartCall], bool]:
+    def _fits(self, step: CalloutStep) -> CallTest:
         names = self._names()
         return lambda call: not list(call_differences((), step.match, call, names.get(call.plugin, call.plugin)))
 
@@ -436,10 +436,15 @@ def _limits(filter: Filter) -> Limits:
     return Limits(**given)
 
 
-def outcome(step: CalloutStep) -> Answer | Outcome:
+def outcome(step: CalloutStep) -> CallOutcome:
     """What a step says comes of a call."""
     if step.timeout:
         return Outcome.TIMEOUT
+    if isinstance(step.grpc, int):
+        return GrpcAnswer(status=step.grpc)
+    if step.grpc is not None:
+        one = step.grpc
+        return GrpcAnswer(one.messages, one.status, one.message, one.metadata, one.trailers, one.end is not False)
     if step.reset or step.answer is None:
         return Outcome.RESET
     if isinstance(step.answer, int):
