@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from hostabi.adapters.message import Answer, Message, pieces, to_pairs
+from hostabi.adapters.redis_calls import RedisAnswers, RedisCalls, RedisOutcome, RedisTest
 from hostabi.adapters.streams import Call, CallTest, Outcome, Rule, Seen, SessionError, Stream
 from hostabi.core.chain import Chain
 from hostabi.core.commands import (
@@ -19,6 +20,8 @@ from hostabi.core.commands import (
     Command,
     Log,
     PluginFailed,
+    RedisCall,
+    RedisInit,
     ResetStream,
     Send,
     SendLocalReply,
@@ -33,6 +36,7 @@ from hostabi.core.events import (
     Event,
     Headers,
     QueueReady,
+    RedisResponse,
     Shutdown,
     Start,
     StreamEnd,
@@ -61,13 +65,21 @@ class Driver:
     """
 
     def __init__(
-        self, host: Host, chain: Chain, *, now: int = 0, pace: int = 0, answers: Answers | None = None
+        self,
+        host: Host,
+        chain: Chain,
+        *,
+        now: int = 0,
+        pace: int = 0,
+        answers: Answers | None = None,
+        redis: RedisAnswers | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
         self.now = now
         self.pace = pace
         self.answers: Answers = {} if answers is None else answers
+        self.redis_calls = RedisCalls({} if redis is None else redis)
         self.seen = Seen()
         self.waiting: list[Call] = []
         self.rules: list[Rule] = []
@@ -108,6 +120,19 @@ class Driver:
         else:
             self._decide(call, outcome, hold)
         self._settle()
+
+    def redis(self, fits: str | RedisTest, outcome: RedisOutcome) -> None:
+        """Say what comes of the oldest query to Redis that waits and fits, else of the next one that does.
+
+        `fits` is the cluster or a test of the query.
+        """
+        test = (lambda call: call.upstream == fits) if isinstance(fits, str) else fits
+        self._add(self.redis_calls.decide(test, outcome))
+        self._settle()
+
+    def _add(self, event: Event | None) -> None:
+        if event is not None:
+            self._pending.append(event)
 
     def release(self, hold: str) -> None:
         """What was said of a call with `hold` comes now."""
@@ -175,10 +200,15 @@ class Driver:
         for call in self.waiting:
             if call.deadline is not None and not call.held:
                 found.append((call.deadline, "", partial(self._decide, call, Outcome.TIMEOUT, "")))
+        for deadline, query in self.redis_calls.due():
+            found.append((deadline, "", partial(self._redis_late, query)))
         if not found:
             return None
         moment, _, act = min(found, key=lambda one: one[:2])
         return moment, act
+
+    def _redis_late(self, query: RedisCall) -> None:
+        self._add(self.redis_calls.late(query))
 
     def _tick(self, key: str) -> None:
         del self._timers[key]
@@ -236,8 +266,13 @@ class Driver:
                     self.seen.logs.append(command)
                 case StartCall():
                     self._called(command)
+                case RedisInit():
+                    self.redis_calls.set_up(command)
+                case RedisCall():
+                    self._add(self.redis_calls.asked(command, self.now))
                 case CancelCall():
                     self._cancelled(command)
+                    self.redis_calls.cancelled(command)
                 case SetTimer():
                     self._timers.pop(command.plugin, None)
                     if command.deadline is not None:
@@ -271,7 +306,9 @@ class Driver:
         self._pending = deque(
             event
             for event in self._pending
-            if not (isinstance(event, CallResponse | CallFailed) and _call_key(event) == _call_key(command))
+            if not (
+                isinstance(event, CallResponse | CallFailed | RedisResponse) and _call_key(event) == _call_key(command)
+            )
         )
 
     def _collect(self, command: Send) -> None:
@@ -291,5 +328,5 @@ class Driver:
                 message.trailers, message.complete = trailers, True
 
 
-def _call_key(one: StartCall | CancelCall | CallResponse | CallFailed) -> tuple[str, int]:
+def _call_key(one: StartCall | CancelCall | CallResponse | CallFailed | RedisResponse) -> tuple[str, int]:
     return one.plugin, one.token

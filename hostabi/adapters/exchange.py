@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from hostabi.adapters.driver import Answers
 from hostabi.adapters.message import Answer, Message, Request
+from hostabi.adapters.redis_calls import RedisAnswers, RedisOutcome, RedisSource
 from hostabi.adapters.session import Session
 from hostabi.adapters.streams import Outcome, Stream
 from hostabi.core.chain import Chain
-from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, StartCall
+from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, RedisCall, StartCall
 from hostabi.core.events import StreamInfo, Way
 from hostabi.core.host import Host
 from hostabi.core.transcript import Record
@@ -56,11 +57,21 @@ class Exchanger:
     The clock moves by a millisecond with each event, and to the deadline of a timer when the filters wait for one.
     """
 
-    def __init__(self, host: Host, chain: Chain, *, now: int = 0, answers: Answers | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        chain: Chain,
+        *,
+        now: int = 0,
+        answers: Answers | None = None,
+        redis: RedisAnswers | None = None,
+    ) -> None:
         self.host = host
         self.chain = chain
         self.answers: Answers = {} if answers is None else answers
-        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer)
+        self.redis: RedisAnswers = {} if redis is None else redis
+        asked = self.redis if isinstance(self.redis, RedisSource) else self._redis_answer
+        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, redis=asked)
         self._fuel_seen = 0
 
     @property
@@ -76,6 +87,12 @@ class Exchanger:
         answers = self.answers
         answer = answers(call) if callable(answers) else answers.get(call.upstream)
         return Answer(failed="no answer was given") if answer is None else answer
+
+    def _redis_answer(self, query: RedisCall) -> RedisOutcome:
+        redis = self.redis
+        if isinstance(redis, RedisSource):
+            return redis.ask(query) or Outcome.RESET
+        return (redis(query) if callable(redis) else redis.get(query.upstream)) or Outcome.RESET
 
     def start(self) -> None:
         """Start the chain's plugins."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hostabi.abi.codec import HeaderPairs
 from hostabi.adapters.driver import Answers, Driver
 from hostabi.adapters.message import Answer, Request, pieces, to_pairs
+from hostabi.adapters.redis_calls import RedisAnswers
 from hostabi.adapters.streams import SessionError, Stream
 from hostabi.core.chain import Chain
 from hostabi.core.events import (
@@ -55,9 +56,10 @@ class Session(Driver):
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        redis: RedisAnswers | None = None,
         attributes: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(host, chain, now=now, pace=pace, answers=answers)
+        super().__init__(host, chain, now=now, pace=pace, answers=answers, redis=redis)
         self.attributes = dict(attributes or {})
         self.streams: dict[str, Stream] = {}
         """The latest stream of each name."""

@@ -16,6 +16,7 @@ import interp
 from hostabi.abi.enums import LogLevel
 from hostabi.adapters.exchange import Exchange, Exchanger
 from hostabi.adapters.message import Answer, Request
+from hostabi.adapters.redis_calls import RedisAnswers, RedisOutcome, Reply
 from hostabi.adapters.report import exchange_data
 from hostabi.adapters.streams import SessionError
 from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain, cut_frames
@@ -86,7 +87,9 @@ class Run:
             digest = sha256(valid.module.binary).hexdigest()
             self.plugin = host.plugin(LoadedFilter(valid, abi, digest, tuple(warnings)), config, now=self.now)
         self.answers = {cluster: Answer(status, body=body) for cluster, status, body in options["call_response"]}
-        self.exchanger = Exchanger(host, host.chain([self.plugin]), now=self.now, answers=self.answers)
+        self.exchanger = Exchanger(
+            host, host.chain([self.plugin]), now=self.now, answers=self.answers, redis=_redis(options)
+        )
 
     @property
     def trapped(self) -> bool:
@@ -116,6 +119,17 @@ def _load_errors(path: str) -> Iterator[None]:
         raise CommandError(f"{path}: {error.reasons[0]}", tuple(f"  {line}" for line in error.reasons[1:])) from error
     except interp.EmbedderError as error:
         raise CommandError(str(error)) from error
+
+
+def _redis(options: Mapping[str, Any]) -> RedisAnswers:
+    canned: dict[str, RedisOutcome] = {name: Reply(value) for name, value in options.get("redis_response", {}).items()}
+    if not options.get("redis"):
+        return canned
+    from hostabi.adapters.redis import RedisServers
+
+    servers = RedisServers(options["redis"], canned)
+    click.get_current_context().call_on_close(servers.close)
+    return servers
 
 
 def _request(options: Mapping[str, Any]) -> Request:

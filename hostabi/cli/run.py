@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 
 SECTIONS = {
     "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
-    "The upstream's answer": ("status", "response_header", "response_body", "call_response"),
+    "The upstream's answer": ("status", "response_header", "response_body", "call_response", "redis", "redis_response"),
     "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
     "An export or a program": ("invoke", "folders", "environ"),
     "The machine": ("engine", "features", "fuel", "clock", "seed"),
@@ -53,6 +54,30 @@ def _call_responses(
     return tuple(_call_response(value) for value in values)
 
 
+def _redis_servers(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    found = {}
+    for text in values:
+        cluster, _, address = text.partition("=")
+        host, _, port = address.rpartition(":")
+        if not cluster or not host or not port.isdecimal() or int(port) > 65535:
+            raise click.BadParameter(f"{text!r} is not CLUSTER=HOST:PORT")
+        found[cluster] = (host.removeprefix("[").removesuffix("]"), int(port))
+    return found
+
+
+def _redis_responses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    found = {}
+    for text in values:
+        cluster, equals, value = text.partition("=")
+        if not cluster or not equals:
+            raise click.BadParameter(f"{text!r} is not CLUSTER=VALUE")
+        try:
+            found[cluster] = json.loads(value)
+        except (ValueError, RecursionError):
+            found[cluster] = value
+    return found
+
+
 FILTER_ONLY = [name for heading in ("The request", "The upstream's answer", "The filter") for name in SECTIONS[heading]]
 """Options that would be without effect on anything else."""
 
@@ -76,6 +101,20 @@ ANSWER = [
         metavar="CLUSTER=STATUS[:BODY]",
         callback=_call_responses,
         help="Answer http calls to this cluster; others fail.",
+    ),
+    click.option(
+        "--redis",
+        multiple=True,
+        metavar="CLUSTER=HOST:PORT",
+        callback=_redis_servers,
+        help="Send queries to this Redis cluster to a real server; others fail.",
+    ),
+    click.option(
+        "--redis-response",
+        multiple=True,
+        metavar="CLUSTER=VALUE",
+        callback=_redis_responses,
+        help="Answer queries to this Redis cluster: a number, null or a list in JSON, else text.",
     ),
 ]
 FILTER = [

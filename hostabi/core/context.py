@@ -83,6 +83,9 @@ class RootContext:
     expressions: dict[int, object] = field(default_factory=dict)
     """Expressions of expr_create by token."""
     next_expression: int = 0
+    redis: set[str] = field(default_factory=set)
+    """Redis services that the plugin has set up."""
+    redis_response: bytes | None = None
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None

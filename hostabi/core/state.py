@@ -265,6 +265,17 @@ class Direction:
             self._send(Trailers(self.trailers.pairs))
         self._mark(False)
 
+    def inject(self, data: bytes, end: bool) -> None:
+        """Send bytes past everything that is held; the headers go first, and with `end` nothing goes after."""
+        if self.stopped or self.finished or self.headers is None:
+            return
+        if not self.headers_sent:
+            self._send(Headers(self.headers.pairs))
+        if data or end:
+            self._send(Body(data, end))
+        if end:
+            self._held, self.body = bytearray(), bytearray()
+
     def _fix_length(self, headers: HeaderMap, length: int) -> None:
         """Correct the content length of a body that has been changed; without knowing its end, leave it out."""
         if headers.get(b"content-length") is None:

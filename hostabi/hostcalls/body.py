@@ -91,8 +91,10 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
                 data = root.configuration
         case BufferType.FOREIGN_FUNCTION_ARGUMENTS:
             data = vm.foreign_arguments
+        case BufferType.REDIS_CALL_RESPONSE:
+            data = root.redis_response if root else None
         case _:
-            pass  # connections and Redis answers have no source yet: never there
+            pass  # connections have no source yet: never there
     if data is None and buffer in _EMPTY_WHEN_ABSENT and vm.profile.absent_body_is_empty:
         return b""
     if data is None:
