@@ -10,58 +10,107 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
-from hostabi.adapters.message import Answer, Message, pieces, to_pairs
+from hostabi.abi.enums import PeerType
+from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord, record_of
+from hostabi.adapters.message import Answer, Message
+from hostabi.adapters.outcomes import outcome_events, suits
 from hostabi.adapters.redis_calls import RedisAnswers, RedisCalls, RedisOutcome, RedisTest
-from hostabi.adapters.streams import Call, CallTest, Outcome, Rule, Seen, SessionError, Stream
+from hostabi.adapters.streams import (
+    Call,
+    CallOutcome,
+    CallTest,
+    Connection,
+    MadeCall,
+    Outcome,
+    Rule,
+    Seen,
+    SessionError,
+    Stream,
+)
 from hostabi.core.chain import Chain
 from hostabi.core.commands import (
     CancelCall,
+    CloseConnection,
     Command,
+    ConnectUpstream,
     Log,
     PluginFailed,
     RedisCall,
     RedisInit,
     ResetStream,
     Send,
+    SendData,
+    SendGrpc,
     SendLocalReply,
     SetTimer,
     StartCall,
+    StartGrpcCall,
+    StartGrpcStream,
     Wake,
+    Watermark,
 )
 from hostabi.core.events import (
     Body,
     CallFailed,
     CallResponse,
+    ConnectionEnd,
+    DownstreamData,
     Event,
+    GrpcClosed,
+    GrpcEvent,
+    GrpcSent,
+    GrpcTimedOut,
     Headers,
     QueueReady,
     RedisResponse,
     Shutdown,
+    Side,
     Start,
     StreamEnd,
     Tick,
     Trailers,
+    UpstreamData,
     Way,
 )
 from hostabi.core.host import Host
 from hostabi.core.plugin import Plugin
 
-Answers = Mapping[str, Answer] | Callable[[StartCall], Answer | Outcome | None]
-"""What comes of HTTP calls: by cluster, or by a function of the call. Nothing: the call waits."""
+Answers = Mapping[str, Answer | GrpcAnswer] | Callable[[MadeCall], CallOutcome | None]
+"""What comes of calls: by cluster, or by a function of the call. Nothing, or what does not fit: the call waits."""
 
 _MOST_EVENTS = 10_000
 _MILLISECOND = 1_000_000
 
-_LATE = b"upstream request timeout"
-"""What Envoy gives a filter when an upstream does not answer in time (seen on 1.40)."""
+
+class Network(Protocol):
+    """Real servers for some of the filters' gRPC calls, such as `adapters.grpc_network`."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still expected of a call."""
+
+    def takes(self, command: StartGrpcCall | StartGrpcStream) -> bool:
+        """Whether this call goes to one of the servers."""
+
+    def carry_out(self, command: StartGrpcCall | StartGrpcStream | SendGrpc | CancelCall) -> None:
+        """Do what a command asks."""
+
+    def poll(self, seconds: float) -> list[Event]:
+        """What has come, waiting for it at most so long."""
+
+
+_ANSWERS = CallResponse | CallFailed | GrpcEvent | RedisResponse
+"""What comes of calls."""
 
 
 class Driver:
     """A chain and the world around it: clock, timers, calls, open streams, and what was seen of all that.
 
     `now` is the clock in ns since 1970. It moves when time is let pass, and by `pace` with each event. `answers` come
-    to calls at once; those it says nothing of wait for `callout`.
+    to calls at once; those it says nothing of wait for `callout`. Calls that a `network` takes go out to real servers,
+    and what comes of them comes when somebody listens.
     """
 
     def __init__(
@@ -72,6 +121,7 @@ class Driver:
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        network: Network | None = None,
         redis: RedisAnswers | None = None,
     ) -> None:
         self.host = host
@@ -79,11 +129,14 @@ class Driver:
         self.now = now
         self.pace = pace
         self.answers: Answers = {} if answers is None else answers
+        self.network = network
         self.redis_calls = RedisCalls({} if redis is None else redis)
         self.seen = Seen()
         self.waiting: list[Call] = []
         self.rules: list[Rule] = []
         self._open: dict[int, Stream] = {}
+        self._grpc: dict[tuple[str, int], GrpcRecord] = {}
+        self._connections: dict[int, Connection] = {}
         self._timers: dict[str, int] = {}
         self._pending: deque[Event] = deque()
         self._leaving: list[tuple[Plugin, Chain]] = []
@@ -108,13 +161,15 @@ class Driver:
 
     # --- what filters ask for
 
-    def callout(self, fits: str | CallTest, outcome: Answer | Outcome, *, hold: str = "") -> None:
+    def callout(self, fits: str | CallTest, outcome: CallOutcome, *, hold: str = "") -> None:
         """Say what comes of the oldest call that waits and fits, else of the next one that does.
 
-        `fits` is the cluster or a test of the call. With `hold` it waits for `release`.
+        `fits` is the cluster or a test of the call. An Answer fits HTTP calls only, and a GrpcAnswer gRPC calls and
+        streams; after one with `end` False the stream waits on. With `hold` it waits for `release`.
         """
         test = (lambda call: call.upstream == fits) if isinstance(fits, str) else fits
-        call = next((one for one in self.waiting if one.outcome is None and test(one.command)), None)
+        open_calls = (one for one in self.waiting if one.outcome is None and suits(one.made, outcome))
+        call = next((one for one in open_calls if test(one.made)), None)
         if call is None:
             self.rules.append(Rule(test, outcome, hold))
         else:
@@ -142,31 +197,30 @@ class Driver:
         self._finish(call)
         self._settle()
 
-    def _decide(self, call: Call, outcome: Answer | Outcome, hold: str) -> None:
+    def _decide(self, call: Call, outcome: CallOutcome, hold: str) -> None:
         call.outcome, call.held = outcome, hold
         if not hold:
             self._finish(call)
 
     def _finish(self, call: Call) -> None:
-        self.waiting.remove(call)
-        command = call.command
-        match call.outcome:
-            case Answer(failed=reason) if reason:
-                self._pending.append(CallFailed(command.plugin, command.token, reason))
-                return
-            case Outcome.RESET:
-                self._pending.append(CallFailed(command.plugin, command.token, "reset"))
-                return
-            case Outcome.TIMEOUT if not self.host.profile.call_timeout_is_504:
-                self._pending.append(CallFailed(command.plugin, command.token, "timeout"))
-                return
-            case Answer() as answer:
-                pass
-            case _:
-                answer = Answer(504, {"content-length": str(len(_LATE)), "content-type": "text/plain"}, _LATE)
-        body = b"".join(pieces(answer))
-        trailers = to_pairs(answer.trailers)
-        self._pending.append(CallResponse(command.plugin, command.token, answer.header_pairs(), body, trailers))
+        """Its outcome comes; a stream of which more is to come waits on."""
+        self._pending += outcome_events(call, self.host.profile)
+        if isinstance(call.outcome, GrpcAnswer) and not call.outcome.end:
+            call.outcome, call.held = None, ""
+        else:
+            self.waiting.remove(call)
+
+    def listen(self, seconds: float) -> bool:
+        """Wait at most so long, of real time, for what real servers send; whether something came."""
+        events = self.network.poll(seconds) if self.network is not None else []
+        self._pending += events
+        self._settle()
+        return bool(events)
+
+    @property
+    def online(self) -> list[GrpcRecord]:
+        """The gRPC calls at real servers that are not over."""
+        return [record for record in self._grpc.values() if record.online]
 
     # --- time
 
@@ -225,6 +279,8 @@ class Driver:
         """Something happens to a plugin, wherever it is."""
         self._carry_out(self.host.handle(replace(event, now=self.now)))
         self.now += self.pace
+        if isinstance(event, GrpcClosed | GrpcTimedOut):
+            self._grpc.pop(_call_key(event), None)
 
     def _pump(self) -> None:
         for _ in range(_MOST_EVENTS):
@@ -236,11 +292,13 @@ class Driver:
     def _settle(self) -> None:
         """Everything that is due happens; streams that are over end, and plugins that only they kept."""
         self._pump()
+        for connection in list(self._connections.values()):
+            self._read(connection)
         for stream in [one for one in self._open.values() if one.over]:
             self._end_stream(stream)
             self._pump()
         for plugin, chain in list(self._leaving):
-            if all(stream.chain is not chain for stream in self._open.values()):
+            if chain not in self._chains():
                 self._leaving.remove((plugin, chain))
                 self._timers.pop(plugin.key, None)
                 self.host.drop(chain)
@@ -251,6 +309,26 @@ class Driver:
         stream.ended = True
         del self._open[stream.number]
         self._feed(stream.chain, StreamEnd(stream.number, now=self.now))
+
+    def _chains(self) -> set[Chain]:
+        """The chains that open streams and connections go through."""
+        streams = {stream.chain for stream in self._open.values()}
+        return streams | {connection.chain for connection in self._connections.values()}
+
+    def _read(self, connection: Connection) -> None:
+        """What the two sides have sent and may be read comes to the filters."""
+        for side in Side:
+            unread = connection.unread[side]
+            while unread and side not in connection.stalled and not connection.ended:
+                data, end = unread.pop(0)
+                kind = DownstreamData if side is Side.DOWNSTREAM else UpstreamData
+                self._feed(connection.chain, kind(connection.number, data, end, now=self.now))
+                self._pump()
+
+    def _end_connection(self, connection: Connection, peer: PeerType, reason: str) -> None:
+        del self._connections[connection.number]
+        connection.closed, connection.reason = peer, reason
+        self._feed(connection.chain, ConnectionEnd(connection.number, peer, now=self.now))
 
     def _carry_out(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -266,6 +344,10 @@ class Driver:
                     self.seen.logs.append(command)
                 case StartCall():
                     self._called(command)
+                case StartGrpcCall() | StartGrpcStream():
+                    self._begin_grpc(command)
+                case SendGrpc():
+                    self._sent(command)
                 case RedisInit():
                     self.redis_calls.set_up(command)
                 case RedisCall():
@@ -281,33 +363,78 @@ class Driver:
                         self._timers[command.plugin] = self.now + wait
                 case Wake():
                     self._pending.append(QueueReady(command.plugin, command.queue))
+                case ConnectUpstream() if command.stream in self._connections:
+                    self._connections[command.stream].upstream = b""
+                case SendData():
+                    self._collect_data(command)
+                case CloseConnection() if command.stream in self._connections:
+                    closed = self._connections.pop(command.stream)
+                    closed.closed, closed.reason = command.peer, command.reason
+                case Watermark(way=Side() as side) if command.stream in self._connections:
+                    stalled = self._connections[command.stream].stalled
+                    (stalled.add if command.above else stalled.discard)(side)
                 case PluginFailed():
                     self.seen.failures.append(command)
                 case _:
                     pass
 
-    def _called(self, command: StartCall) -> None:
-        self.seen.calls.append(command)
-        deadline = self.now + command.timeout_ms * 1_000_000 if command.timeout_ms else None
-        call = Call(command, deadline)
+    def _called(self, made: MadeCall) -> None:
+        self.seen.calls.append(made)
+        deadline = self.now + made.timeout_ms * 1_000_000 if made.timeout_ms else None
+        call = Call(made, deadline)
         self.waiting.append(call)
-        rule = next((one for one in self.rules if one.fits(command)), None)
-        if rule is not None:
+        self._apply_rules(call)
+        if call in self.waiting and call.outcome is None:
+            answers = self.answers
+            outcome = answers(made) if callable(answers) else answers.get(made.upstream)
+            if outcome is not None and suits(made, outcome):
+                self._decide(call, outcome, "")
+
+    def _apply_rules(self, call: Call) -> None:
+        """What was said beforehand comes: one thing, or one after another for a stream."""
+        while call in self.waiting and call.outcome is None:
+            fitting = (one for one in self.rules if suits(call.made, one.outcome) and one.fits(call.made))
+            rule = next(fitting, None)
+            if rule is None:
+                return
             self.rules.remove(rule)
             self._decide(call, rule.outcome, rule.hold)
+
+    def _begin_grpc(self, command: StartGrpcCall | StartGrpcStream) -> None:
+        record = self._grpc[_call_key(command)] = record_of(command)
+        if self.network is not None and self.network.takes(command):
+            record.online = True
+            self.seen.calls.append(record)
+            self.network.carry_out(command)
+        else:
+            self._called(record)
+
+    def _sent(self, command: SendGrpc) -> None:
+        """A message on a stream, which is gone at once."""
+        record = self._grpc.get(_call_key(command))
+        if record is None:
             return
-        answers = self.answers
-        outcome = answers(command) if callable(answers) else answers.get(command.upstream)
-        if outcome is not None:
-            self._decide(call, outcome, "")
+        record.ended = command.end
+        if command.message is not None:
+            record.messages.append(command.message)
+        if record.online and self.network is not None:
+            self.network.carry_out(command)
+        elif command.message is not None:
+            self._pending.append(GrpcSent(command.plugin, command.token, len(command.message)))
 
     def _cancelled(self, command: CancelCall) -> None:
-        self.waiting = [one for one in self.waiting if _call_key(one.command) != _call_key(command)]
+        key = _call_key(command)
+        record = self._grpc.pop(key, None)
+        if record is not None:
+            record.cancelled = True
+            if record.online and self.network is not None:
+                self.network.carry_out(command)
+        self.waiting = [one for one in self.waiting if _call_key(one.made) != key]
         self._pending = deque(
             event
             for event in self._pending
             if not (
-                isinstance(event, CallResponse | CallFailed | RedisResponse) and _call_key(event) == _call_key(command)
+                isinstance(event, CallResponse | CallFailed | GrpcEvent | RedisResponse) and _call_key(event) == key
             )
         )
 
@@ -327,6 +454,29 @@ class Driver:
             case Trailers(trailers):
                 message.trailers, message.complete = trailers, True
 
+    def _collect_data(self, command: SendData) -> None:
+        connection = self._connections.get(command.stream)
+        if connection is None:
+            return
+        if command.to is Side.UPSTREAM:
+            connection.upstream = (connection.upstream or b"") + command.data
+            connection.upstream_end |= command.end_of_stream
+        else:
+            connection.downstream += command.data
+            connection.downstream_end |= command.end_of_stream
 
-def _call_key(one: StartCall | CancelCall | CallResponse | CallFailed | RedisResponse) -> tuple[str, int]:
+
+class _Named(Protocol):
+    """A command, an event or a record of one call."""
+
+    @property
+    def plugin(self) -> str:
+        """Whose it is."""
+
+    @property
+    def token(self) -> int:
+        """Which."""
+
+
+def _call_key(one: _Named) -> tuple[str, int]:
     return one.plugin, one.token

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hostabi.adapters.driver import Answers
+from hostabi.adapters.driver import Answers, Network
+from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Answer, Message, Request
+from hostabi.adapters.outcomes import suits
 from hostabi.adapters.redis_calls import RedisAnswers, RedisOutcome, RedisSource
 from hostabi.adapters.session import Session
-from hostabi.adapters.streams import Outcome, Stream
+from hostabi.adapters.streams import CallOutcome, MadeCall, Outcome, Stream
 from hostabi.core.chain import Chain
-from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, RedisCall, StartCall
+from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, RedisCall
 from hostabi.core.events import StreamInfo, Way
 from hostabi.core.host import Host
 from hostabi.core.transcript import Record
 
 PACE = 1_000_000
+LISTEN_SECONDS = 30.0
+"""How long real servers are waited for at most."""
+QUIET_SECONDS = 0.5
+"""How long a server may be silent on streams that nobody ends, until they are taken for idle."""
 _MOST_TICKS = 100
 
 
@@ -31,7 +39,7 @@ class Exchange:
     """What went to the client."""
     local_response: LocalReply | None = None
     logs: list[Log] = field(default_factory=list)
-    calls: list[StartCall] = field(default_factory=list)
+    calls: list[MadeCall] = field(default_factory=list)
     fuel: int = 0
     trap: PluginFailed | None = None
     reset: str | None = None
@@ -54,7 +62,8 @@ class Exchange:
 class Exchanger:
     """Sends exchanges through a chain, each to its end. Calls that `answers` says nothing of fail.
 
-    The clock moves by a millisecond with each event, and to the deadline of a timer when the filters wait for one.
+    Calls that a `network` takes go to real servers, which are waited for. The clock moves by a millisecond with each
+    event, and to the deadline of a timer when the filters wait for one.
     """
 
     def __init__(
@@ -64,6 +73,7 @@ class Exchanger:
         *,
         now: int = 0,
         answers: Answers | None = None,
+        network: Network | None = None,
         redis: RedisAnswers | None = None,
     ) -> None:
         self.host = host
@@ -71,7 +81,7 @@ class Exchanger:
         self.answers: Answers = {} if answers is None else answers
         self.redis: RedisAnswers = {} if redis is None else redis
         asked = self.redis if isinstance(self.redis, RedisSource) else self._redis_answer
-        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, redis=asked)
+        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, network=network, redis=asked)
         self._fuel_seen = 0
 
     @property
@@ -83,10 +93,12 @@ class Exchanger:
     def now(self, moment: int) -> None:
         self.session.now = moment
 
-    def _answer(self, call: StartCall) -> Answer | Outcome:
+    def _answer(self, call: MadeCall) -> CallOutcome:
         answers = self.answers
         answer = answers(call) if callable(answers) else answers.get(call.upstream)
-        return Answer(failed="no answer was given") if answer is None else answer
+        if answer is None or not suits(call, answer):
+            return Outcome.RESET if isinstance(call, GrpcRecord) else Answer(failed="no answer was given")
+        return answer
 
     def _redis_answer(self, query: RedisCall) -> RedisOutcome:
         redis = self.redis
@@ -117,6 +129,7 @@ class Exchanger:
         self._wait(stream, Way.RESPONSE)
         over = stream.over
         session.end()
+        self._listen(lambda: True)
         return self._seen(stream, not over)
 
     def take(self) -> Exchange:
@@ -126,7 +139,16 @@ class Exchanger:
     def _wait(self, stream: Stream, way: Way) -> None:
         """Let timers run out while a filter holds the stream, in case that lets it go."""
         for _ in range(_MOST_TICKS):
+            self._listen(lambda: _held(stream, way))
             if not _held(stream, way) or not self.tick():
+                return
+
+    def _listen(self, wanted: Callable[[], bool]) -> None:
+        """Give real servers time while it is wanted and a call is at one of them."""
+        until = time.monotonic() + LISTEN_SECONDS
+        while wanted() and self.session.online and time.monotonic() < until:
+            quiet = QUIET_SECONDS if not any(record.unary for record in self.session.online) else LISTEN_SECONDS
+            if not self.session.listen(quiet):
                 return
 
     def _seen(self, stream: Stream | None, paused: bool) -> Exchange:

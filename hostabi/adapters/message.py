@@ -19,7 +19,15 @@ def to_bytes(text: Text) -> bytes:
 def to_pairs(headers: HeadersLike) -> HeaderPairs:
     """Headers in any form as pairs of bytes, names in lower case."""
     items = headers.items() if isinstance(headers, Mapping) else headers
-    return tuple((to_bytes(name).lower(), to_bytes(value)) for name, value in items)
+    return tuple(
+        [
+            (
+                (name if type(name) is bytes else to_bytes(name)).lower(),
+                value if type(value) is bytes else to_bytes(value),
+            )
+            for name, value in items
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +46,18 @@ class Request:
     def header_pairs(self) -> HeaderPairs:
         """Pseudo-headers first, in Envoy's order; a `host` header takes the place of the authority."""
         pairs = to_pairs(self.headers)
-        host = next((value for name, value in pairs if name == b"host"), None)
-        given = {name for name, _ in pairs}
+        given = dict(reversed(pairs))
+        host = given.get(b"host")
         pseudo = (
             (b":authority", host if host is not None else to_bytes(self.authority)),
             (b":path", to_bytes(self.path)),
             (b":method", to_bytes(self.method)),
             (b":scheme", to_bytes(self.scheme)),
         )
-        own = tuple(pair for pair in pseudo if pair[0] not in given)
-        named = tuple(pair for pair in pairs if pair[0].startswith(b":"))
-        rest = tuple(pair for pair in pairs if not pair[0].startswith(b":") and pair[0] != b"host")
-        return own + named + rest
+        own = [pair for pair in pseudo if pair[0] not in given]
+        named = [pair for pair in pairs if pair[0].startswith(b":")]
+        rest = [pair for pair in pairs if not pair[0].startswith(b":") and pair[0] != b"host"]
+        return (*own, *named, *rest)
 
 
 @dataclass(frozen=True, slots=True)

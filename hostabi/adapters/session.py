@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from hostabi.abi.codec import HeaderPairs
-from hostabi.adapters.driver import Answers, Driver
+from hostabi.abi.enums import PeerType
+from hostabi.adapters.driver import Answers, Driver, Network
 from hostabi.adapters.message import Answer, Request, pieces, to_pairs
 from hostabi.adapters.redis_calls import RedisAnswers
-from hostabi.adapters.streams import SessionError, Stream
+from hostabi.adapters.streams import Connection, SessionError, Stream
 from hostabi.core.chain import Chain
 from hostabi.core.events import (
     Event,
+    NewConnection,
     QueueReady,
     RequestBody,
     RequestHeaders,
@@ -30,13 +32,17 @@ from hostabi.core.events import (
     ResponseHeaders,
     ResponseTrailers,
     Shutdown,
+    Side,
     Start,
     StreamInfo,
+    UpstreamClosed,
 )
 from hostabi.core.host import Host
 from hostabi.core.plugin import Plugin
 
 MAIN = "main"
+
+_CLIENT_GONE, _UPSTREAM_GONE = "the client went away", "the upstream went away"
 
 _BROKEN = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
 """What Envoy gives a client when an upstream breaks off before it has answered (seen on 1.40)."""
@@ -56,13 +62,16 @@ class Session(Driver):
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        network: Network | None = None,
         redis: RedisAnswers | None = None,
         attributes: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(host, chain, now=now, pace=pace, answers=answers, redis=redis)
+        super().__init__(host, chain, now=now, pace=pace, answers=answers, network=network, redis=redis)
         self.attributes = dict(attributes or {})
         self.streams: dict[str, Stream] = {}
-        """The latest stream of each name."""
+        """The latest stream of each name, if no connection had it since."""
+        self.connections: dict[str, Connection] = {}
+        """The latest connection of each name, likewise."""
         self._numbers = 0
 
     # --- plugins
@@ -105,28 +114,37 @@ class Session(Driver):
     # --- streams
 
     def end(self) -> None:
-        """The client of every stream that is open goes away."""
+        """The client of every stream and connection that is open goes away."""
         for stream in list(self._open.values()):
             self._end_stream(stream)
+        for connection in list(self._connections.values()):
+            self._end_connection(connection, PeerType.REMOTE, _CLIENT_GONE)
         self._settle()
 
     def stream(self, name: str = MAIN) -> Stream:
         """The latest stream of this name; SessionError when there was none."""
         if name not in self.streams:
-            raise SessionError(f"no stream {name!r} has begun")
+            raise SessionError(
+                f"{name!r} is a connection" if name in self.connections else f"no stream {name!r} has begun"
+            )
         return self.streams[name]
+
+    def _begin(self, name: str) -> int:
+        """The number of a stream or connection that begins under a name."""
+        known = self.streams.get(name) or self.connections.get(name)
+        if known is not None and not known.ended:
+            raise SessionError(f"the stream {name!r} has begun already and is not over; give this one another name")
+        self.streams.pop(name, None)
+        self.connections.pop(name, None)
+        self._numbers += 1
+        return self._numbers
 
     def request(
         self, request: Request, stream: str = MAIN, *, end: bool = True, info: StreamInfo | None = None
     ) -> None:
         """The client begins a request; with `end` False more of it comes with `more_request`."""
-        known = self.streams.get(stream)
-        if known is not None and not known.ended:
-            raise SessionError(f"the stream {stream!r} has begun already and is not over; give this one another name")
-        self._numbers += 1
-        number = self._numbers
-        if info is None:
-            info = StreamInfo(attributes=dict(self.attributes), connection_id=number)
+        number = self._begin(stream)
+        info = info or self._info(number)
         mine = Stream(stream, number, self.chain, info)
         self.streams[stream] = self._open[number] = mine
         body, trailers = pieces(request), to_pairs(request.trailers)
@@ -134,6 +152,9 @@ class Session(Driver):
         mine.request_ended = only
         self._give(mine, RequestHeaders(number, request.header_pairs(), only, info, now=self.now))
         self._request_rest(mine, body, trailers, end)
+
+    def _info(self, number: int, protocol: str = "HTTP/1.1") -> StreamInfo:
+        return StreamInfo(attributes=dict(self.attributes), connection_id=number, protocol=protocol)
 
     def more_request(
         self, body: Sequence[bytes], trailers: HeaderPairs, stream: str = MAIN, *, end: bool = True
@@ -164,7 +185,12 @@ class Session(Driver):
     def takes_response(self, stream: str = MAIN) -> bool:
         """Whether the upstream could answer: something of the request reached it, and nobody else has answered."""
         mine = self.streams.get(stream)
-        return mine is not None and mine.request is not None and self._takes_request(mine) and not mine.response_ended
+        return (
+            isinstance(mine, Stream)
+            and mine.request is not None
+            and self._takes_request(mine)
+            and not mine.response_ended
+        )
 
     def upstream(self, answer: Answer, stream: str = MAIN, *, end: bool = True) -> None:
         """The upstream answers; with `end` False more of it comes with `more_upstream`."""
@@ -212,20 +238,76 @@ class Session(Driver):
 
     def abort_client(self, stream: str = MAIN) -> None:
         """The client goes away."""
-        mine = self.stream(stream)
+        mine = self.connections.get(stream) or self.stream(stream)
         if mine.ended:
             raise SessionError(f"the stream {stream!r} is over")
-        self._end_stream(mine)
+        if isinstance(mine, Connection):
+            self._end_connection(mine, PeerType.REMOTE, _CLIENT_GONE)
+        else:
+            self._end_stream(mine)
         self._settle()
 
     def abort_upstream(self, stream: str = MAIN) -> None:
-        """The upstream goes away: 503 before it has answered, else the stream is reset."""
+        """The upstream goes away: 503 before it has answered, else the stream is reset, or the connection closed."""
+        if stream in self.connections:
+            connection = self._connected(stream)
+            self._feed(connection.chain, UpstreamClosed(connection.number, now=self.now))
+            self._pump()
+            if not connection.ended:
+                self._end_connection(connection, PeerType.LOCAL, _UPSTREAM_GONE)
+            self._settle()
+            return
         mine = self._answering(stream)
         if not mine.response_begun:
             headers = {"content-length": str(len(_BROKEN)), "content-type": "text/plain"}
             self.upstream(Answer(503, headers, _BROKEN), stream)
             return
-        mine.reset = "the upstream went away"
+        mine.reset = _UPSTREAM_GONE
+        self._settle()
+
+    # --- connections
+
+    def connection(self, name: str = MAIN) -> Connection:
+        """The latest connection of this name; SessionError when there was none."""
+        if name not in self.connections:
+            raise SessionError(
+                f"{name!r} is no connection" if name in self.streams else f"no connection {name!r} has begun"
+            )
+        return self.connections[name]
+
+    def connect(self, stream: str = MAIN, *, info: StreamInfo | None = None) -> None:
+        """A client connects."""
+        number = self._begin(stream)
+        mine = Connection(stream, number, self.chain, info or self._info(number, protocol=""))
+        self.connections[stream] = self._connections[number] = mine
+        self._feed(mine.chain, NewConnection(number, mine.info, now=self.now))
+        self._settle()
+
+    def downstream_data(self, data: bytes, stream: str = MAIN, *, end: bool = False) -> None:
+        """The client sends bytes; with `end` no more after them. They are read when the filters let them be."""
+        self._send(self.connection(stream), Side.DOWNSTREAM, data, end)
+
+    def upstream_data(self, data: bytes, stream: str = MAIN, *, end: bool = False) -> None:
+        """The upstream sends bytes; with `end` no more after them."""
+        self._send(self._connected(stream), Side.UPSTREAM, data, end)
+
+    def _connected(self, stream: str) -> Connection:
+        mine = self.connection(stream)
+        if mine.upstream is None:
+            raise SessionError(f"the connection {stream!r} has not reached the upstream")
+        if mine.ended:
+            raise SessionError(f"the connection {stream!r} is over")
+        return mine
+
+    def _send(self, mine: Connection, side: Side, data: bytes, end: bool) -> None:
+        if mine.ended:
+            raise SessionError(f"the connection {mine.name!r} is over")
+        if side in mine.sent_end:
+            raise SessionError(f"on connection {mine.name!r} the {side.value} has sent to its end already")
+        if end:
+            mine.sent_end.add(side)
+        if data or end:
+            mine.unread[side].append((data, end))
         self._settle()
 
     def _give(self, stream: Stream, event: Event) -> None:

@@ -15,7 +15,10 @@ LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 
 SECTIONS = {
     "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
-    "The upstream's answer": ("status", "response_header", "response_body", "call_response", "redis", "redis_response"),
+    "The upstream's answer": ("status", "response_header", "response_body"),
+    "Answers to the filter's calls": (
+        *("call_response", "grpc_response", "grpc_cluster", "redis_response", "redis_cluster"),
+    ),
     "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
     "An export or a program": ("invoke", "folders", "environ"),
     "The machine": ("engine", "features", "fuel", "clock", "seed"),
@@ -54,15 +57,33 @@ def _call_responses(
     return tuple(_call_response(value) for value in values)
 
 
-def _redis_servers(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[str, int]]:
-    found = {}
-    for text in values:
-        cluster, _, address = text.partition("=")
-        host, _, port = address.rpartition(":")
-        if not cluster or not host or not port.isdecimal() or int(port) > 65535:
-            raise click.BadParameter(f"{text!r} is not CLUSTER=HOST:PORT")
-        found[cluster] = (host.removeprefix("[").removesuffix("]"), int(port))
-    return found
+def _grpc_responses(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, int, str], ...]:
+    return tuple(_grpc_response(value) for value in values)
+
+
+def _grpc_response(text: str) -> tuple[str, int, str]:
+    from hostabi.abi.grpc import GrpcStatus
+
+    cluster, equals, rest = text.partition("=")
+    status, _, message = rest.partition(":")
+    known = GrpcStatus.__members__
+    if not equals or not (status.isdecimal() or status in known):
+        raise click.BadParameter(f"{text!r} is not CLUSTER=STATUS[:MESSAGE], with a status such as OK, NOT_FOUND, 5")
+    return cluster, int(known.get(status, status)), message
+
+
+def _clusters(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    return dict(_cluster(value) for value in values)
+
+
+def _cluster(text: str) -> tuple[str, tuple[str, int]]:
+    name, _, address = text.rpartition("=")
+    host, _, port = address.rpartition(":")
+    if not name or not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise click.BadParameter(f"{text!r} is not NAME=HOST:PORT")
+    return name, (host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def _redis_responses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
@@ -78,7 +99,8 @@ def _redis_responses(ctx: click.Context, param: click.Parameter, values: tuple[s
     return found
 
 
-FILTER_ONLY = [name for heading in ("The request", "The upstream's answer", "The filter") for name in SECTIONS[heading]]
+_OF_EXCHANGE = ("The request", "The upstream's answer", "Answers to the filter's calls", "The filter")
+FILTER_ONLY = [name for heading in _OF_EXCHANGE for name in SECTIONS[heading]]
 """Options that would be without effect on anything else."""
 
 REQUEST = [
@@ -103,18 +125,32 @@ ANSWER = [
         help="Answer http calls to this cluster; others fail.",
     ),
     click.option(
-        "--redis",
+        "--grpc-response",
         multiple=True,
-        metavar="CLUSTER=HOST:PORT",
-        callback=_redis_servers,
-        help="Send queries to this Redis cluster to a real server; others fail.",
+        metavar="CLUSTER=STATUS[:MESSAGE]",
+        callback=_grpc_responses,
+        help="Answer gRPC calls to this cluster: OK and the message, or a status and its text; others fail.",
+    ),
+    click.option(
+        "--grpc-cluster",
+        multiple=True,
+        metavar="NAME=HOST:PORT",
+        callback=_clusters,
+        help="Send gRPC calls to this cluster to a real server, without TLS (needs the extra grpc).",
     ),
     click.option(
         "--redis-response",
         multiple=True,
         metavar="CLUSTER=VALUE",
         callback=_redis_responses,
-        help="Answer queries to this Redis cluster: a number, null or a list in JSON, else text.",
+        help="Answer queries to this Redis cluster: a number, null or a list in JSON, else text; others fail.",
+    ),
+    click.option(
+        "--redis-cluster",
+        multiple=True,
+        metavar="NAME=HOST:PORT",
+        callback=_clusters,
+        help="Send queries to this Redis cluster to a real server.",
     ),
 ]
 FILTER = [

@@ -59,12 +59,15 @@ class HeaderMap:
     @property
     def byte_size(self) -> int:
         """Sum of the lengths of names and values: Envoy's size of a map."""
-        return sum(len(name) + len(value) for name, value in self._pairs)
+        return sum([len(name) + len(value) for name, value in self._pairs])
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of this name."""
         wanted = name.lower()
-        return next((value for key, value in self._pairs if key == wanted), None)
+        for key, value in self._pairs:
+            if key == wanted:
+                return value
+        return None
 
     def all(self, name: bytes) -> list[bytes]:
         """Every value of this name."""

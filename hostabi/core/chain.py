@@ -9,13 +9,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.grpc import status_of_http
 from hostabi.abi.hostcall import EmbedderError
-from hostabi.core.commands import Command, LocalReply, ResetStream, Send, SendLocalReply
+from hostabi.core.commands import (
+    CloseConnection,
+    Command,
+    ConnectUpstream,
+    LocalReply,
+    ResetStream,
+    Send,
+    SendData,
+    SendLocalReply,
+)
 from hostabi.core.events import (
     Body,
+    ConnectionEvent,
     Event,
     Frame,
     Headers,
@@ -37,9 +48,12 @@ from hostabi.core.events import (
     Way,
     frame_of,
 )
+from hostabi.core.network import ConnectionCommand, Network
 from hostabi.core.plugin import Plugin
 
-StreamCommand = Send | SendLocalReply | ResetStream
+_Given = TypeVar("_Given")
+
+StreamCommand = Send | SendLocalReply | ResetStream | ConnectionCommand
 """What a plugin asks of its chain."""
 
 
@@ -61,7 +75,7 @@ class _Stream:
 
 
 class Chain:
-    """Filters in order, for HTTP streams."""
+    """Filters in order, for HTTP streams and for connections."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         keys = [plugin.key for plugin in plugins]
@@ -74,34 +88,37 @@ class Chain:
         self._now = 0
         self._busy = False
         self._elsewhere: list[StreamCommand] = []
+        self._network = Network(self.plugins, self._give)
 
     def handle(self, event: Event) -> list[Command]:
         """Deal with an event. EmbedderError when one is under way, or for what the chain does not have."""
-        return self._work_off(event.now, lambda: self._dispatch(event))
+        return self._work_off(event.now, self._dispatch, event)
 
     def carry(self, commands: Sequence[Command], now: int) -> list[Command]:
         """Deal with what a plugin of this chain asked for within an event of another chain."""
-        return self._work_off(now, lambda: self._sort(commands))
+        return self._work_off(now, self._sort, commands)
 
     def has(self, stream: int) -> bool:
-        """Whether a stream of this number is open here."""
-        return stream in self._streams
+        """Whether a stream or connection of this number is open here."""
+        return stream in self._streams or self._network.has(stream)
 
     def take_elsewhere(self) -> list[StreamCommand]:
         """What plugins asked for on streams of other chains: they share a VM with one here, or serve two chains."""
         found, self._elsewhere = self._elsewhere, []
         return found
 
-    def _work_off(self, now: int, begin: Callable[[], None]) -> list[Command]:
+    def _work_off(self, now: int, begin: Callable[[_Given], None], given: _Given) -> list[Command]:
         if self._busy:
             raise EmbedderError("a chain handles one event at a time, and one is under way")
         self._busy = True
-        self._now = now
-        self._out = []
+        self._now = self._network.now = now
+        self._out = self._network.commands = []
         try:
-            begin()
+            begin(given)
             while self._work:
                 self._pass(*self._work.popleft())
+            while self._network.work():
+                pass
         finally:
             self._busy = False
             self._work.clear()
@@ -118,6 +135,8 @@ class Chain:
                 self._end(event)
             case StreamEvent():
                 self._stream_event(event)
+            case ConnectionEvent():
+                self._network.handle(event)
             case _:
                 raise EmbedderError(f"a chain has no use for {type(event).__name__}")
 
@@ -201,13 +220,19 @@ class Chain:
         return plugin.working and number in plugin.streams
 
     def _give(self, position: int, event: Event) -> None:
-        self._sort(self.plugins[position].handle(event))
+        commands = self.plugins[position].handle(event)
+        if commands:
+            self._sort(commands)
 
     def _sort(self, commands: Sequence[Command]) -> None:
         for command in commands:
             match command:
                 case Send() | SendLocalReply() | ResetStream() if command.stream not in self._streams:
                     self._elsewhere.append(command)
+                case ConnectUpstream() | SendData() | CloseConnection() if not self._network.has(command.stream):
+                    self._elsewhere.append(command)
+                case ConnectUpstream() | SendData() | CloseConnection():
+                    self._network.command(command)
                 case Send():
                     # A plugin that shares a VM may speak within another's event, so the command says who it is.
                     step = 1 if command.way is Way.REQUEST else -1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hostabi.abi.codec import HeaderPairs
-from hostabi.abi.enums import LogLevel, MetricType
+from hostabi.abi.enums import LogLevel, MetricType, PeerType
 from hostabi.abi.values import dataclass
-from hostabi.core.events import Frame, Way
+from hostabi.core.events import Frame, Side, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,39 @@ class Watermark(Command):
     """Stop (or go on) reading a direction of a stream: its buffer is over (or under) the limit."""
 
     stream: int
-    way: Way
+    way: Way | Side
     above: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectUpstream(Command):
+    """The filters let a connection through: connect to the upstream, and read what the client sends."""
+
+    stream: int
+    plugin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendData(Command):
+    """Bytes of a connection for this side: from a plugin for its neighbour, from a chain for the peer.
+
+    `end_of_stream`: after them this direction is closed.
+    """
+
+    stream: int
+    to: Side
+    data: bytes
+    end_of_stream: bool = False
+    plugin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConnection(Command):
+    """Close a connection on both sides, once what was sent is on its way. The filters have been told, and of `peer`."""
+
+    stream: int
+    reason: str
+    peer: PeerType = PeerType.LOCAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from hostabi.abi.marshal import GuestMemory, GuestMemoryError, NoMemory
 from hostabi.core.buffers import HeaderMap
 from hostabi.core.clock import Clock, Entropy
 from hostabi.core.commands import Command, Log
-from hostabi.core.events import StreamInfo, Way
+from hostabi.core.events import Side, StreamInfo, Way
 from hostabi.core.faults import ALLOCATOR, Faults
 from hostabi.core.filter_state import Prototype
+from hostabi.core.pipe import Pipe
 from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
 from hostabi.core.state import Direction, Kind
@@ -135,7 +136,59 @@ class StreamContext:
         return self.request if way is Way.REQUEST else self.response
 
 
-Context = RootContext | StreamContext
+class NoMessage:
+    """What a connection has in place of a request and a response."""
+
+    headers: HeaderMap | None = None
+    visible_headers: HeaderMap | None = None
+    trailers: HeaderMap | None = None
+
+
+_NO_MESSAGE = NoMessage()
+
+
+@dataclass(slots=True, eq=False)
+class ConnectionContext:
+    """One connection as one plugin sees it."""
+
+    id: int
+    stream: int
+    root: RootContext
+    info: StreamInfo
+    downstream: Pipe
+    upstream: Pipe
+    created: bool = False
+    logging: bool = False
+    declared: dict[bytes, Prototype] = field(default_factory=dict)
+    """What was declared on the connection itself, which has no effect, as on Envoy."""
+    done_pending: bool = False
+    """The guest answered false to on_done where that means to wait for proxy_done."""
+    finish: Callable[[], None] = lambda: None
+    """Ends it after that; set, as the others are, by whoever runs the connection."""
+    resume: Callable[[Side], None] = lambda side: None
+    """Lets go what is held of a side, and the connection itself."""
+    close: Callable[[str], None] = lambda reason: None
+    """Closes both sides, for a reason."""
+
+    def pipe(self, side: Side) -> Pipe:
+        """The pipe of that side."""
+        return self.downstream if side is Side.DOWNSTREAM else self.upstream
+
+    @property
+    def request(self) -> NoMessage:
+        """None of it."""
+        return _NO_MESSAGE
+
+    @property
+    def response(self) -> NoMessage:
+        """None of it."""
+        return _NO_MESSAGE
+
+
+Traffic = StreamContext | ConnectionContext
+"""What passes through a plugin, and has properties."""
+
+Context = RootContext | StreamContext | ConnectionContext
 
 
 class VmState:
@@ -274,6 +327,18 @@ class VmState:
         context = self.current if self.effective is None else self.context
         return context if isinstance(context, StreamContext) else None
 
+    @property
+    def connection(self) -> ConnectionContext | None:
+        """The connection of that context, if it is one."""
+        context = self.context
+        return context if isinstance(context, ConnectionContext) else None
+
+    @property
+    def traffic(self) -> Traffic | None:
+        """The stream or connection of that context, if it is one."""
+        context = self.context
+        return None if context is None or isinstance(context, RootContext) else context
+
     def new_context_id(self) -> int:
         """The next context id; plugins and streams count together."""
         self._next_context += 1
@@ -313,7 +378,6 @@ class VmState:
 
     def log(self, level: LogLevel, message: bytes) -> None:
         """A line of the guest for the log; dropped below the threshold, or over the rate with one notice a second."""
-        context = self.context
         if level < self.log_threshold:
             return
         second = self.clock.peek() // 1_000_000_000
@@ -325,7 +389,8 @@ class VmState:
             return
         if over == 1:
             level, message = LogLevel.WARN, b"log lines of this plugin are dropped until the next second"
-        stream = context.stream if isinstance(context, StreamContext) else None
+        traffic = self.traffic
+        stream = traffic.stream if traffic is not None else None
         self.emit(Log(self.plugin_key, level, message[: self.limits.log_line_bytes], stream))
 
     @property

@@ -10,6 +10,7 @@ from dataclasses import field
 from enum import Enum
 
 from hostabi.abi.codec import HeaderPairs
+from hostabi.abi.enums import PeerType
 from hostabi.abi.values import dataclass
 from hostabi.core.filter_state import FilterState
 
@@ -19,6 +20,18 @@ class Way(Enum):
 
     REQUEST = "request"
     RESPONSE = "response"
+
+
+class Side(Enum):
+    """The two ends of a connection: the client's, and that of the upstream it is passed on to."""
+
+    DOWNSTREAM = "downstream"
+    UPSTREAM = "upstream"
+
+    @property
+    def other(self) -> Side:
+        """The opposite end."""
+        return Side.UPSTREAM if self is Side.DOWNSTREAM else Side.DOWNSTREAM
 
 
 # --- frames: the parts of a message, in either direction -------------------------------------------------------------
@@ -217,6 +230,53 @@ class StreamLog(StreamEvent):
 @dataclass(frozen=True, slots=True)
 class StreamEnd(StreamEvent):
     """The stream is over: tell the filters and forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEvent(Event):
+    """Something about one connection, whose number is unique among the streams that are open."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection(ConnectionEvent):
+    """A client has connected; its bytes may be read once ConnectUpstream has been asked for."""
+
+    info: StreamInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownstreamData(ConnectionEvent):
+    """Bytes from the client; `end_of_stream`: it sends no more."""
+
+    data: bytes
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamData(ConnectionEvent):
+    """Bytes from the upstream; `end_of_stream`: it sends no more."""
+
+    data: bytes
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamClosed(ConnectionEvent):
+    """The connection to the upstream is gone, through `peer`. Filters of Envoy are told at the end of its bytes."""
+
+    peer: PeerType = PeerType.REMOTE
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEnd(ConnectionEvent):
+    """The client's connection is gone, through `peer`: the filters are told, and forget it.
+
+    After a CloseConnection it must not be sent: a chain does this by itself then.
+    """
+
+    peer: PeerType = PeerType.REMOTE
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ from hostabi.abi.hostcall import EmbedderError, GuestError, Phase, ProcExit
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
 from hostabi.core.buffers import HeaderMap
 from hostabi.core.commands import Command, Log, PluginFailed, PluginGone
-from hostabi.core.context import Callout, RootContext, VmState
+from hostabi.core.connection import Connections
+from hostabi.core.context import Callout, Context, RootContext, VmState
 from hostabi.core.events import (
     CallFailed,
     CallResponse,
+    ConnectionEvent,
     Event,
     ForeignCall,
     GrpcEvent,
@@ -452,6 +454,7 @@ class Plugin:
         self.gone = False
         self.on_gone: list[Callable[[], None]] = []
         self._told = False
+        self.connections = Connections(self)
         self._grpc = GrpcReceiver(vm, root)
         self._ending = False
         root.delete = self._delete_root
@@ -479,7 +482,8 @@ class Plugin:
         self.vm.begin(event.now)
         try:
             self._dispatch(event)
-            self.vm.settle()
+            if self.vm.state.deferred:
+                self.vm.settle()
         finally:
             commands = self.vm.end()
         return commands
@@ -488,6 +492,9 @@ class Plugin:
         match event:
             case StreamEvent():
                 self._on_stream(event)
+            case ConnectionEvent():
+                self.connections.handle(event)
+                self._go_if_last()
             case Start():
                 self._on_start()
             case _ if not self.working:
@@ -537,15 +544,19 @@ class Plugin:
         if self.working and self._call(callback, size) == 0:
             self.refusal = f"{callback} returned false"
             self._tell(self.refusal, self.refusal, ())
-            for stream in self.streams.values():
-                stream.failed()
+            self._all_failed()
+
+    def _all_failed(self) -> None:
+        """Every stream and connection goes on without the plugin, or is answered or closed."""
+        for stream in list(self.streams.values()):
+            stream.failed()
+        self.connections.failed()
 
     def _vm_failed(self) -> None:
         failure = self.vm.failure
         if failure is not None and not self._told:
             self._tell(f"{failure.callback}: {failure.message}", failure.report(), failure.frames)
-        for stream in list(self.streams.values()):
-            stream.failed()
+        self._all_failed()
         self._grpc.forget()
 
     def _tell(self, message: str, report: str, frames: tuple[str, ...]) -> None:
@@ -559,11 +570,10 @@ class Plugin:
 
     def _on_shutdown(self, force: bool) -> None:
         """The root goes after its last stream; forced, at once, and its streams as if it had failed."""
-        if self.streams and not force:
+        if (self.streams or self.connections) and not force:
             self._ending = True
             return
-        for stream in self.streams.values():
-            stream.failed()
+        self._all_failed()
         if self.root.done_pending:
             if force:
                 self._delete_root()
@@ -642,19 +652,25 @@ class Plugin:
         self.vm.settle()
 
     def _on_foreign(self, event: ForeignCall) -> None:
-        stream = self.streams.get(event.stream) if event.stream is not None else None
-        if event.stream is not None and (stream is None or not stream.context.created):
+        context = self.root if event.stream is None else self._context(event.stream)
+        if context is None:
             return
         state = self.vm.state
         state.foreign_arguments = event.arguments
         try:
-            context = stream.context if stream else self.root
             self.vm.call("proxy_on_foreign_function", context, event.function_id, len(event.arguments))
         finally:
             state.foreign_arguments = None
         self.vm.settle()
 
     # --- streams
+
+    def _context(self, number: int) -> Context | None:
+        """The context of a stream or connection, if the guest knows of it."""
+        stream = self.streams.get(number)
+        if stream is not None:
+            return stream.context if stream.context.created else None
+        return self.connections.context(number)
 
     def _on_stream(self, event: StreamEvent) -> None:
         stream = self.streams.get(event.stream)
@@ -664,8 +680,7 @@ class Plugin:
                     del self.streams[event.stream]
                     if not self.gone:
                         stream.end()
-                if self._ending and not self.streams and self.working:
-                    self._on_shutdown(False)
+                self._go_if_last()
                 return
             case StreamLog():
                 if stream is not None and not self.gone and self.vm.state.profile.log_before_done:
@@ -684,6 +699,11 @@ class Plugin:
         if stream is None or found is None:
             return  # the stream has ended, or never came here
         stream.context.direction(found[0]).feed(found[1])
+
+    def _go_if_last(self) -> None:
+        """The root goes after its last stream and connection, when it was asked to."""
+        if self._ending and not self.streams and not self.connections and self.working:
+            self._on_shutdown(False)
 
     def _new_stream(self, number: int, info: StreamInfo) -> FilterStream:
         stream = FilterStream(self, number, info)

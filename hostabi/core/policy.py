@@ -22,6 +22,8 @@ class Limits:
     header_pairs: int = 1_000
     header_bytes: int = 1 << 20
     body_buffer: int = 1 << 20
+    connection_buffer: int = 1 << 20
+    """Bytes that filters may hold of one side of a connection before it is read no further."""
     log_line_bytes: int = 1 << 20
     log_lines_per_second: int = 100_000
     shared_data_bytes: int = 64 << 20
@@ -124,6 +126,8 @@ class Profile:
     stream_done_waits: bool = False
     create_context_at_log: bool = True
     header_end_of_stream_always_0: bool = False
+    connection_buffer_is_shared: bool = True
+    upstream_close_at_end: bool = True
     failure_status: int = 503
     # callouts
     call_timeout_is_504: bool = True
@@ -246,6 +250,8 @@ PROFILES: dict[str, Profile] = {
         upstream_can_continue=True,
         log_before_done=False,
         stream_done_waits=True,
+        connection_buffer_is_shared=False,
+        upstream_close_at_end=False,
         call_timeout_is_504=False,
         check_reply_status=True,
         reply_needs_stream=True,

@@ -14,7 +14,7 @@ from hostabi.abi.codec import Duration, Timestamp, Uint
 from hostabi.abi.enums import AbiVersion
 from hostabi.abi.messages import LOCALITY, METADATA, NODE, Message, Proto
 from hostabi.core.buffers import HeaderMap
-from hostabi.core.context import RootContext, StreamContext, VmState
+from hostabi.core.context import RootContext, Traffic, VmState
 from hostabi.core.events import TlsInfo
 
 
@@ -37,7 +37,7 @@ class Attribute:
 
     path: str
     type: Type
-    read: Callable[[VmState, RootContext, StreamContext | None], object]
+    read: Callable[[VmState, RootContext, Traffic | None], object]
     message: Message | None = None
     on_root: bool = False
 
@@ -47,12 +47,12 @@ class Attribute:
         return self.path.partition(".")[0]
 
 
-Read = Callable[[StreamContext], object]
+Read = Callable[[Traffic], object]
 ATTRIBUTES: dict[str, Attribute] = {}
 
 
 def _row(path: str, type: Type, read: Read, message: Message | None = None) -> None:
-    def of_stream(vm: VmState, root: RootContext, stream: StreamContext | None) -> object:
+    def of_stream(vm: VmState, root: RootContext, stream: Traffic | None) -> object:
         return read(stream) if stream is not None else None
 
     ATTRIBUTES[path] = Attribute(path, type, of_stream, message)
@@ -66,7 +66,7 @@ def _root_row(path: str, type: Type, read: Callable[[VmState, RootContext], obje
 
 
 def _header(name: bytes) -> Read:
-    def read(stream: StreamContext) -> object:
+    def read(stream: Traffic) -> object:
         headers = stream.request.visible_headers
         return headers.get(name) if headers is not None else None
 
@@ -76,7 +76,7 @@ def _header(name: bytes) -> Read:
 def _fact(name: str) -> Read:
     """A fact of StreamInfo; an empty text is one that is not known."""
 
-    def read(stream: StreamContext) -> object:
+    def read(stream: Traffic) -> object:
         value = getattr(stream.info, name)
         return None if value == "" else value
 
@@ -89,7 +89,7 @@ def _text(name: str) -> Read:
 
 
 def _message(name: str, message: Message) -> Read:
-    def read(stream: StreamContext) -> object:
+    def read(stream: Traffic) -> object:
         value = getattr(stream.info, name)
         if value is None:
             return None
@@ -99,7 +99,7 @@ def _message(name: str, message: Message) -> Read:
 
 
 def _port(name: str) -> Read:
-    def read(stream: StreamContext) -> object:
+    def read(stream: Traffic) -> object:
         port = str(getattr(stream.info, name)).rpartition(":")[2]
         return int(port) if port.isdecimal() and len(port) < 6 else None
 
@@ -109,7 +109,7 @@ def _port(name: str) -> Read:
 def _path_part(part: Callable[[bytes], bytes]) -> Read:
     path = _header(b":path")
 
-    def read(stream: StreamContext) -> object:
+    def read(stream: Traffic) -> object:
         value = path(stream)
         return part(value) if isinstance(value, bytes) else None
 
@@ -125,19 +125,19 @@ def _number(headers: HeaderMap | None, name: bytes) -> int | None:
     return int(text) if text is not None and text.isdigit() and len(text) < 19 else None
 
 
-def _request_size(stream: StreamContext) -> object:
+def _request_size(stream: Traffic) -> object:
     headers = stream.request.visible_headers
     if headers is not None and headers.get(b"content-length") is not None:
         return _number(headers, b"content-length")
     return stream.info.request_size
 
 
-def _duration(stream: StreamContext) -> object:
+def _duration(stream: Traffic) -> object:
     end = stream.info.end_time
     return Duration(end - stream.info.start_time) if end is not None else None
 
 
-def _backend_latency(stream: StreamContext) -> object:
+def _backend_latency(stream: Traffic) -> object:
     info = stream.info
     if info.upstream_first_sent is None or info.upstream_last_received is None:
         return None
@@ -148,7 +148,7 @@ def _backend_latency(stream: StreamContext) -> object:
 _GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 
 
-def _grpc_status(stream: StreamContext) -> object:
+def _grpc_status(stream: Traffic) -> object:
     for headers in (stream.response.trailers, stream.response.visible_headers):
         found = _number(headers, b"grpc-status")
         if found is not None:
@@ -161,7 +161,7 @@ def _tls(side: str, name: str) -> Read:
     # These two are there with any TLS, others only with something to say.
     always = name in ("tls_version", "subject_local_certificate", "subject_peer_certificate")
 
-    def read(stream: StreamContext) -> object:
+    def read(stream: Traffic) -> object:
         tls = getattr(stream.info, side)
         return getattr(tls, name) or ("" if always else None) if tls is not None else None
 
@@ -178,7 +178,7 @@ def _vm_memory(vm: VmState, root: RootContext) -> object:
 
 
 def _optional(kind: Callable[[int], object], read: Read) -> Read:
-    def typed(stream: StreamContext) -> object:
+    def typed(stream: Traffic) -> object:
         value = read(stream)
         return kind(value) if isinstance(value, int) else None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hostabi.abi.enums import AbiVersion, BufferType, Status
-from hostabi.abi.hostcall import U32, HostError, LateBytes, OutBytes, OutU32, hostcall
+from hostabi.abi.hostcall import U32, HostError, LateBytes, LateData, OutBytes, OutU32, hostcall
 from hostabi.core.buffers import cut, edit, read_part
 from hostabi.core.context import VmState
-from hostabi.core.events import Way
+from hostabi.core.events import Side, Way
+from hostabi.core.pipe import Pipe
+from hostabi.core.state import Direction
 
 
 @hostcall("proxy_get_buffer_bytes")
@@ -30,23 +32,33 @@ def get_buffer_status(vm: VmState, buffer: BufferType) -> tuple[OutU32, OutU32]:
 def set_buffer_bytes(vm: VmState, buffer: BufferType, start: U32, size: U32, data: LateBytes) -> None:
     """Replace the first `size` bytes (start 0), or append (start at or beyond the end)."""
     _check_version(vm, buffer)
+    if buffer in _CONNECTION_DATA:
+        pipe = _pipe(vm, buffer)
+        _edit(vm, buffer, pipe.data if pipe else None, vm.limits.connection_buffer, start, size, data)
+        return
     if buffer not in _HTTP_BODIES:
         _readable(vm, buffer)  # NOT_FOUND goes before the refusal
         raise HostError(Status.BAD_ARGUMENT, f"{buffer.name} cannot be changed")
-    stream = vm.stream
-    direction = stream.direction(_HTTP_BODIES[buffer]) if stream else None
-    if direction is None or not direction.has_body or (stream and stream.logging):
-        # A body that reads as empty cannot be changed; one that does not exist is not found.
+    direction = _direction(vm, buffer)
+    _edit(vm, buffer, direction.body if direction else None, vm.limits.body_buffer, start, size, data)
+    if direction is not None:
+        direction.edited = True
+
+
+def _edit(
+    vm: VmState, buffer: BufferType, content: bytearray | None, limit: int, start: int, size: int, data: LateData
+) -> None:
+    if content is None:
+        # What reads as empty cannot be changed; what does not exist is not found.
         status = Status.BAD_ARGUMENT if vm.profile.absent_body_is_empty else Status.NOT_FOUND
         raise HostError(status, f"{buffer.name} cannot be had at this point")
     new = data()
-    if len(direction.body) + len(new) > vm.limits.body_buffer + min(size, len(direction.body)):
+    if len(content) + len(new) > limit + min(size, len(content)):
         raise HostError(Status.BAD_ARGUMENT, f"{buffer.name} would be over the limit")
     if vm.profile.set_buffer_cuts:
-        cut(direction.body, start, size, new)
-    elif not edit(direction.body, start, size, new, drop_part=vm.profile.set_buffer_replaces_part):
+        cut(content, start, size, new)
+    elif not edit(content, start, size, new, drop_part=vm.profile.set_buffer_replaces_part):
         raise HostError(Status.BAD_ARGUMENT, "a range in the middle of a buffer cannot be set")
-    direction.edited = True
 
 
 @hostcall("proxy_get_configuration", versions=(AbiVersion.V0_1_0,))
@@ -56,6 +68,7 @@ def get_configuration(vm: VmState) -> OutBytes:
 
 
 _HTTP_BODIES = {BufferType.HTTP_REQUEST_BODY: Way.REQUEST, BufferType.HTTP_RESPONSE_BODY: Way.RESPONSE}
+_CONNECTION_DATA = {BufferType.DOWNSTREAM_DATA: Side.DOWNSTREAM, BufferType.UPSTREAM_DATA: Side.UPSTREAM}
 
 # Seen on Envoy 1.40: these read as empty where they do not exist, the others are not found.
 _EMPTY_WHEN_ABSENT = frozenset(
@@ -91,10 +104,11 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
                 data = root.configuration
         case BufferType.FOREIGN_FUNCTION_ARGUMENTS:
             data = vm.foreign_arguments
+        case BufferType.DOWNSTREAM_DATA | BufferType.UPSTREAM_DATA:
+            pipe = _pipe(vm, buffer)
+            data = bytes(pipe.data) if pipe else None
         case BufferType.REDIS_CALL_RESPONSE:
             data = root.redis_response if root else None
-        case _:
-            pass  # connections have no source yet: never there
     if data is None and buffer in _EMPTY_WHEN_ABSENT and vm.profile.absent_body_is_empty:
         return b""
     if data is None:
@@ -103,10 +117,25 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
 
 
 def _http_body(vm: VmState, buffer: BufferType) -> bytes:
-    stream = vm.stream
-    direction = stream.direction(_HTTP_BODIES[buffer]) if stream else None
-    if direction is not None and direction.has_body and not (stream and stream.logging):
+    direction = _direction(vm, buffer)
+    if direction is not None:
         return bytes(direction.body)
     if vm.profile.absent_body_is_empty:
         return b""
     raise HostError(Status.NOT_FOUND, f"{buffer.name} cannot be had at this point")
+
+
+def _direction(vm: VmState, buffer: BufferType) -> Direction | None:
+    """The direction whose body a buffer is, if it can be had now."""
+    stream = vm.stream
+    if stream is None or stream.logging:
+        return None
+    direction = stream.direction(_HTTP_BODIES[buffer])
+    return direction if direction.has_body else None
+
+
+def _pipe(vm: VmState, buffer: BufferType) -> Pipe | None:
+    """The pipe whose bytes a buffer is, if they can be had now."""
+    connection = vm.connection
+    pipe = connection.pipe(_CONNECTION_DATA[buffer]) if connection is not None else None
+    return pipe if pipe is not None and pipe.reachable else None

@@ -28,7 +28,7 @@ def set_effective_context(vm: VmState, context_id: U32) -> None:
 @hostcall("proxy_done")
 def done(vm: VmState) -> None:
     """What answered false to on_done, the plugin or a stream, is done now: it is deleted after this guest call."""
-    stream = vm.stream
+    stream = vm.stream or vm.connection
     if stream is not None and stream.done_pending:
         stream.done_pending = False
         vm.defer(stream.finish)

@@ -78,7 +78,7 @@ FACTORIES: dict[str, Callable[[str], object]] = {
 def set_envoy_filter_state(vm: VmState, data: bytes) -> bytes:
     """Set an object that the proxy itself reads; NOT_FOUND for an unknown one, BAD_ARGUMENT for a bad value."""
     arguments = arguments_of(_ARGUMENTS, data)
-    stream = vm.stream
+    stream = vm.traffic
     name, value = str(arguments["path"]), str(arguments["value"])
     factory = FACTORIES.get(name)
     if stream is None or factory is None:

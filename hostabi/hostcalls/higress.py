@@ -122,6 +122,17 @@ def _inject(vm: VmState, data: bytes, end: bool) -> None:
     vm.defer(send)
 
 
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+@foreign("get_log_level")
+def get_log_level_by_name(vm: VmState, data: bytes) -> bytes:
+    """The lowest level that is logged, as u32: what Higress' Go SDK asks before it makes a line."""
+    if vm.abi is not AbiVersion.V0_2_100:
+        raise HostError(Status.NOT_FOUND, "a function of Higress, for filters of its marker")
+    return int(vm.log_threshold).to_bytes(4, "little")
+
+
 # --- the upstream's hosts --------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from hostabi.abi.hostcall import Bytes, HostError, OutBytes, hostcall
 from hostabi.abi.messages import KNOWN, STRUCTS, Message, Proto, as_seen, decode_seen
 from hostabi.abi.protobuf import ProtobufError
 from hostabi.core.buffers import HeaderMap
-from hostabi.core.context import StreamContext, VmState
+from hostabi.core.context import RootContext, Traffic, VmState
 from hostabi.core.filter_state import Prototype, StateType, Stored
 from hostabi.hostcalls.attributes import ATTRIBUTES, GROUPS, OLD_NAMES, Attribute, Type
 
@@ -37,7 +37,7 @@ def set_property(vm: VmState, path: Bytes, value: Bytes) -> None:
 
     BAD_ARGUMENT for a property that was declared to be set once, and over the limit.
     """
-    stream = vm.stream
+    stream = vm.traffic
     if stream is None:
         raise HostError(Status.NOT_FOUND, "there is no stream to store a property with")
     if vm.profile.only_host_properties_set and not _is_host_name(path):
@@ -62,10 +62,10 @@ def _is_host_name(path: bytes) -> bool:
 
 def _set_by_host_name(vm: VmState, segments: Sequence[str]) -> bytes | None:
     """What a filter stored under a name of more than one segment, where those can be read back."""
-    if not vm.profile.only_host_properties_set or vm.stream is None:
+    if not vm.profile.only_host_properties_set or vm.traffic is None:
         return None
     path = "\0".join(segments).encode("utf-8", "surrogateescape")
-    return vm.stream.info.filter_state.get(path)
+    return vm.traffic.info.filter_state.get(path)
 
 
 def find(vm: VmState, path: Sequence[str]) -> object:
@@ -81,7 +81,7 @@ def look(vm: VmState, path: Sequence[str]) -> object:
     context = vm.context
     if context is None:
         return None
-    stream = context if isinstance(context, StreamContext) else None
+    stream = vm.traffic
     renamed = _renamed(vm, path)
     found = _preset(vm, path, renamed)
     if found is not None:
@@ -178,7 +178,7 @@ def _presets(vm: VmState) -> list[Mapping[str, object]]:
     if context is None:
         return []
     of_root = [context.root.attributes] if context.root.attributes else []
-    if isinstance(context, StreamContext) and context.info.attributes:
+    if not isinstance(context, RootContext) and context.info.attributes:
         return [context.info.attributes, *of_root]
     return [*of_root]
 
@@ -241,7 +241,7 @@ def _put(values: dict[str, object], path: Sequence[str], value: object) -> None:
 # --- what filters and the proxy stored -------------------------------------------------------------------------------
 
 
-def _of_filter_state(stream: StreamContext, name: str, rest: Sequence[str]) -> object:
+def _of_filter_state(stream: Traffic, name: str, rest: Sequence[str]) -> object:
     state = stream.info.filter_state
     held = state.stored(_raw(name.removeprefix("wasm."))) if name.startswith("wasm.") else None
     if held is not None:

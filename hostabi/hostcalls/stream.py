@@ -5,8 +5,8 @@ from __future__ import annotations
 from hostabi.abi.enums import AbiVersion, Status, StreamType
 from hostabi.abi.hostcall import SINCE_0_2_0, U32, V1, Bytes, HostError, Pairs, hostcall
 from hostabi.core.commands import ClearRouteCache, LocalReply, ResetStream, SendLocalReply
-from hostabi.core.context import StreamContext, VmState
-from hostabi.core.events import Way
+from hostabi.core.context import Traffic, VmState
+from hostabi.core.events import Side, Way
 
 
 @hostcall("proxy_continue_stream", versions=SINCE_0_2_0)
@@ -16,13 +16,18 @@ def continue_stream(vm: VmState, stream_type: StreamType) -> None:
         raise HostError(Status.UNIMPLEMENTED, "the upstream side of a connection cannot be continued")
     if stream_type <= StreamType.HTTP_RESPONSE:
         _resume(vm, Way.REQUEST if stream_type is StreamType.HTTP_REQUEST else Way.RESPONSE)
+    else:
+        _resume_side(vm, Side.DOWNSTREAM if stream_type is StreamType.DOWNSTREAM else Side.UPSTREAM)
 
 
 @hostcall("proxy_close_stream", versions=SINCE_0_2_0)
 def close_stream(vm: VmState, stream_type: StreamType) -> None:
-    """Reset the stream; OK when it is gone already."""
+    """Reset the stream, or close the connection, both sides of it; OK when it is gone already, or of the other kind."""
+    if stream_type > StreamType.HTTP_RESPONSE:
+        _close_connection(vm)
+        return
     stream = vm.stream
-    if stream is None or stream_type > StreamType.HTTP_RESPONSE:
+    if stream is None:
         return
 
     def close() -> None:
@@ -104,5 +109,17 @@ def _resume(vm: VmState, way: Way) -> None:
     vm.defer(resume)
 
 
-def _live(vm: VmState, stream: StreamContext) -> bool:
+def _resume_side(vm: VmState, side: Side) -> None:
+    connection = vm.connection
+    if connection is not None:
+        vm.defer(lambda: connection.resume(side) if _live(vm, connection) else None)
+
+
+def _close_connection(vm: VmState) -> None:
+    connection = vm.connection
+    if connection is not None:
+        vm.defer(lambda: connection.close("closed by the filter") if _live(vm, connection) else None)
+
+
+def _live(vm: VmState, stream: Traffic) -> bool:
     return vm.contexts.get(stream.id) is stream

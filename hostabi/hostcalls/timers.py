@@ -18,7 +18,7 @@ def get_current_time_nanoseconds(vm: VmState) -> OutU64:
 def set_tick_period_milliseconds(vm: VmState, period: U32) -> None:
     """Run proxy_on_tick of the calling context's plugin so often, first after one full period; 0 stops it."""
     root = vm.root
-    if vm.profile.tick_on_root_only and vm.stream is not None:
+    if vm.profile.tick_on_root_only and vm.traffic is not None:
         raise HostError(Status.BAD_ARGUMENT, "the period can be set on the plugin's own context only")
     if vm.profile.tick_set_once and period and root.tick_period_ms:
         raise HostError(Status.BAD_ARGUMENT, "the period is set already")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model_validator
 
 from hostabi.core.policy import PROFILES, Limits, Profile
-from hostabi.scenario.expect import Expect, FaultName, Level, StatusName
+from hostabi.scenario.expect import Expect, FaultName, GrpcStatusName, Level, StatusName
 from hostabi.scenario.fields import BY_SHAPE, Data, Duration, Headers, Model, Moment, Text
 from hostabi.scenario.matchers import Match, Matches
 
@@ -149,10 +149,28 @@ class CallAnswer(Model):
     trailers: Headers = ()
 
 
+class GrpcCallAnswer(Model):
+    """What a gRPC server sends: the answer to a call, or the next part of what comes on a stream."""
+
+    messages: list[Data] = Field(default_factory=list, description="Messages, in order.")
+    status: GrpcStatusName = Field(0, description="The status: a name such as NOT_FOUND, or its number.")
+    message: Text = Field("", description="The message of the status.")
+    metadata: Headers = Field((), description="Initial metadata.")
+    trailers: Headers = Field((), description="Trailing metadata, beside the status.")
+    end: bool | None = Field(None, description="false: more of it follows in a later step.")
+
+    @model_validator(mode="after")
+    def _status_at_end(self) -> GrpcCallAnswer:
+        if self.end is False and {"status", "message", "trailers"} & self.model_fields_set:
+            raise ValueError("status, message and trailers are the end of it")
+        return self
+
+
 class CallMatch(Model):
-    """Which call is meant."""
+    """Which call is meant; of a gRPC call `method` is its name, `headers` its metadata, `body` its first message."""
 
     upstream: Match | None = Field(None, description="The cluster.")
+    service: Match | None = Field(None, description="The service of a gRPC call.")
     method: Match | None = None
     path: Match | None = None
     authority: Match | None = None
@@ -162,20 +180,57 @@ class CallMatch(Model):
 
 
 class CalloutStep(Model):
-    """What comes of a filter's HTTP call: of the oldest one that waits and matches, else of the next that is made."""
+    """What comes of a filter's call: of the oldest one that waits and matches, else of the next that is made."""
 
     match: Annotated[Text | CallMatch, BY_SHAPE] = Field(
         default_factory=CallMatch, description="Which call; text is the cluster."
     )
-    answer: Annotated[int | CallAnswer, BY_SHAPE] | None = Field(None, description="An answer; a number is its status.")
+    answer: Annotated[int | CallAnswer, BY_SHAPE] | None = Field(
+        None, description="The answer to an HTTP call; a number is its status."
+    )
+    grpc: Annotated[GrpcStatusName | GrpcCallAnswer, BY_SHAPE] | None = Field(
+        None, description="What comes on a gRPC call or stream; a name or number is its status."
+    )
     timeout: bool | None = Field(None, description="true: no answer in time.")
     reset: bool | None = Field(None, description="true: the connection breaks.")
     hold: Text | None = Field(None, description="Not yet: a later `release` of this name brings it.")
 
     @model_validator(mode="after")
     def _one_outcome(self) -> CalloutStep:
-        if [self.answer is not None, bool(self.timeout), bool(self.reset)].count(True) != 1:
-            raise ValueError("a callout has one outcome: answer, timeout: true, or reset: true")
+        given = [self.answer is not None, self.grpc is not None, bool(self.timeout), bool(self.reset)]
+        if given.count(True) != 1:
+            raise ValueError("a callout has one outcome: answer, grpc, timeout: true, or reset: true")
+        return self
+
+
+class RedisMatch(Model):
+    """Which query to Redis is meant."""
+
+    upstream: Match | None = Field(None, description="The cluster.")
+    command: Match | None = Field(None, description="Its first command: the words with a blank between them.")
+    filter: Text | None = None
+
+
+class RedisStep(Model):
+    """What comes of a filter's query to Redis: of the oldest one that waits and matches, else of the next."""
+
+    null_means: ClassVar[frozenset[str]] = frozenset({"answer"})
+
+    match: Annotated[Text | RedisMatch, BY_SHAPE] = Field(
+        default_factory=RedisMatch, description="Which query; text is the cluster."
+    )
+    answer: Any = Field(None, description="Text, a number, null, or a list or mapping of these.")
+    status: Text | None = Field(None, description="A status such as OK in place of a text.")
+    error: Text | None = Field(None, description="An error, such as `ERR no such thing`.")
+    raw: Data | None = Field(None, description="The answer as Redis would write it, in RESP.")
+    timeout: bool | None = Field(None, description="true: no answer in time.")
+    reset: bool | None = Field(None, description="true: the service cannot be reached.")
+
+    @model_validator(mode="after")
+    def _one_outcome(self) -> RedisStep:
+        texts = [self.status is not None, self.error is not None, self.raw is not None]
+        if [self.given("answer"), *texts, bool(self.timeout), bool(self.reset)].count(True) != 1:
+            raise ValueError("a query has one outcome: answer, status, error, raw, timeout: true, or reset: true")
         return self
 
 
@@ -204,7 +259,7 @@ class FaultStep(Model):
     times: Annotated[int, Field(ge=1)] | None = Field(1, description="How often; null: from now on.")
 
 
-ACTIONS = ("request", "upstream", "callout", "release", "advance", "enqueue", "reconfigure", "abort", "fault")
+ACTIONS = ("request", "upstream", "callout", "redis", "release", "advance", "enqueue", "reconfigure", "abort", "fault")
 
 
 def _optional(value: object) -> object:
@@ -220,6 +275,7 @@ class Step(Model):
     request: Annotated[RequestStep | None, BeforeValidator(_optional)] = None
     upstream: Annotated[UpstreamStep | None, BeforeValidator(_optional)] = None
     callout: CalloutStep | None = None
+    redis: RedisStep | None = None
     release: Text | None = Field(None, description="A callout that was held comes to its end.")
     advance: Duration | None = Field(None, description="Time passes; timers and timeouts run out in order.")
     enqueue: EnqueueStep | None = None

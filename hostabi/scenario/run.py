@@ -176,6 +176,9 @@ def title(step: Step) -> str:
             return f"upstream {'reset' if step.upstream.reset else step.upstream.status}{on}"
         case "callout" if step.callout is not None:
             return f"callout {_outcome_text(step.callout)}"
+        case "redis" if step.redis is not None:
+            cluster = step.redis.match if isinstance(step.redis.match, str) else "any"
+            return f"redis {cluster} {'timeout' if step.redis.timeout else 'reset' if step.redis.reset else 'answers'}"
         case "release":
             return f"release {step.release}"
         case "advance" if step.advance is not None:
@@ -197,5 +200,9 @@ def _outcome_text(step: CalloutStep) -> str:
     whom = f"{cluster} " if isinstance(cluster, str) else ""
     if step.timeout or step.reset:
         return whom + ("timeout" if step.timeout else "reset")
+    if step.grpc is not None:
+        code = step.grpc if isinstance(step.grpc, int) else step.grpc.status
+        open_end = not isinstance(step.grpc, int) and step.grpc.end is False
+        return f"{whom}{'held, ' if step.hold else ''}gRPC {'messages' if open_end else code}"
     status = step.answer if isinstance(step.answer, int) else getattr(step.answer, "status", "")
     return f"{whom}{'held, ' if step.hold else ''}{status}"

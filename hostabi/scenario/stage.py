@@ -20,20 +20,22 @@ from typing import Any, Protocol
 
 import interp
 from hostabi.abi.enums import LogLevel
+from hostabi.abi.resp import ErrorReply, StatusReply
+from hostabi.adapters.grpc_message import GrpcAnswer
 from hostabi.adapters.message import Answer, Request
+from hostabi.adapters.redis_calls import RedisOutcome, RedisTest, Reply
 from hostabi.adapters.session import MAIN, Session
-from hostabi.adapters.streams import Outcome, SessionError
-from hostabi.core.commands import StartCall
+from hostabi.adapters.streams import CallOutcome, CallTest, Outcome, SessionError
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter
 from hostabi.core.transcript import Record
 from hostabi.hostcalls.attributes import for_plugins
-from hostabi.scenario.check import call_differences
+from hostabi.scenario.check import call_differences, redis_differences
 from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
-from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RequestStep, Step, UpstreamStep
+from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RedisStep, RequestStep, Step, UpstreamStep
 from hostabi.scenario.observe import Observation, State, StreamView
 
 DEFAULT_CLOCK = 1_700_000_000 * 1_000_000_000
@@ -242,7 +244,7 @@ class LocalStage:
 
     def finish(self) -> Observation:
         """End every stream."""
-        unused = self.session.rules
+        unused = [*self.session.rules, *self.session.redis_calls.rules]
         self.session.end()
         if unused:
             raise StageError(f"{len(unused)} callout{'s' if len(unused) > 1 else ''} of this case never came")
@@ -297,6 +299,8 @@ class LocalStage:
                 self._upstream(step.upstream, step.stream)
             case "callout" if step.callout is not None:
                 session.callout(self._fits(step.callout), _outcome(step.callout), hold=step.callout.hold or "")
+            case "redis" if step.redis is not None:
+                session.redis(self._fits_query(step.redis), _redis_outcome(step.redis))
             case "release" if step.release is not None:
                 session.release(step.release)
             case "advance" if step.advance is not None:
@@ -334,9 +338,13 @@ class LocalStage:
             return
         self.session.upstream(Answer(step.status, step.headers, b"", step.pieces(), step.trailers), stream, end=end)
 
-    def _fits(self, step: CalloutStep) -> Callable[[StartCall], bool]:
+    def _fits(self, step: CalloutStep) -> CallTest:
         names = self._names()
         return lambda call: not list(call_differences((), step.match, call, names.get(call.plugin, call.plugin)))
+
+    def _fits_query(self, step: RedisStep) -> RedisTest:
+        names = self._names()
+        return lambda call: not list(redis_differences(step.match, call, names.get(call.plugin, call.plugin)))
 
     def _reconfigure(self, which: int | str, config: object) -> None:
         position = self.session.position(which)
@@ -404,9 +412,24 @@ def _limits(filter: Filter) -> Limits:
     return Limits(**given)
 
 
-def _outcome(step: CalloutStep) -> Answer | Outcome:
+def _redis_outcome(step: RedisStep) -> RedisOutcome:
+    if step.timeout or step.reset:
+        return Outcome.TIMEOUT if step.timeout else Outcome.RESET
+    if step.raw is not None:
+        return Reply(raw=step.raw)
+    if step.error is not None:
+        return Reply(ErrorReply(step.error))
+    return Reply(StatusReply(step.status) if step.status is not None else step.answer)
+
+
+def _outcome(step: CalloutStep) -> CallOutcome:
     if step.timeout:
         return Outcome.TIMEOUT
+    if isinstance(step.grpc, int):
+        return GrpcAnswer(status=step.grpc)
+    if step.grpc is not None:
+        one = step.grpc
+        return GrpcAnswer(one.messages, one.status, one.message, one.metadata, one.trailers, one.end is not False)
     if step.reset or step.answer is None:
         return Outcome.RESET
     if isinstance(step.answer, int):

@@ -66,6 +66,9 @@ SWITCHES: dict[str, str] = {
     "stream_done_waits": "false from a stream's `proxy_on_done` means to wait for `proxy_done`",
     "create_context_at_log": "a stream that never reached a filter is created there for its access log",
     "header_end_of_stream_always_0": "header callbacks are never told that nothing follows",
+    "connection_buffer_is_shared": "bytes of a connection that a later filter holds are shown to earlier ones again",
+    "upstream_close_at_end": "`proxy_on_upstream_connection_close` comes with the end of the upstream's bytes, by "
+    "peer 0; otherwise when its connection is gone",
     "failure_status": "the status with which a filter that failed, and is not to be passed by, is answered",
     # callouts
     "call_timeout_is_504": "a call that times out has a response of status 504; otherwise it has none",
@@ -156,6 +159,8 @@ TOPICS: tuple[Topic, ...] = (
         "5.4",
         reason="nginx brings a call's answer on its stream, so it can ignore the call; here answers come to the plugin",
     ),
+    _topic("bytes that filters of a connection hold", "6", "connection_buffer_is_shared"),
+    _topic("the end of an upstream connection", "6", "upstream_close_at_end"),
     _topic("end_of_stream of headers", "6", "header_end_of_stream_always_0"),
     _topic("maps after continue", "7.6", "continue_drops_maps passed_maps_are_gone"),
     _topic("continue in the callback that pauses", "7.6", "continue_before_action"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import shutil
 import socket
 import subprocess
@@ -506,3 +507,32 @@ def test_a_filter_and_a_real_server(engine: str, real: int) -> None:
         back, read = seen(host.exchange().transcript)
     assert back == ["on_redis_call_response(1, 7, 0, 34)"]
     assert read[0][1] == b"-NOAUTH Authentication required.\r\n"
+
+
+_plugins = importlib.util.find_spec("gpustack_higress_plugins")
+
+
+@pytest.mark.skipif(_plugins is None, reason="pip install gpustack-higress-plugins for this")
+def test_an_unmodified_plugin_limits_rates_with_a_script_in_a_real_server(real: int) -> None:
+    """GPUStack's rate limiter: two requests a minute of one user, counted by its Lua script."""
+    assert _plugins is not None and _plugins.submodule_search_locations is not None
+    folder = Path(_plugins.submodule_search_locations[0], "plugins", "gpustack-rate-limit")
+    config = {
+        "redis": {"service_name": "redis.static", "service_port": 6379, "password": "pw", "database": 1},
+        "rule_name": "r",
+        "limit_combinations": [
+            {
+                "name": "c",
+                "match": [{"type": "exact", "source": "header", "name": "x-user", "value": "eve"}],
+                "query_limits": {"per_minute": 2},
+            }
+        ],
+    }
+    with RedisServers({"outbound|6379||redis.static": ("127.0.0.1", real)}) as servers:
+        hosts = [FilterHost(max(folder.glob("*/plugin.wasm")), config=config, redis=servers, seed=i) for i in range(2)]
+        ask = {"method": "POST", "path": "/v1/chat/completions"}
+        # Two hosts that share nothing but the server.
+        statuses = [hosts[i % 2].exchange(**ask, headers={"x-user": "eve"}).status for i in range(4)]
+        other = hosts[0].exchange(**ask, headers={"x-user": "bob"}).status
+    assert (statuses, other) == ([200, 200, 429, 429], 200)
+    assert servers.failures == []

@@ -311,6 +311,26 @@ def leaves_pending(engine: str, profile: Profile) -> object:
 OLD = AbiVersion.V0_1_0
 
 
+def bytes_that_a_later_filter_holds(engine: str, profile: Profile) -> object:
+    """How many bytes the first of two filters is shown when the second holds what came before."""
+    first, second = (small_filter({"proxy_on_downstream_data": f"(i32.const {n})"}) for n in (0, 1))
+    session = FilterSession(first, second, engine=engine, profile=profile)
+    session.connect()
+    session.downstream_data(b"12")
+    session.downstream_data(b"345")
+    own = [record for record in session.transcript if record.plugin == session.chain.plugins[0].key]
+    return [line for line in callbacks(own) if line.startswith("on_downstream_data")]
+
+
+def upstream_that_goes(engine: str, profile: Profile) -> object:
+    """Of which peer a filter hears when the upstream sends no more, and then is gone."""
+    session = FilterSession(small_filter({"proxy_on_upstream_connection_close": ""}), engine=engine, profile=profile)
+    session.connect()
+    session.upstream_data(b"", end=True)
+    session.abort_upstream()
+    return [line for line in callbacks(session.transcript) if line.startswith("on_upstream_connection_close")]
+
+
 def map_after_continue(engine: str, profile: Profile) -> object:
     """A map of the direction that was continued, in the same callback."""
     go = expression("proxy_continue_stream", [0])

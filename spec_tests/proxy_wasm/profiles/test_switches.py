@@ -235,6 +235,18 @@ ROWS = [
         1,
         0,
     ),
+    off_on(
+        "connection_buffer_is_shared",
+        o.bytes_that_a_later_filter_holds,
+        ["on_downstream_data(2, 2, 0)", "on_downstream_data(2, 3, 0)"],
+        ["on_downstream_data(2, 2, 0)", "on_downstream_data(2, 5, 0)"],
+    ),
+    off_on(
+        "upstream_close_at_end",
+        o.upstream_that_goes,
+        ["on_upstream_connection_close(2, 2)"],
+        ["on_upstream_connection_close(2, 0)"],
+    ),
     row("failure_status", o.failure, (503, 503), (500, 500)),
     # callouts
     off_on("call_timeout_is_504", o.timeout, "get 1", "get 0 504"),
