@@ -24,6 +24,7 @@ from hostabi.adapters.grpc_message import GrpcAnswer
 from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.session import MAIN, Session
 from hostabi.adapters.streams import CallOutcome, CallTest, Outcome, SessionError
+from hostabi.core.events import Way
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
 from hostabi.core.policy import PROFILES, Limits, Profile
@@ -297,6 +298,9 @@ class LocalStage:
                 self._upstream(step.upstream, step.stream)
             case "callout" if step.callout is not None:
                 session.callout(self._fits(step.callout), _outcome(step.callout), hold=step.callout.hold or "")
+            case "metadata" if step.metadata is not None:
+                way = Way.REQUEST if step.metadata.request is not None else Way.RESPONSE
+                session.metadata(way, step.metadata.request or step.metadata.response or (), step.stream)
             case "release" if step.release is not None:
                 session.release(step.release)
             case "advance" if step.advance is not None:
