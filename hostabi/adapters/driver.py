@@ -12,9 +12,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
 from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord, record_of
-from hostabi.adapters.message import Answer, Message
+from hostabi.adapters.message import Answer, Message, to_pairs
 from hostabi.adapters.outcomes import outcome_events, suits
 from hostabi.adapters.streams import (
     Call,
@@ -121,6 +122,8 @@ class Driver:
         self.pace = pace
         self.answers: Answers = {} if answers is None else answers
         self.network = network
+        self.added_to_answers: HeaderPairs = ()
+        """What the proxy itself adds to the answers of filters' calls."""
         self.seen = Seen()
         self.waiting: list[Call] = []
         self.rules: list[Rule] = []
@@ -175,6 +178,8 @@ class Driver:
         self._settle()
 
     def _decide(self, call: Call, outcome: CallOutcome, hold: str) -> None:
+        if isinstance(outcome, Answer) and not outcome.failed and self.added_to_answers:
+            outcome = replace(outcome, headers=(*to_pairs(outcome.headers), *self.added_to_answers))
         call.outcome, call.held = outcome, hold
         if not hold:
             self._finish(call)

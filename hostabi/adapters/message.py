@@ -109,3 +109,42 @@ class Message:
         """The number in :status."""
         text = self.get(":status")
         return int(text) if text is not None and text.isdigit() else None
+
+
+HTTP1 = "HTTP/1.1"
+HTTP2 = "HTTP/2"
+_NO_BODY = (b"204", b"304")
+
+
+def framed(pairs: HeaderPairs, protocol: str | None, body: bool) -> HeaderPairs:
+    """A message's headers as the other end has them from the wire.
+
+    HTTP/1.1 says how long the body is or that it comes in chunks; HTTP/2 may cut a cookie, and a proxy puts it together
+    (RFC 9113, 8.2.3).
+    """
+    if protocol == HTTP2:
+        return _one_cookie(pairs)
+    if protocol != HTTP1 or any(name == b"content-length" for name, _ in pairs):
+        return pairs
+    if body:
+        return (*pairs, (b"transfer-encoding", b"chunked"))
+    status = next((value for name, value in pairs if name == b":status"), None)
+    if status is None or status in _NO_BODY or status.startswith(b"1"):
+        return pairs
+    return (*pairs, (b"content-length", b"0"))
+
+
+def in_pieces(body: Sequence[bytes], end: bool, protocol: str | None) -> list[tuple[bytes, bool]]:
+    """A body's chunks, each with whether it is the last; on HTTP/1.1 the end comes by itself, as Envoy shows it."""
+    if protocol == HTTP1 and end and body:
+        return [(chunk, False) for chunk in body if chunk] + [(b"", True)]
+    return [(chunk, end and i + 1 == len(body)) for i, chunk in enumerate(body)]
+
+
+def _one_cookie(headers: HeaderPairs) -> HeaderPairs:
+    values = [value for name, value in headers if name == b"cookie"]
+    if len(values) < 2:
+        return headers
+    at = next(i for i, (name, _) in enumerate(headers) if name == b"cookie")
+    rest = tuple(pair for pair in headers[at + 1 :] if pair[0] != b"cookie")
+    return (*headers[:at], (b"cookie", b"; ".join(values)), *rest)

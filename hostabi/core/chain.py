@@ -228,6 +228,7 @@ class Chain:
             self._sort(commands)
 
     def _sort(self, commands: Sequence[Command]) -> None:
+        sent: list[tuple[int, int, Way, Frame]] = []
         for command in commands:
             match command:
                 case Send() | SendLocalReply() | ResetStream() if command.stream not in self._streams:
@@ -240,13 +241,16 @@ class Chain:
                     # A plugin that shares a VM may speak within another's event, so the command says who it is.
                     step = 1 if command.way is Way.REQUEST else -1
                     at = self._position(command.plugin) + step
-                    self._work.append((command.stream, at, command.way, command.frame))
+                    sent.append((command.stream, at, command.way, command.frame))
                 case SendLocalReply():
+                    sent = [work for work in sent if work[0] != command.stream]
                     self._local_reply(command)
                 case ResetStream():
                     self._reset(command)
                 case _:
                     self._out.append(command)
+        # What a filter sends goes all the way before the frame behind it begins (seen on Envoy).
+        self._work.extendleft(reversed(sent))
 
     # --- replies made here
 

@@ -420,7 +420,7 @@ class VmState:
         if not trailers:
             return direction.visible_headers
         if change and direction.can_make_trailers:
-            direction.trailers = HeaderMap()
+            direction.trailers = direction.new_trailers()
         return direction.trailers
 
     def _callout_map(self, kind: MapType) -> HeaderMap | None:

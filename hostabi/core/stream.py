@@ -54,6 +54,7 @@ class FilterStream:
         self.context.request.fix_content_length = state.profile.fix_content_length
         self.context.request.passed_maps_are_gone = state.profile.passed_maps_are_gone
         self.context.response.passed_maps_are_gone = state.profile.passed_maps_are_gone
+        self.context.request.joins_headers = self.context.response.joins_headers = state.profile.joins_headers
         if not owner.working:
             self.failed()
 

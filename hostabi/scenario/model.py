@@ -335,6 +335,9 @@ class _World(Model):
     )
     clock: Moment | None = Field(None, description="The time it is: seconds since 1970, or ISO 8601.")
     seed: int | None = Field(None, description="Where random numbers come from.")
+    protocol: Literal["HTTP/1.1", "HTTP/2"] | None = Field(
+        None, description="What client and upstream speak. Real Envoy is asked on HTTP/2 without it."
+    )
     properties: dict[Text, Any] | None = Field(None, description="Properties that filters can read, by path.")
     shared_data: SharedData | None = Field(None, description="What is in shared data when it begins.")
     clusters: list[Text] | None = Field(None, description="The clusters that can be called; without this, any.")
