@@ -27,15 +27,18 @@ from hostabi.core.events import (
     QueueReady,
     RequestBody,
     RequestHeaders,
+    RequestMetadata,
     RequestTrailers,
     ResponseBody,
     ResponseHeaders,
+    ResponseMetadata,
     ResponseTrailers,
     Shutdown,
     Side,
     Start,
     StreamInfo,
     UpstreamClosed,
+    Way,
 )
 from hostabi.core.host import Host
 from hostabi.core.plugin import Plugin
@@ -237,6 +240,15 @@ class Session(Driver):
         if trailers and not (mine.over or mine.ended or mine.local_response is not None):
             mine.response_ended = True
             self._give(mine, ResponseTrailers(mine.number, trailers, now=self.now))
+        self._settle()
+
+    def metadata(self, way: Way, entries: HeaderPairs, stream: str = MAIN) -> None:
+        """HTTP/2 METADATA comes, from the client or from the upstream."""
+        mine = self.stream(stream) if way is Way.REQUEST else self._answering(stream)
+        if mine.ended:
+            raise SessionError(f"the stream {stream!r} is over")
+        kind = RequestMetadata if way is Way.REQUEST else ResponseMetadata
+        self._give(mine, kind(mine.number, len(dict(entries)), now=self.now))
         self._settle()
 
     def abort_client(self, stream: str = MAIN) -> None:

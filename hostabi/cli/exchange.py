@@ -14,6 +14,7 @@ import click
 
 import interp
 from hostabi.abi.enums import LogLevel
+from hostabi.abi.grpc import GrpcStatus
 from hostabi.adapters.driver import Network
 from hostabi.adapters.exchange import Exchange, Exchanger
 from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
@@ -225,7 +226,8 @@ def _show_grpc(page: Page, call: GrpcRecord, run: Run) -> None:
     if call.online:
         outcome = "sent to its server"
     elif call.upstream in run.grpc_answers:
-        outcome = f"answered with {run.grpc_answers[call.upstream].status}"
+        status = run.grpc_answers[call.upstream].status
+        outcome = f"answered with {GrpcStatus(status).name if status in list(GrpcStatus) else status}"
     else:
         outcome = "failed, for want of a --grpc-response or --grpc-cluster"
     kind = "call" if call.unary else "stream"

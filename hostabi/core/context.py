@@ -22,7 +22,7 @@ from hostabi.core.filter_state import Prototype
 from hostabi.core.pipe import Pipe
 from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
-from hostabi.core.state import Direction, Kind
+from hostabi.core.state import Direction
 from hostabi.core.transcript import Called, Noted, Record
 
 ForeignFunction = Callable[["VmState", bytes], bytes]
@@ -422,7 +422,7 @@ class VmState:
             return None
         if not trailers:
             return direction.visible_headers
-        if direction.trailers is None and change and direction.showing is Kind.BODY and direction.ended:
+        if change and direction.can_make_trailers:
             direction.trailers = direction.new_trailers()
         return direction.trailers
 

@@ -373,6 +373,12 @@ class Direction:
         return self.pause is not Pause.NONE
 
     @property
+    def can_make_trailers(self) -> bool:
+        """Whether a message without trailers can be given some: in its last body callback, or while that is held."""
+        at_end = self.showing is Kind.BODY or (self.showing is None and self.pause is Pause.BODY)
+        return self.ended and self.trailers is None and at_end
+
+    @property
     def has_body(self) -> bool:
         """Whether the body buffer can be read and edited now: in its callback, or while what it holds is paused."""
         return not self.maps_dropped and (self.showing is Kind.BODY or (self.paused and self.headers is not None))

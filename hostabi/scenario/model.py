@@ -234,6 +234,19 @@ class RedisStep(Model):
         return self
 
 
+class MetadataStep(Model):
+    """HTTP/2 METADATA comes, with the request or with the response; filters can count its entries and no more."""
+
+    request: Headers | None = Field(None, description="Entries that the client sends.")
+    response: Headers | None = Field(None, description="Entries that the upstream sends.")
+
+    @model_validator(mode="after")
+    def _one_side(self) -> MetadataStep:
+        if (self.request is None) == (self.response is None):
+            raise ValueError("metadata is one of request and response")
+        return self
+
+
 class EnqueueStep(Model):
     """A message appears in a shared queue, whose registrant is woken."""
 
@@ -259,7 +272,19 @@ class FaultStep(Model):
     times: Annotated[int, Field(ge=1)] | None = Field(1, description="How often; null: from now on.")
 
 
-ACTIONS = ("request", "upstream", "callout", "redis", "release", "advance", "enqueue", "reconfigure", "abort", "fault")
+ACTIONS = (
+    "request",
+    "upstream",
+    "metadata",
+    "callout",
+    "redis",
+    "release",
+    "advance",
+    "enqueue",
+    "reconfigure",
+    "abort",
+    "fault",
+)
 
 
 def _optional(value: object) -> object:
@@ -274,6 +299,7 @@ class Step(Model):
     stream: Text = Field("main", description="The stream it happens to.")
     request: Annotated[RequestStep | None, BeforeValidator(_optional)] = None
     upstream: Annotated[UpstreamStep | None, BeforeValidator(_optional)] = None
+    metadata: MetadataStep | None = None
     callout: CalloutStep | None = None
     redis: RedisStep | None = None
     release: Text | None = Field(None, description="A callout that was held comes to its end.")

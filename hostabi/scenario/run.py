@@ -187,6 +187,8 @@ def title(step: Step) -> str:
             return f"enqueue {step.enqueue.queue}"
         case "reconfigure" if step.reconfigure is not None:
             return f"reconfigure {step.reconfigure.filter}"
+        case "metadata" if step.metadata is not None:
+            return f"metadata of the {'request' if step.metadata.request is not None else 'response'}{on}"
         case "abort":
             return f"abort {step.abort}{on}"
         case "fault" if step.fault is not None:

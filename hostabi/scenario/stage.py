@@ -27,6 +27,7 @@ from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.redis_calls import RedisOutcome, RedisTest, Reply
 from hostabi.adapters.session import MAIN, Session
 from hostabi.adapters.streams import CallOutcome, CallTest, Outcome, SessionError
+from hostabi.core.events import Way
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
 from hostabi.core.policy import PROFILES, Limits, Profile
@@ -333,6 +334,9 @@ class LocalStage:
                 session.callout(self._fits(step.callout), outcome(step.callout), hold=step.callout.hold or "")
             case "redis" if step.redis is not None:
                 session.redis(self._fits_query(step.redis), _redis_outcome(step.redis))
+            case "metadata" if step.metadata is not None:
+                way = Way.REQUEST if step.metadata.request is not None else Way.RESPONSE
+                session.metadata(way, step.metadata.request or step.metadata.response or (), step.stream)
             case "release" if step.release is not None:
                 session.release(step.release)
             case "advance" if step.advance is not None:
