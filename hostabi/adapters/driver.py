@@ -7,7 +7,7 @@ stream as soon as nothing can come out of it any more.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,6 +23,7 @@ from hostabi.core.commands import (
     Log,
     PluginFailed,
     ResetStream,
+    ResolveDns,
     Send,
     SendData,
     SendLocalReply,
@@ -36,6 +37,7 @@ from hostabi.core.events import (
     CallFailed,
     CallResponse,
     ConnectionEnd,
+    DnsResolved,
     DownstreamData,
     Event,
     Headers,
@@ -43,6 +45,7 @@ from hostabi.core.events import (
     Shutdown,
     Side,
     Start,
+    StatsUpdate,
     StreamEnd,
     Tick,
     Trailers,
@@ -55,6 +58,9 @@ from hostabi.core.plugin import Plugin
 Answers = Mapping[str, Answer] | Callable[[StartCall], Answer | Outcome | None]
 """What comes of HTTP calls: by cluster, or by a function of the call. Nothing: the call waits."""
 
+Addresses = Mapping[str, Sequence[tuple[str, int]] | None]
+"""Addresses of names, each with the seconds it is valid; None for a name on which the resolver fails."""
+
 _MOST_EVENTS = 10_000
 _MILLISECOND = 1_000_000
 
@@ -66,17 +72,25 @@ class Driver:
     """A chain and the world around it: clock, timers, calls, open streams, and what was seen of all that.
 
     `now` is the clock in ns since 1970. It moves when time is let pass, and by `pace` with each event. `answers` come
-    to calls at once; those it says nothing of wait for `callout`.
+    to calls at once; those it says nothing of wait for `callout`. `dns` is what names stand for; others for nothing.
     """
 
     def __init__(
-        self, host: Host, chain: Chain, *, now: int = 0, pace: int = 0, answers: Answers | None = None
+        self,
+        host: Host,
+        chain: Chain,
+        *,
+        now: int = 0,
+        pace: int = 0,
+        answers: Answers | None = None,
+        dns: Addresses | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
         self.now = now
         self.pace = pace
         self.answers: Answers = {} if answers is None else answers
+        self.dns: Addresses = {} if dns is None else dns
         self.seen = Seen()
         self.waiting: list[Call] = []
         self.rules: list[Rule] = []
@@ -152,6 +166,18 @@ class Driver:
         body = b"".join(pieces(answer))
         trailers = to_pairs(answer.trailers)
         self._pending.append(CallResponse(command.plugin, command.token, answer.header_pairs(), body, trailers))
+
+    def statistics(self, counters: Mapping[str, tuple[int, int]], gauges: Mapping[str, int]) -> None:
+        """Statistics are taken: every plugin gets the filters' and these, counters with what was added since."""
+        own_counters, own_gauges = self.host.statistics()
+        told = StatsUpdate(
+            "",
+            own_counters + tuple((name.encode(), *numbers) for name, numbers in counters.items()),
+            own_gauges + tuple((name.encode(), value) for name, value in gauges.items()),
+        )
+        for plugin in list(self.host.plugins.values()):
+            self._deliver(replace(told, plugin=plugin.key))
+        self._settle()
 
     # --- time
 
@@ -276,6 +302,9 @@ class Driver:
                         # Periods are whole milliseconds; what readings of the clock before the call add is less.
                         wait = (command.deadline - self.now) // _MILLISECOND * _MILLISECOND
                         self._timers[command.plugin] = self.now + wait
+                case ResolveDns(plugin=plugin, token=token):
+                    found = self.dns.get(command.name, ())
+                    self._pending.append(DnsResolved(plugin, token, None if found is None else tuple(found)))
                 case Wake():
                     self._pending.append(QueueReady(command.plugin, command.queue))
                 case ConnectUpstream() if command.stream in self._connections:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
-from hostabi.adapters.driver import Answers, Driver
+from hostabi.adapters.driver import Addresses, Answers, Driver
 from hostabi.adapters.message import Answer, Request, pieces, to_pairs
 from hostabi.adapters.streams import Connection, SessionError, Stream
 from hostabi.core.chain import Chain
@@ -61,9 +61,10 @@ class Session(Driver):
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        dns: Addresses | None = None,
         attributes: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(host, chain, now=now, pace=pace, answers=answers)
+        super().__init__(host, chain, now=now, pace=pace, answers=answers, dns=dns)
         self.attributes = dict(attributes or {})
         self.streams: dict[str, Stream] = {}
         """The latest stream of each name, if no connection had it since."""
@@ -86,7 +87,7 @@ class Session(Driver):
             plugins = [*self.chain.plugins]
             plugins[position] = new
             self._leaving.append((old, self.chain))
-            self.chain = self.host.chain(plugins)
+            self.chain = self.host.chain(plugins, self.chain.loggers)
         else:
             self._carry_out(new.handle(Shutdown(new.key, True, now=self.now)))
         self._settle()
@@ -126,9 +127,16 @@ class Session(Driver):
             )
         return self.streams[name]
 
+    def latest(self, name: str | None = None) -> Stream | Connection | None:
+        """The stream or connection of this name, without a name the one that began last; None when there is none."""
+        if name is not None:
+            return self.streams.get(name) or self.connections.get(name)
+        known: list[Stream | Connection] = [*self.streams.values(), *self.connections.values()]
+        return max(known, key=lambda one: one.number, default=None)
+
     def _begin(self, name: str) -> int:
         """The number of a stream or connection that begins under a name."""
-        known = self.streams.get(name) or self.connections.get(name)
+        known = self.latest(name)
         if known is not None and not known.ended:
             raise SessionError(f"the stream {name!r} has begun already and is not over; give this one another name")
         self.streams.pop(name, None)

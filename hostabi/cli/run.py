@@ -15,7 +15,8 @@ LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 SECTIONS = {
     "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
     "The upstream's answer": ("status", "response_header", "response_body", "call_response"),
-    "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
+    "A connection": ("tcp", "downstream", "upstream"),
+    "The filter": ("config", "vm_config", "root_id", "property", "dns", "profile", "log_level", "json"),
     "An export or a program": ("invoke", "folders", "environ"),
     "The machine": ("engine", "features", "fuel", "clock", "seed"),
 }
@@ -53,8 +54,12 @@ def _call_responses(
     return tuple(_call_response(value) for value in values)
 
 
-FILTER_ONLY = [name for heading in ("The request", "The upstream's answer", "The filter") for name in SECTIONS[heading]]
+_OF_FILTERS = ("The request", "The upstream's answer", "A connection", "The filter")
+FILTER_ONLY = [name for heading in _OF_FILTERS for name in SECTIONS[heading]]
 """Options that would be without effect on anything else."""
+
+OF_HTTP = [*SECTIONS["The request"], "status", "response_header", "response_body"]
+"""Options that would be without effect on a connection."""
 
 REQUEST = [
     click.option("-X", "--method", default="GET", show_default=True, metavar="METHOD", help="Its method."),
@@ -78,6 +83,11 @@ ANSWER = [
         help="Answer http calls to this cluster; others fail.",
     ),
 ]
+CONNECTION = [
+    click.option("--tcp", is_flag=True, help="Show the filter a connection in place of a request."),
+    click.option("--downstream", multiple=True, metavar="TEXT|@FILE", help="What the client sends on it; @- is stdin."),
+    click.option("--upstream", multiple=True, metavar="TEXT|@FILE", help="What the upstream sends back each time."),
+]
 FILTER = [
     click.option("--config", metavar="TEXT|@FILE", help="The plugin configuration."),
     click.option("--vm-config", metavar="TEXT|@FILE", help="The VM configuration."),
@@ -88,6 +98,13 @@ FILTER = [
         type=shared.Property(),
         metavar="a.b=VALUE",
         help='A property that the filter can read. 5, 1.5, true have their types, "5" in double quotes is text.',
+    ),
+    click.option(
+        "--dns",
+        multiple=True,
+        type=shared.Pair("=", "NAME=ADDRESS[,ADDRESS...]"),
+        metavar="NAME=ADDRESS,...",
+        help="What a name stands for that the filter looks up; others have no address.",
     ),
     click.option("--profile", default="default", show_default=True, metavar="NAME", help="Which host to behave like."),
     click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True, help="Lowest level."),
@@ -105,6 +122,7 @@ MACHINE = [
 @click.argument("module")
 @shared.add_options(REQUEST)
 @shared.add_options(ANSWER)
+@shared.add_options(CONNECTION)
 @shared.add_options(FILTER)
 @shared.add_options(MACHINE)
 @click.argument("args", nargs=-1)
@@ -112,8 +130,9 @@ MACHINE = [
 def run(ctx: click.Context, /, module: str, invoke: str | None, args: tuple[str, ...], **options: Any) -> None:
     """Run MODULE, whatever it is.
 
-    A Proxy-Wasm filter is shown one exchange, and every callback and host call is listed. With --invoke an export is
-    called with ARGS. Anything else must be a WASI program and gets ARGS; put -- before options that are its own.
+    A Proxy-Wasm filter is shown one exchange, or with --tcp one connection: a piece from the client, one from the
+    upstream, and so on, until both end. Every callback and host call is listed. With --invoke an export is called
+    with ARGS. Anything else must be a WASI program and gets ARGS; put -- before options that are its own.
 
     Exit codes: 0, 1 for a failure, 2 for wrong usage, 134 if the guest traps, else the program's own.
     """
@@ -130,6 +149,8 @@ def run(ctx: click.Context, /, module: str, invoke: str | None, args: tuple[str,
         shared.refuse(("folders",), "is for programs: a filter has no files")
         if args:
             raise click.UsageError(f"{module} is a filter and takes no arguments: {' '.join(args)}")
+        if options["tcp"] or options["downstream"] or options["upstream"]:
+            shared.refuse(OF_HTTP, "goes with a request, not with a connection")
         from hostabi.cli.exchange import run_filter
 
         run_filter(ctx, module, valid, options)

@@ -22,7 +22,7 @@ import interp
 from hostabi.abi.enums import LogLevel
 from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.session import MAIN, Session
-from hostabi.adapters.streams import Outcome, SessionError
+from hostabi.adapters.streams import Connection, Outcome, SessionError, Stream
 from hostabi.core.commands import StartCall
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
@@ -33,8 +33,18 @@ from hostabi.hostcalls.attributes import for_plugins
 from hostabi.scenario.check import call_differences
 from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
-from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RequestStep, Step, UpstreamStep
-from hostabi.scenario.observe import Observation, State, StreamView
+from hostabi.scenario.model import (
+    Address,
+    CalloutStep,
+    CounterValue,
+    Filter,
+    ProfileChoice,
+    RequestStep,
+    Step,
+    TcpStep,
+    UpstreamStep,
+)
+from hostabi.scenario.observe import Observation, State, StreamView, TcpView
 
 DEFAULT_CLOCK = 1_700_000_000 * 1_000_000_000
 
@@ -221,7 +231,10 @@ class LocalStage:
         """Load and start the filters."""
         filters = self.test.scenario.filters
         plugins = [self._plugin(one, i) for i, one in enumerate(filters)]
-        self._session = Session(self.host, self.host.chain(plugins), now=self.now, attributes=self._attributes())
+        loggers = [made for made, one in zip(plugins, filters, strict=True) if one.role == "access_log"]
+        chain = self.host.chain([made for made in plugins if made not in loggers], loggers)
+        names = {name: [_address(one) for one in found] for name, found in (self._setting("dns") or {}).items()}
+        self._session = Session(self.host, chain, now=self.now, dns=names, attributes=self._attributes())
         self._session.start()
         return self._observe(MAIN)
 
@@ -295,6 +308,8 @@ class LocalStage:
                 self._request(step.request, step.stream)
             case "upstream" if step.upstream is not None:
                 self._upstream(step.upstream, step.stream)
+            case "tcp" if step.tcp is not None:
+                self._tcp(step.tcp, step.stream)
             case "callout" if step.callout is not None:
                 session.callout(self._fits(step.callout), _outcome(step.callout), hold=step.callout.hold or "")
             case "release" if step.release is not None:
@@ -303,6 +318,9 @@ class LocalStage:
                 session.advance(step.advance)
             case "enqueue" if step.enqueue is not None:
                 session.enqueue(step.enqueue.queue, step.enqueue.message, step.enqueue.vm_id)
+            case "stats" if step.stats is not None:
+                counters = {name: _counter(one) for name, one in step.stats.counters.items()}
+                session.statistics(counters, step.stats.gauges)
             case "reconfigure" if step.reconfigure is not None:
                 self._reconfigure(step.reconfigure.filter, step.reconfigure.config)
             case "abort":
@@ -323,6 +341,17 @@ class LocalStage:
         )
         self.session.request(request, stream, end=end)
 
+    def _tcp(self, step: TcpStep, stream: str) -> None:
+        """The connection begins with its first step; what a step says of both sides happens downstream first."""
+        session = self.session
+        known = session.connections.get(stream)
+        if known is None or (known.ended and not step.model_fields_set):
+            session.connect(stream)
+        if step.downstream is not None or step.end == "downstream":
+            session.downstream_data(step.downstream or b"", stream, end=step.end == "downstream")
+        if step.upstream is not None or step.end == "upstream":
+            session.upstream_data(step.upstream or b"", stream, end=step.end == "upstream")
+
     def _upstream(self, step: UpstreamStep, stream: str) -> None:
         end = step.end is not False
         if step.reset:
@@ -340,8 +369,9 @@ class LocalStage:
 
     def _reconfigure(self, which: int | str, config: object) -> None:
         position = self.session.position(which)
-        filter = self.test.scenario.filters[position]
-        self.session.reconfigure(position, lambda old: self._plugin(filter, position, config))
+        filters = [(i, one) for i, one in enumerate(self.test.scenario.filters) if one.role == "filter"]
+        place, filter = filters[position]
+        self.session.reconfigure(position, lambda old: self._plugin(filter, place, config))
 
     # --- what is seen
 
@@ -356,16 +386,11 @@ class LocalStage:
         self.transcript += records
         fuel = sum(vm.guest.ticks for vm in self._seen_vms)
         used, self._fuel_seen = fuel - self._fuel_seen, fuel
-        stream = session.streams.get(name) if name is not None else next(reversed(session.streams.values()), None)
-        view = StreamView()
-        stored: dict[bytes, bytes] = {}
-        if stream is not None:
-            paused = frozenset(way.value for way in stream.held)
-            view = StreamView(stream.request, stream.response, stream.local_response, stream.reset, paused)
-            stored = dict(stream.info.filter_state.items())
+        stream = session.latest(name)
+        stored = {} if stream is None else dict(stream.info.filter_state.items())
         failure = seen.failures[0] if seen.failures else None
         return Observation(
-            view,
+            _view(stream),
             seen.logs,
             seen.calls,
             records,
@@ -395,6 +420,17 @@ class LocalStage:
         )
 
 
+def _view(stream: Stream | Connection | None) -> StreamView:
+    if stream is None:
+        return StreamView()
+    paused = frozenset(one.value for one in stream.held)
+    if isinstance(stream, Stream):
+        return StreamView(stream.request, stream.response, stream.local_response, stream.reset, paused)
+    closed = None if stream.closed is None else stream.closed.name.lower()
+    ends = stream.upstream_end, stream.downstream_end
+    return StreamView(paused=paused, tcp=TcpView(stream.upstream, stream.downstream, *ends, closed, stream.reason))
+
+
 def _name(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace")
 
@@ -402,6 +438,15 @@ def _name(data: bytes) -> str:
 def _limits(filter: Filter) -> Limits:
     given = {name: getattr(filter.limits, name) for name in filter.limits.model_fields_set}
     return Limits(**given)
+
+
+def _address(one: str | Address) -> tuple[str, int]:
+    given = Address(address=one) if isinstance(one, str) else one
+    return given.address, given.ttl
+
+
+def _counter(one: int | CounterValue) -> tuple[int, int]:
+    return (one, one) if isinstance(one, int) else (one.value, one.added)
 
 
 def _outcome(step: CalloutStep) -> Answer | Outcome:
