@@ -23,6 +23,7 @@ static inline void tm_keep_registers(tm_thread *t) {
 static inline void tm_give_registers_back(tm_thread *t) {
     if (likely(t->active == 0)) {
         memset(t->r, 0, sizeof t->r); /* no reference outlives its activation in them */
+        t->tail = 0;
         return;
     }
     const tm_registers *saved = &t->saved[t->active];

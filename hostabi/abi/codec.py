@@ -40,8 +40,8 @@ def pairs_size(pairs: Sequence[Pair]) -> int:
 
 def encode_pairs(pairs: Sequence[Pair]) -> bytes:
     """Serialise a map: count, all lengths, then each name and value closed by a NUL (abi_reference 3.3)."""
-    head = struct.pack(f"<{1 + 2 * len(pairs)}I", len(pairs), *(len(part) for pair in pairs for part in pair))
-    return head + b"".join(part + b"\0" for pair in pairs for part in pair)
+    head = struct.pack(f"<{1 + 2 * len(pairs)}I", len(pairs), *[len(part) for pair in pairs for part in pair])
+    return head + b"".join([part + b"\0" for pair in pairs for part in pair])
 
 
 def decode_pairs(data: bytes, limits: PairsLimits = ENVOY_PAIRS) -> HeaderPairs:

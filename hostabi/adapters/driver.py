@@ -10,10 +10,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
+from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
-from hostabi.adapters.message import Answer, Message, pieces, to_pairs
-from hostabi.adapters.streams import Call, CallTest, Connection, Outcome, Rule, Seen, SessionError, Stream
+from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord, record_of
+from hostabi.adapters.message import Answer, Message, to_pairs
+from hostabi.adapters.outcomes import outcome_events, suits
+from hostabi.adapters.streams import (
+    Call,
+    CallOutcome,
+    CallTest,
+    Connection,
+    MadeCall,
+    Outcome,
+    Rule,
+    Seen,
+    SessionError,
+    Stream,
+)
 from hostabi.core.chain import Chain
 from hostabi.core.commands import (
     CancelCall,
@@ -26,9 +41,12 @@ from hostabi.core.commands import (
     ResolveDns,
     Send,
     SendData,
+    SendGrpc,
     SendLocalReply,
     SetTimer,
     StartCall,
+    StartGrpcCall,
+    StartGrpcStream,
     Wake,
     Watermark,
 )
@@ -40,6 +58,10 @@ from hostabi.core.events import (
     DnsResolved,
     DownstreamData,
     Event,
+    GrpcClosed,
+    GrpcEvent,
+    GrpcSent,
+    GrpcTimedOut,
     Headers,
     QueueReady,
     Shutdown,
@@ -55,8 +77,8 @@ from hostabi.core.events import (
 from hostabi.core.host import Host
 from hostabi.core.plugin import Plugin
 
-Answers = Mapping[str, Answer] | Callable[[StartCall], Answer | Outcome | None]
-"""What comes of HTTP calls: by cluster, or by a function of the call. Nothing: the call waits."""
+Answers = Mapping[str, Answer | GrpcAnswer] | Callable[[MadeCall], CallOutcome | None]
+"""What comes of calls: by cluster, or by a function of the call. Nothing, or what does not fit: the call waits."""
 
 Addresses = Mapping[str, Sequence[tuple[str, int]] | None]
 """Addresses of names, each with the seconds it is valid; None for a name on which the resolver fails."""
@@ -64,15 +86,30 @@ Addresses = Mapping[str, Sequence[tuple[str, int]] | None]
 _MOST_EVENTS = 10_000
 _MILLISECOND = 1_000_000
 
-_LATE = b"upstream request timeout"
-"""What Envoy gives a filter when an upstream does not answer in time (seen on 1.40)."""
+
+class Network(Protocol):
+    """Real servers for some of the filters' gRPC calls, such as `adapters.grpc_network`."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still expected of a call."""
+
+    def takes(self, command: StartGrpcCall | StartGrpcStream) -> bool:
+        """Whether this call goes to one of the servers."""
+
+    def carry_out(self, command: StartGrpcCall | StartGrpcStream | SendGrpc | CancelCall) -> None:
+        """Do what a command asks."""
+
+    def poll(self, seconds: float) -> list[Event]:
+        """What has come, waiting for it at most so long."""
 
 
 class Driver:
     """A chain and the world around it: clock, timers, calls, open streams, and what was seen of all that.
 
     `now` is the clock in ns since 1970. It moves when time is let pass, and by `pace` with each event. `answers` come
-    to calls at once; those it says nothing of wait for `callout`. `dns` is what names stand for; others for nothing.
+    to calls at once; those it says nothing of wait for `callout`. Calls that a `network` takes go out to real servers,
+    and what comes of them comes when somebody listens. `dns` is what names stand for; others stand for nothing.
     """
 
     def __init__(
@@ -84,6 +121,7 @@ class Driver:
         pace: int = 0,
         answers: Answers | None = None,
         dns: Addresses | None = None,
+        network: Network | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
@@ -91,10 +129,14 @@ class Driver:
         self.pace = pace
         self.answers: Answers = {} if answers is None else answers
         self.dns: Addresses = {} if dns is None else dns
+        self.network = network
+        self.added_to_answers: HeaderPairs = ()
+        """What the proxy itself adds to the answers of filters' calls."""
         self.seen = Seen()
         self.waiting: list[Call] = []
         self.rules: list[Rule] = []
         self._open: dict[int, Stream] = {}
+        self._grpc: dict[tuple[str, int], GrpcRecord] = {}
         self._connections: dict[int, Connection] = {}
         self._timers: dict[str, int] = {}
         self._pending: deque[Event] = deque()
@@ -120,13 +162,15 @@ class Driver:
 
     # --- what filters ask for
 
-    def callout(self, fits: str | CallTest, outcome: Answer | Outcome, *, hold: str = "") -> None:
+    def callout(self, fits: str | CallTest, outcome: CallOutcome, *, hold: str = "") -> None:
         """Say what comes of the oldest call that waits and fits, else of the next one that does.
 
-        `fits` is the cluster or a test of the call. With `hold` it waits for `release`.
+        `fits` is the cluster or a test of the call. An Answer fits HTTP calls only, and a GrpcAnswer gRPC calls and
+        streams; after one with `end` False the stream waits on. With `hold` it waits for `release`.
         """
         test = (lambda call: call.upstream == fits) if isinstance(fits, str) else fits
-        call = next((one for one in self.waiting if one.outcome is None and test(one.command)), None)
+        open_calls = (one for one in self.waiting if one.outcome is None and suits(one.made, outcome))
+        call = next((one for one in open_calls if test(one.made)), None)
         if call is None:
             self.rules.append(Rule(test, outcome, hold))
         else:
@@ -141,31 +185,32 @@ class Driver:
         self._finish(call)
         self._settle()
 
-    def _decide(self, call: Call, outcome: Answer | Outcome, hold: str) -> None:
+    def _decide(self, call: Call, outcome: CallOutcome, hold: str) -> None:
+        if isinstance(outcome, Answer) and not outcome.failed and self.added_to_answers:
+            outcome = replace(outcome, headers=(*to_pairs(outcome.headers), *self.added_to_answers))
         call.outcome, call.held = outcome, hold
         if not hold:
             self._finish(call)
 
     def _finish(self, call: Call) -> None:
-        self.waiting.remove(call)
-        command = call.command
-        match call.outcome:
-            case Answer(failed=reason) if reason:
-                self._pending.append(CallFailed(command.plugin, command.token, reason))
-                return
-            case Outcome.RESET:
-                self._pending.append(CallFailed(command.plugin, command.token, "reset"))
-                return
-            case Outcome.TIMEOUT if not self.host.profile.call_timeout_is_504:
-                self._pending.append(CallFailed(command.plugin, command.token, "timeout"))
-                return
-            case Answer() as answer:
-                pass
-            case _:
-                answer = Answer(504, {"content-length": str(len(_LATE)), "content-type": "text/plain"}, _LATE)
-        body = b"".join(pieces(answer))
-        trailers = to_pairs(answer.trailers)
-        self._pending.append(CallResponse(command.plugin, command.token, answer.header_pairs(), body, trailers))
+        """Its outcome comes; a stream of which more is to come waits on."""
+        self._pending += outcome_events(call, self.host.profile)
+        if isinstance(call.outcome, GrpcAnswer) and not call.outcome.end:
+            call.outcome, call.held = None, ""
+        else:
+            self.waiting.remove(call)
+
+    def listen(self, seconds: float) -> bool:
+        """Wait at most so long, of real time, for what real servers send; whether something came."""
+        events = self.network.poll(seconds) if self.network is not None else []
+        self._pending += events
+        self._settle()
+        return bool(events)
+
+    @property
+    def online(self) -> list[GrpcRecord]:
+        """The gRPC calls at real servers that are not over."""
+        return [record for record in self._grpc.values() if record.online]
 
     def statistics(self, counters: Mapping[str, tuple[int, int]], gauges: Mapping[str, int]) -> None:
         """Statistics are taken: every plugin gets the filters' and these, counters with what was added since."""
@@ -231,6 +276,8 @@ class Driver:
         """Something happens to a plugin, wherever it is."""
         self._carry_out(self.host.handle(replace(event, now=self.now)))
         self.now += self.pace
+        if isinstance(event, GrpcClosed | GrpcTimedOut):
+            self._grpc.pop(_call_key(event), None)
 
     def _pump(self) -> None:
         for _ in range(_MOST_EVENTS):
@@ -294,6 +341,10 @@ class Driver:
                     self.seen.logs.append(command)
                 case StartCall():
                     self._called(command)
+                case StartGrpcCall() | StartGrpcStream():
+                    self._begin_grpc(command)
+                case SendGrpc():
+                    self._sent(command)
                 case CancelCall():
                     self._cancelled(command)
                 case SetTimer():
@@ -322,27 +373,62 @@ class Driver:
                 case _:
                     pass
 
-    def _called(self, command: StartCall) -> None:
-        self.seen.calls.append(command)
-        deadline = self.now + command.timeout_ms * 1_000_000 if command.timeout_ms else None
-        call = Call(command, deadline)
+    def _called(self, made: MadeCall) -> None:
+        self.seen.calls.append(made)
+        deadline = self.now + made.timeout_ms * 1_000_000 if made.timeout_ms else None
+        call = Call(made, deadline)
         self.waiting.append(call)
-        rule = next((one for one in self.rules if one.fits(command)), None)
-        if rule is not None:
+        self._apply_rules(call)
+        if call in self.waiting and call.outcome is None:
+            answers = self.answers
+            outcome = answers(made) if callable(answers) else answers.get(made.upstream)
+            if outcome is not None and suits(made, outcome):
+                self._decide(call, outcome, "")
+
+    def _apply_rules(self, call: Call) -> None:
+        """What was said beforehand comes: one thing, or one after another for a stream."""
+        while call in self.waiting and call.outcome is None:
+            fitting = (one for one in self.rules if suits(call.made, one.outcome) and one.fits(call.made))
+            rule = next(fitting, None)
+            if rule is None:
+                return
             self.rules.remove(rule)
             self._decide(call, rule.outcome, rule.hold)
+
+    def _begin_grpc(self, command: StartGrpcCall | StartGrpcStream) -> None:
+        record = self._grpc[_call_key(command)] = record_of(command)
+        if self.network is not None and self.network.takes(command):
+            record.online = True
+            self.seen.calls.append(record)
+            self.network.carry_out(command)
+        else:
+            self._called(record)
+
+    def _sent(self, command: SendGrpc) -> None:
+        """A message on a stream, which is gone at once."""
+        record = self._grpc.get(_call_key(command))
+        if record is None:
             return
-        answers = self.answers
-        outcome = answers(command) if callable(answers) else answers.get(command.upstream)
-        if outcome is not None:
-            self._decide(call, outcome, "")
+        record.ended = command.end
+        if command.message is not None:
+            record.messages.append(command.message)
+        if record.online and self.network is not None:
+            self.network.carry_out(command)
+        elif command.message is not None:
+            self._pending.append(GrpcSent(command.plugin, command.token, len(command.message)))
 
     def _cancelled(self, command: CancelCall) -> None:
-        self.waiting = [one for one in self.waiting if _call_key(one.command) != _call_key(command)]
+        key = _call_key(command)
+        record = self._grpc.pop(key, None)
+        if record is not None:
+            record.cancelled = True
+            if record.online and self.network is not None:
+                self.network.carry_out(command)
+        self.waiting = [one for one in self.waiting if _call_key(one.made) != key]
         self._pending = deque(
             event
             for event in self._pending
-            if not (isinstance(event, CallResponse | CallFailed) and _call_key(event) == _call_key(command))
+            if not (isinstance(event, CallResponse | CallFailed | GrpcEvent) and _call_key(event) == key)
         )
 
     def _collect(self, command: Send) -> None:
@@ -373,5 +459,17 @@ class Driver:
             connection.downstream_end |= command.end_of_stream
 
 
-def _call_key(one: StartCall | CancelCall | CallResponse | CallFailed) -> tuple[str, int]:
+class _Named(Protocol):
+    """A command, an event or a record of one call."""
+
+    @property
+    def plugin(self) -> str:
+        """Whose it is."""
+
+    @property
+    def token(self) -> int:
+        """Which."""
+
+
+def _call_key(one: _Named) -> tuple[str, int]:
     return one.plugin, one.token

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hostabi.adapters.driver import Addresses, Answers
+from hostabi.adapters.driver import Addresses, Answers, Network
+from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Answer, Message, Request
+from hostabi.adapters.outcomes import suits
 from hostabi.adapters.session import Session
-from hostabi.adapters.streams import Connection, Outcome, Stream
+from hostabi.adapters.streams import CallOutcome, Connection, MadeCall, Outcome, Stream
 from hostabi.core.chain import Chain
-from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, StartCall
+from hostabi.core.commands import Command, LocalReply, Log, PluginFailed
 from hostabi.core.events import Side, StreamInfo, Way
 from hostabi.core.host import Host
 from hostabi.core.transcript import Record
 
 PACE = 1_000_000
+LISTEN_SECONDS = 30.0
+"""How long real servers are waited for at most."""
+QUIET_SECONDS = 0.5
+"""How long a server may be silent on streams that nobody ends, until they are taken for idle."""
 _MOST_TICKS = 100
 
 
@@ -31,7 +38,7 @@ class Exchange:
     """What went to the client."""
     local_response: LocalReply | None = None
     logs: list[Log] = field(default_factory=list)
-    calls: list[StartCall] = field(default_factory=list)
+    calls: list[MadeCall] = field(default_factory=list)
     fuel: int = 0
     trap: PluginFailed | None = None
     reset: str | None = None
@@ -56,7 +63,8 @@ class Exchange:
 class Exchanger:
     """Sends exchanges through a chain, each to its end. Calls that `answers` says nothing of fail.
 
-    The clock moves by a millisecond with each event, and to the deadline of a timer when the filters wait for one.
+    Calls that a `network` takes go to real servers, which are waited for. The clock moves by a millisecond with each
+    event, and to the deadline of a timer when the filters wait for one.
     """
 
     def __init__(
@@ -66,12 +74,13 @@ class Exchanger:
         *,
         now: int = 0,
         answers: Answers | None = None,
+        network: Network | None = None,
         dns: Addresses | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
         self.answers: Answers = {} if answers is None else answers
-        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, dns=dns)
+        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, network=network, dns=dns)
         self._fuel_seen = 0
 
     @property
@@ -83,10 +92,12 @@ class Exchanger:
     def now(self, moment: int) -> None:
         self.session.now = moment
 
-    def _answer(self, call: StartCall) -> Answer | Outcome:
+    def _answer(self, call: MadeCall) -> CallOutcome:
         answers = self.answers
         answer = answers(call) if callable(answers) else answers.get(call.upstream)
-        return Answer(failed="no answer was given") if answer is None else answer
+        if answer is None or not suits(call, answer):
+            return Outcome.RESET if isinstance(call, GrpcRecord) else Answer(failed="no answer was given")
+        return answer
 
     def start(self) -> None:
         """Start the chain's plugins."""
@@ -111,6 +122,7 @@ class Exchanger:
         self._wait(stream, Way.RESPONSE)
         over = stream.over
         session.end()
+        self._listen(lambda: True)
         return self._seen(stream, not over)
 
     def connect(
@@ -154,7 +166,16 @@ class Exchanger:
 
     def _wait_for(self, there: Callable[[], bool]) -> None:
         for _ in range(_MOST_TICKS):
+            self._listen(lambda: not there())
             if there() or not self.tick():
+                return
+
+    def _listen(self, wanted: Callable[[], bool]) -> None:
+        """Give real servers time while it is wanted and a call is at one of them."""
+        until = time.monotonic() + LISTEN_SECONDS
+        while wanted() and self.session.online and time.monotonic() < until:
+            quiet = QUIET_SECONDS if not any(record.unary for record in self.session.online) else LISTEN_SECONDS
+            if not self.session.listen(quiet):
                 return
 
     def _seen(self, stream: Stream | None, paused: bool) -> Exchange:

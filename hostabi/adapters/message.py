@@ -19,7 +19,15 @@ def to_bytes(text: Text) -> bytes:
 def to_pairs(headers: HeadersLike) -> HeaderPairs:
     """Headers in any form as pairs of bytes, names in lower case."""
     items = headers.items() if isinstance(headers, Mapping) else headers
-    return tuple((to_bytes(name).lower(), to_bytes(value)) for name, value in items)
+    return tuple(
+        [
+            (
+                (name if type(name) is bytes else to_bytes(name)).lower(),
+                value if type(value) is bytes else to_bytes(value),
+            )
+            for name, value in items
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +46,18 @@ class Request:
     def header_pairs(self) -> HeaderPairs:
         """Pseudo-headers first, in Envoy's order; a `host` header takes the place of the authority."""
         pairs = to_pairs(self.headers)
-        host = next((value for name, value in pairs if name == b"host"), None)
-        given = {name for name, _ in pairs}
+        given = dict(reversed(pairs))
+        host = given.get(b"host")
         pseudo = (
             (b":authority", host if host is not None else to_bytes(self.authority)),
             (b":path", to_bytes(self.path)),
             (b":method", to_bytes(self.method)),
             (b":scheme", to_bytes(self.scheme)),
         )
-        own = tuple(pair for pair in pseudo if pair[0] not in given)
-        named = tuple(pair for pair in pairs if pair[0].startswith(b":"))
-        rest = tuple(pair for pair in pairs if not pair[0].startswith(b":") and pair[0] != b"host")
-        return own + named + rest
+        own = [pair for pair in pseudo if pair[0] not in given]
+        named = [pair for pair in pairs if pair[0].startswith(b":")]
+        rest = [pair for pair in pairs if not pair[0].startswith(b":") and pair[0] != b"host"]
+        return (*own, *named, *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +109,42 @@ class Message:
         """The number in :status."""
         text = self.get(":status")
         return int(text) if text is not None and text.isdigit() else None
+
+
+HTTP1 = "HTTP/1.1"
+HTTP2 = "HTTP/2"
+_NO_BODY = (b"204", b"304")
+
+
+def framed(pairs: HeaderPairs, protocol: str | None, body: bool) -> HeaderPairs:
+    """A message's headers as the other end has them from the wire.
+
+    HTTP/1.1 says how long the body is or that it comes in chunks; HTTP/2 may cut a cookie, and a proxy puts it together
+    (RFC 9113, 8.2.3).
+    """
+    if protocol == HTTP2:
+        return _one_cookie(pairs)
+    if protocol != HTTP1 or any(name == b"content-length" for name, _ in pairs):
+        return pairs
+    if body:
+        return (*pairs, (b"transfer-encoding", b"chunked"))
+    status = next((value for name, value in pairs if name == b":status"), None)
+    if status is None or status in _NO_BODY or status.startswith(b"1"):
+        return pairs
+    return (*pairs, (b"content-length", b"0"))
+
+
+def in_pieces(body: Sequence[bytes], end: bool, protocol: str | None) -> list[tuple[bytes, bool]]:
+    """A body's chunks, each with whether it is the last; on HTTP/1.1 the end comes by itself, as Envoy shows it."""
+    if protocol == HTTP1 and end and body:
+        return [(chunk, False) for chunk in body if chunk] + [(b"", True)]
+    return [(chunk, end and i + 1 == len(body)) for i, chunk in enumerate(body)]
+
+
+def _one_cookie(headers: HeaderPairs) -> HeaderPairs:
+    values = [value for name, value in headers if name == b"cookie"]
+    if len(values) < 2:
+        return headers
+    at = next(i for i, (name, _) in enumerate(headers) if name == b"cookie")
+    rest = tuple(pair for pair in headers[at + 1 :] if pair[0] != b"cookie")
+    return (*headers[:at], (b"cookie", b"; ".join(values)), *rest)

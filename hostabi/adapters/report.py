@@ -6,6 +6,7 @@ from base64 import b64encode
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.adapters.exchange import Exchange
+from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Message
 from hostabi.adapters.streams import Connection
 from hostabi.core.commands import LocalReply, StartCall
@@ -83,11 +84,27 @@ def _reply(reply: LocalReply | None) -> dict[str, object] | None:
     }
 
 
-def _call(call: StartCall) -> dict[str, object]:
+def _call(call: StartCall | GrpcRecord) -> dict[str, object]:
+    if isinstance(call, GrpcRecord):
+        return _grpc_call(call)
     return {
         "upstream": call.upstream,
         "headers": _pairs(call.headers),
         **body_data(call.body),
         "trailers": _pairs(call.trailers),
         "timeout_ms": call.timeout_ms,
+    }
+
+
+def _grpc_call(call: GrpcRecord) -> dict[str, object]:
+    command = call.command
+    return {
+        "upstream": call.upstream,
+        "service": command.service,
+        "method": command.method,
+        "metadata": _pairs(command.metadata),
+        "messages": [body_data(message) for message in call.messages],
+        "ended": call.ended,
+        "cancelled": call.cancelled,
+        "timeout_ms": call.timeout_ms if call.unary else None,
     }

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
-from hostabi.adapters.driver import Addresses, Answers, Driver
-from hostabi.adapters.message import Answer, Request, pieces, to_pairs
+from hostabi.adapters.driver import Addresses, Answers, Driver, Network
+from hostabi.adapters.message import HTTP1, Answer, Request, framed, in_pieces, pieces, to_pairs
 from hostabi.adapters.streams import Connection, SessionError, Stream
 from hostabi.core.chain import Chain
 from hostabi.core.events import (
@@ -50,7 +50,8 @@ _BROKEN = b"upstream connect error or disconnect/reset before headers. reset rea
 class Session(Driver):
     """A driver whose streams have names. `attributes` are the properties of every stream, by dotted path.
 
-    Raises SessionError for actions out of order.
+    `protocol` is what client and upstream speak: messages are framed, and shown in pieces, as Envoy does with it. None
+    takes them as they are. Raises SessionError for actions out of order.
     """
 
     def __init__(
@@ -61,11 +62,14 @@ class Session(Driver):
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        network: Network | None = None,
         dns: Addresses | None = None,
         attributes: Mapping[str, object] | None = None,
+        protocol: str | None = None,
     ) -> None:
-        super().__init__(host, chain, now=now, pace=pace, answers=answers, dns=dns)
+        super().__init__(host, chain, now=now, pace=pace, answers=answers, network=network, dns=dns)
         self.attributes = dict(attributes or {})
+        self.protocol = protocol
         self.streams: dict[str, Stream] = {}
         """The latest stream of each name, if no connection had it since."""
         self.connections: dict[str, Connection] = {}
@@ -149,16 +153,17 @@ class Session(Driver):
     ) -> None:
         """The client begins a request; with `end` False more of it comes with `more_request`."""
         number = self._begin(stream)
-        info = info or self._info(number)
+        info = info or self._info(number, self.protocol or HTTP1)
         mine = Stream(stream, number, self.chain, info)
         self.streams[stream] = self._open[number] = mine
         body, trailers = pieces(request), to_pairs(request.trailers)
         only = end and not body and not trailers
         mine.request_ended = only
-        self._give(mine, RequestHeaders(number, request.header_pairs(), only, info, now=self.now))
+        headers = framed(request.header_pairs(), self.protocol, not only)
+        self._give(mine, RequestHeaders(number, headers, only, info, now=self.now))
         self._request_rest(mine, body, trailers, end)
 
-    def _info(self, number: int, protocol: str = "HTTP/1.1") -> StreamInfo:
+    def _info(self, number: int, protocol: str) -> StreamInfo:
         return StreamInfo(attributes=dict(self.attributes), connection_id=number, protocol=protocol)
 
     def more_request(
@@ -173,10 +178,9 @@ class Session(Driver):
         self._request_rest(mine, body or ([b""] if end and not trailers else []), trailers, end)
 
     def _request_rest(self, mine: Stream, body: Sequence[bytes], trailers: HeaderPairs, end: bool) -> None:
-        for i, chunk in enumerate(body):
+        for chunk, last in in_pieces(body, end and not trailers, self.protocol):
             if not self._takes_request(mine):
                 break
-            last = end and i + 1 == len(body) and not trailers
             mine.request_ended = last
             self._give(mine, RequestBody(mine.number, chunk, last, now=self.now))
         if trailers and self._takes_request(mine):
@@ -205,7 +209,8 @@ class Session(Driver):
         body, trailers = pieces(answer), to_pairs(answer.trailers)
         only = end and not body and not trailers
         mine.response_begun, mine.response_ended = True, only
-        self._give(mine, ResponseHeaders(mine.number, answer.header_pairs(), only, now=self.now))
+        headers = framed(answer.header_pairs(), self.protocol, not only)
+        self._give(mine, ResponseHeaders(mine.number, headers, only, now=self.now))
         self._response_rest(mine, body, trailers, end)
 
     def more_upstream(
@@ -230,10 +235,9 @@ class Session(Driver):
         return mine
 
     def _response_rest(self, mine: Stream, body: Sequence[bytes], trailers: HeaderPairs, end: bool) -> None:
-        for i, chunk in enumerate(body):
+        for chunk, last in in_pieces(body, end and not trailers, self.protocol):
             if mine.over or mine.ended or mine.local_response is not None:
                 break
-            last = end and i + 1 == len(body) and not trailers
             mine.response_ended = last
             self._give(mine, ResponseBody(mine.number, chunk, last, now=self.now))
         if trailers and not (mine.over or mine.ended or mine.local_response is not None):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from hostabi.abi.enums import PeerType
+from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
 from hostabi.adapters.message import Answer, Message
 from hostabi.core.chain import Chain
-from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, StartCall
+from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, StartCall, StartGrpcCall, StartGrpcStream
 from hostabi.core.events import Side, StreamInfo, Way
 
 
@@ -68,6 +69,12 @@ class Stream:
         return found
 
 
+MadeCall = StartCall | GrpcRecord
+"""A call that a filter has made, of either kind."""
+CallOutcome = Answer | GrpcAnswer | Outcome
+"""What comes of one."""
+
+
 @dataclass(slots=True)
 class Connection:
     """A connection and what has come out of it at both ends."""
@@ -113,16 +120,21 @@ class Connection:
 
 @dataclass(slots=True)
 class Call:
-    """A filter's HTTP call that waits for what comes of it."""
+    """A filter's call that waits for what comes of it."""
 
-    command: StartCall
+    made: MadeCall
     deadline: int | None
     held: str = ""
-    outcome: Answer | Outcome | None = None
+    outcome: CallOutcome | None = None
     """What comes of it when it is released."""
 
+    @property
+    def command(self) -> StartCall | StartGrpcCall | StartGrpcStream:
+        """The command that began it."""
+        return self.made.command if isinstance(self.made, GrpcRecord) else self.made
 
-CallTest = Callable[[StartCall], bool]
+
+CallTest = Callable[[MadeCall], bool]
 
 
 @dataclass(slots=True)
@@ -130,7 +142,7 @@ class Rule:
     """What is to come of the next call that fits."""
 
     fits: CallTest
-    outcome: Answer | Outcome
+    outcome: CallOutcome
     hold: str = ""
 
 
@@ -139,7 +151,7 @@ class Seen:
     """What happened since the last look."""
 
     logs: list[Log] = field(default_factory=list)
-    calls: list[StartCall] = field(default_factory=list)
+    calls: list[MadeCall] = field(default_factory=list)
     failures: list[PluginFailed] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     """Everything that was asked for, in order."""

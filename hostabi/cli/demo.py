@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from importlib import resources
+from typing import Any
 
 import click
 
@@ -46,7 +47,7 @@ def demo(engine: str | None, transcript: bool) -> None:
     page.line(0, ("next       ", "bold"), ("tamis demo --transcript; tamis run MODULE; tamis --help", ""))
 
 
-_OPTIONS = {
+_OPTIONS: dict[str, Any] = {
     "method": "GET",
     "path": "/teapots?colour=blue",
     "authority": "shop.example",
@@ -59,6 +60,8 @@ _OPTIONS = {
     "response_header": (("server", "old-and-known/1.0"),),
     "response_body": None,
     "call_response": (),
+    "grpc_response": (),
+    "grpc_cluster": {},
     "vm_config": None,
     "root_id": "",
     "property": (),

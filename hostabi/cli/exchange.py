@@ -14,15 +14,16 @@ import click
 
 import interp
 from hostabi.abi.enums import LogLevel
+from hostabi.adapters.driver import Network
 from hostabi.adapters.exchange import Exchange, Exchanger
+from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
 from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.report import exchange_data
-from hostabi.adapters.streams import Connection, SessionError
+from hostabi.adapters.streams import CallOutcome, Connection, MadeCall, SessionError
 from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain, cut_frames
 from hostabi.cli.sources import named, read
 from hostabi.cli.transcript import Page, body_text, steps, ticks
 from hostabi.core.clock import seed_bytes
-from hostabi.core.commands import StartCall
 from hostabi.core.events import StreamInfo
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.network import BOTH_ENDED
@@ -90,9 +91,14 @@ class Run:
             digest = sha256(valid.module.binary).hexdigest()
             self.plugin = host.plugin(LoadedFilter(valid, abi, digest, tuple(warnings)), config, now=self.now)
         self.answers = {cluster: Answer(status, body=body) for cluster, status, body in options["call_response"]}
-        self.exchanger = Exchanger(
-            host, host.chain([self.plugin]), now=self.now, answers=self.answers, dns=_names(options.get("dns", ()))
-        )
+        self.grpc_answers = {one[0]: _grpc_answer(*one[1:]) for one in options["grpc_response"]}
+        self.network = _network(options["grpc_cluster"])
+        chain, names = host.chain([self.plugin]), _names(options.get("dns", ()))
+        self.exchanger = Exchanger(host, chain, now=self.now, answers=self._answer, network=self.network, dns=names)
+
+    def _answer(self, call: MadeCall) -> CallOutcome | None:
+        answers: Mapping[str, CallOutcome] = self.grpc_answers if isinstance(call, GrpcRecord) else self.answers
+        return answers.get(call.upstream)
 
     @property
     def trapped(self) -> bool:
@@ -118,6 +124,20 @@ class Run:
 
 def _names(options: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, int]]]:
     return {name: [(address, 60) for address in found.split(",")] for name, found in options}
+
+
+def _grpc_answer(status: int, message: str) -> GrpcAnswer:
+    return GrpcAnswer(status=status, message=message) if status else GrpcAnswer([message])
+
+
+def _network(clusters: Mapping[str, tuple[str, int]]) -> Network | None:
+    if not clusters:
+        return None
+    try:
+        from hostabi.adapters.grpc_network import GrpcNetwork
+    except ModuleNotFoundError as error:
+        raise CommandError(f"--grpc-cluster needs the package {error.name}: pip install 'tamis[grpc]'") from error
+    return GrpcNetwork(clusters)
 
 
 @contextmanager
@@ -174,7 +194,7 @@ def show(path: str, exchange: Exchange, page: Page, run: Run) -> None:
         page.steps(found[:start], 6)
     page.steps(found[start:])
     for call in exchange.calls:
-        _show_call(page, call, run.answers.get(call.upstream))
+        _show_call(page, call, run)
     if exchange.connection is not None:
         _show_connection(page, exchange.connection)
     else:
@@ -191,7 +211,11 @@ def show(path: str, exchange: Exchange, page: Page, run: Run) -> None:
     page.line(0, (f"{ticks(exchange.fuel)} of fuel", "dim"))
 
 
-def _show_call(page: Page, call: StartCall, answer: Answer | None) -> None:
+def _show_call(page: Page, call: MadeCall, run: Run) -> None:
+    if isinstance(call, GrpcRecord):
+        _show_grpc(page, call, run)
+        return
+    answer = run.answers.get(call.upstream)
     outcome = f"answered with {answer.status}" if answer is not None else "failed, for want of a --call-response"
     page.heading(f"HTTP call to {call.upstream} (token {call.token}), {outcome}")
     page.message(call.headers, call.body, call.trailers, call.headers)
@@ -207,6 +231,22 @@ def _show_connection(page: Page, connection: Connection) -> None:
     closed = None if connection.closed is None else connection.closed.name.lower()
     style = "" if connection.reason == BOTH_ENDED else "yellow"
     page.line(0, (f"closed: {closed}, {connection.reason}", style))
+
+
+def _show_grpc(page: Page, call: GrpcRecord, run: Run) -> None:
+    if call.online:
+        outcome = "sent to its server"
+    elif call.upstream in run.grpc_answers:
+        outcome = f"answered with {run.grpc_answers[call.upstream].status}"
+    else:
+        outcome = "failed, for want of a --grpc-response or --grpc-cluster"
+    kind = "call" if call.unary else "stream"
+    page.heading(f"gRPC {kind} {call.command.path} to {call.upstream} (token {call.token}), {outcome}")
+    page.message(call.command.metadata, b"", (), call.command.metadata)
+    for message in call.messages:
+        page.line(4, (body_text(message), ""))
+    if call.cancelled:
+        page.line(2, ("cancelled by the filter", "yellow"))
 
 
 def _show_request(page: Page, exchange: Exchange, request: Request) -> None:

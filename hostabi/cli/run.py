@@ -14,9 +14,10 @@ LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 
 SECTIONS = {
     "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
-    "The upstream's answer": ("status", "response_header", "response_body", "call_response"),
+    "The upstream's answer": ("status", "response_header", "response_body"),
     "A connection": ("tcp", "downstream", "upstream"),
-    "The filter": ("config", "vm_config", "root_id", "property", "dns", "profile", "log_level", "json"),
+    "Answers to the filter's calls": ("call_response", "grpc_response", "grpc_cluster", "dns"),
+    "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
     "An export or a program": ("invoke", "folders", "environ"),
     "The machine": ("engine", "features", "fuel", "clock", "seed"),
 }
@@ -54,8 +55,37 @@ def _call_responses(
     return tuple(_call_response(value) for value in values)
 
 
-_OF_FILTERS = ("The request", "The upstream's answer", "A connection", "The filter")
-FILTER_ONLY = [name for heading in _OF_FILTERS for name in SECTIONS[heading]]
+def _grpc_responses(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, int, str], ...]:
+    return tuple(_grpc_response(value) for value in values)
+
+
+def _grpc_response(text: str) -> tuple[str, int, str]:
+    from hostabi.abi.grpc import GrpcStatus
+
+    cluster, equals, rest = text.partition("=")
+    status, _, message = rest.partition(":")
+    known = GrpcStatus.__members__
+    if not equals or not (status.isdecimal() or status in known):
+        raise click.BadParameter(f"{text!r} is not CLUSTER=STATUS[:MESSAGE], with a status such as OK, NOT_FOUND, 5")
+    return cluster, int(known.get(status, status)), message
+
+
+def _grpc_clusters(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    return dict(_grpc_cluster(value) for value in values)
+
+
+def _grpc_cluster(text: str) -> tuple[str, tuple[str, int]]:
+    name, _, address = text.rpartition("=")
+    host, _, port = address.rpartition(":")
+    if not name or not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise click.BadParameter(f"{text!r} is not NAME=HOST:PORT")
+    return name, (host.removeprefix("[").removesuffix("]"), int(port))
+
+
+_OF_EXCHANGE = ("The request", "The upstream's answer", "A connection", "Answers to the filter's calls", "The filter")
+FILTER_ONLY = [name for heading in _OF_EXCHANGE for name in SECTIONS[heading]]
 """Options that would be without effect on anything else."""
 
 OF_HTTP = [*SECTIONS["The request"], "status", "response_header", "response_body"]
@@ -81,6 +111,20 @@ ANSWER = [
         metavar="CLUSTER=STATUS[:BODY]",
         callback=_call_responses,
         help="Answer http calls to this cluster; others fail.",
+    ),
+    click.option(
+        "--grpc-response",
+        multiple=True,
+        metavar="CLUSTER=STATUS[:MESSAGE]",
+        callback=_grpc_responses,
+        help="Answer gRPC calls to this cluster: OK and the message, or a status and its text; others fail.",
+    ),
+    click.option(
+        "--grpc-cluster",
+        multiple=True,
+        metavar="NAME=HOST:PORT",
+        callback=_grpc_clusters,
+        help="Send gRPC calls to this cluster to a real server, without TLS (needs the extra grpc).",
     ),
 ]
 CONNECTION = [

@@ -29,6 +29,33 @@ def edit(buffer: bytearray, start: int, size: int, data: bytes, *, drop_part: bo
     return False
 
 
+# Names that Envoy has a field for: a further value is joined to the first with a comma (all seen on Envoy 1.40).
+_JOINED = b"""
+cache-control connection content-encoding content-length content-type keep-alive proxy-connection proxy-status
+transfer-encoding upgrade via x-envoy-attempt-count x-envoy-decorator-operation x-request-id
+""".split()
+JOINED_IN_REQUESTS = frozenset(
+    _JOINED
+    + b"""
+accept accept-encoding access-control-request-headers access-control-request-method
+access-control-request-private-network authorization cdn-loop expect grpc-accept-encoding grpc-timeout if-match
+if-modified-since if-none-match if-range if-unmodified-since origin pragma referer te user-agent x-client-trace-id
+x-envoy-downstream-service-cluster x-envoy-downstream-service-node x-envoy-external-address x-envoy-force-trace
+x-envoy-internal x-envoy-ip-tags x-envoy-max-retries x-envoy-original-path x-envoy-retry-grpc-on x-envoy-retry-on
+x-envoy-upstream-rq-timeout-ms x-forwarded-client-cert x-forwarded-for x-forwarded-host x-forwarded-port
+x-forwarded-proto
+""".split()
+)
+JOINED_IN_RESPONSES = frozenset(
+    _JOINED
+    + b"""
+access-control-allow-credentials access-control-allow-headers access-control-allow-methods access-control-allow-origin
+access-control-allow-private-network access-control-expose-headers access-control-max-age age date etag expires
+grpc-message grpc-status last-modified location server vary x-envoy-ratelimited
+""".split()
+)
+JOINED_IN_RESPONSE_TRAILERS = frozenset((b"grpc-message", b"grpc-status"))
+
 def cut(buffer: bytearray, start: int, size: int, data: bytes) -> None:
     """Change a buffer as nginx's proxy_set_buffer_bytes does: cut at `start`, then at most `size` bytes of the data.
 
@@ -41,12 +68,14 @@ def cut(buffer: bytearray, start: int, size: int, data: bytes) -> None:
 
 
 class HeaderMap:
-    """Headers or trailers in order, duplicates kept, names in lower case."""
+    """Headers or trailers in order, names in lower case; duplicates are kept, or joined for the names in `joined`."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_joined", "_pairs")
 
-    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
-        self._pairs: list[Pair] = [(name.lower(), value) for name, value in pairs]
+    def __init__(self, pairs: Iterable[Pair] = (), joined: frozenset[bytes] = frozenset()) -> None:
+        self._joined = joined
+        self._pairs: list[Pair] = []
+        self.assign(pairs)
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -59,12 +88,15 @@ class HeaderMap:
     @property
     def byte_size(self) -> int:
         """Sum of the lengths of names and values: Envoy's size of a map."""
-        return sum(len(name) + len(value) for name, value in self._pairs)
+        return sum([len(name) + len(value) for name, value in self._pairs])
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of this name."""
         wanted = name.lower()
-        return next((value for key, value in self._pairs if key == wanted), None)
+        for key, value in self._pairs:
+            if key == wanted:
+                return value
+        return None
 
     def all(self, name: bytes) -> list[bytes]:
         """Every value of this name."""
@@ -72,8 +104,15 @@ class HeaderMap:
         return [value for key, value in self._pairs if key == wanted]
 
     def add(self, name: bytes, value: bytes) -> None:
-        """Append an entry, whether or not the name exists."""
-        self._pairs.append((name.lower(), value))
+        """Append an entry, whether or not the name exists; or join it to the first one of this name."""
+        name = name.lower()
+        at = None
+        if name in self._joined:
+            at = next((i for i, (key, _) in enumerate(self._pairs) if key == name), None)
+        if at is None:
+            self._pairs.append((name, value))
+        else:
+            self._pairs[at] = (name, self._pairs[at][1] + b"," + value)
 
     def replace(self, name: bytes, value: bytes) -> None:
         """Leave one entry of this name, in the place of the first, with this value; append it when there is none."""
@@ -89,7 +128,12 @@ class HeaderMap:
 
     def assign(self, pairs: Iterable[Pair]) -> None:
         """Drop all entries, then add these in order."""
-        self._pairs = [(name.lower(), value) for name, value in pairs]
+        if not self._joined:
+            self._pairs = [(name.lower(), value) for name, value in pairs]
+            return
+        self._pairs = []
+        for name, value in pairs:
+            self.add(name, value)
 
     def assign_fields(self, pairs: Iterable[Pair]) -> None:
         """Drop all entries but pseudo-headers, then set these in order: what nginx does for set_pairs."""

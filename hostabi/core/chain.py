@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.grpc import status_of_http
@@ -52,6 +53,8 @@ from hostabi.core.events import (
 from hostabi.core.network import ConnectionCommand, Network
 from hostabi.core.plugin import Plugin
 
+_Given = TypeVar("_Given")
+
 StreamCommand = Send | SendLocalReply | ResetStream | ConnectionCommand
 """What a plugin asks of its chain."""
 
@@ -93,11 +96,11 @@ class Chain:
 
     def handle(self, event: Event) -> list[Command]:
         """Deal with an event. EmbedderError when one is under way, or for what the chain does not have."""
-        return self._work_off(event.now, lambda: self._dispatch(event))
+        return self._work_off(event.now, self._dispatch, event)
 
     def carry(self, commands: Sequence[Command], now: int) -> list[Command]:
         """Deal with what a plugin of this chain asked for within an event of another chain."""
-        return self._work_off(now, lambda: self._sort(commands))
+        return self._work_off(now, self._sort, commands)
 
     def has(self, stream: int) -> bool:
         """Whether a stream or connection of this number is open here."""
@@ -108,14 +111,14 @@ class Chain:
         found, self._elsewhere = self._elsewhere, []
         return found
 
-    def _work_off(self, now: int, begin: Callable[[], None]) -> list[Command]:
+    def _work_off(self, now: int, begin: Callable[[_Given], None], given: _Given) -> list[Command]:
         if self._busy:
             raise EmbedderError("a chain handles one event at a time, and one is under way")
         self._busy = True
         self._now = self._network.now = now
         self._out = self._network.commands = []
         try:
-            begin()
+            begin(given)
             while self._work:
                 self._pass(*self._work.popleft())
             while self._network.work():
@@ -238,9 +241,12 @@ class Chain:
         return plugin.working and number in plugin.streams
 
     def _give(self, position: int, event: Event) -> None:
-        self._sort(self.plugins[position].handle(event))
+        commands = self.plugins[position].handle(event)
+        if commands:
+            self._sort(commands)
 
     def _sort(self, commands: Sequence[Command]) -> None:
+        sent: list[tuple[int, int, Way, Frame]] = []
         for command in commands:
             match command:
                 case Send() | SendLocalReply() | ResetStream() if command.stream not in self._streams:
@@ -253,13 +259,16 @@ class Chain:
                     # A plugin that shares a VM may speak within another's event, so the command says who it is.
                     step = 1 if command.way is Way.REQUEST else -1
                     at = self._position(command.plugin) + step
-                    self._work.append((command.stream, at, command.way, command.frame))
+                    sent.append((command.stream, at, command.way, command.frame))
                 case SendLocalReply():
+                    sent = [work for work in sent if work[0] != command.stream]
                     self._local_reply(command)
                 case ResetStream():
                     self._reset(command)
                 case _:
                     self._out.append(command)
+        # What a filter sends goes all the way before the frame behind it begins (seen on Envoy).
+        self._work.extendleft(reversed(sent))
 
     # --- replies made here
 

@@ -15,10 +15,10 @@ class Clock:
 
     def begin(self, now: int) -> None:
         """An event happens at `now` (ns since 1970). If the guest has already seen a later time, that stays."""
-        last = self.peek()
+        last = self._now + 1000 * self._readings
         if not self._start:
             self._start = now
-        self._now, self._readings = max(now, last), 0
+        self._now, self._readings = now if now > last else last, 0
 
     def peek(self) -> int:
         """The time of the last reading, without making one."""

@@ -428,7 +428,7 @@ class VmState:
         if not trailers:
             return direction.visible_headers
         if direction.trailers is None and change and direction.showing is Kind.BODY and direction.ended:
-            direction.trailers = HeaderMap()
+            direction.trailers = direction.new_trailers()
         return direction.trailers
 
     def _callout_map(self, kind: MapType) -> HeaderMap | None:

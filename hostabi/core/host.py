@@ -59,6 +59,7 @@ class Host:
 
     `features` are those that filters may use, as `interp.feature_set` reads them: None is version 3.0.
     `upstreams` are the names that http_call may address, None for any. `foreign` adds foreign functions by name.
+    `shared` is that of another host, for threads that share data, queues and metrics, each with a host of its own.
     `record` keeps the whole transcript until someone empties it; without it, the end of it that trap reports show.
     """
 
@@ -73,6 +74,7 @@ class Host:
         upstreams: frozenset[str] | None = None,
         foreign: Mapping[str, ForeignFunction] | None = None,
         record: bool = False,
+        shared: Shared | None = None,
     ) -> None:
         if isinstance(profile, str) and profile not in PROFILES:
             raise ValueError(f"there is no profile {profile!r}; known are {', '.join(PROFILES)}")
@@ -83,7 +85,7 @@ class Host:
         self.seed = seed if isinstance(seed, bytes) else seed_bytes(seed)
         self.upstreams = upstreams
         self.foreign = {name.encode(): function for name, function in (foreign or {}).items()}
-        self.shared = Shared(self.limits)
+        self.shared = shared or Shared(self.limits)
         self.faults = Faults()
         """Host calls that are to fail; empty unless a test orders some."""
         self.transcript: MutableSequence[Record] = [] if record else deque(maxlen=_RECORDS_KEPT)

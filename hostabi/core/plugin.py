@@ -18,7 +18,7 @@ from hostabi.abi.enums import AbiVersion, LogLevel, Status
 from hostabi.abi.envoy import encode_addresses, encode_statistics
 from hostabi.abi.hostcall import EmbedderError, GuestError, Phase, ProcExit
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
-from hostabi.core.buffers import HeaderMap
+from hostabi.core.buffers import JOINED_IN_RESPONSE_TRAILERS, JOINED_IN_RESPONSES, HeaderMap
 from hostabi.core.commands import Command, Log, PluginFailed, PluginGone
 from hostabi.core.connection import Connections
 from hostabi.core.context import Callout, Context, RootContext, VmState
@@ -485,7 +485,8 @@ class Plugin:
         self.vm.begin(event.now)
         try:
             self._dispatch(event)
-            self.vm.settle()
+            if self.vm.state.deferred:
+                self.vm.settle()
         finally:
             commands = self.vm.end()
         return commands
@@ -504,7 +505,10 @@ class Plugin:
             case Tick():
                 self._on_tick()
             case CallResponse():
-                callout = Callout(HeaderMap(event.headers), HeaderMap(event.trailers), event.body)
+                joins = self.vm.state.profile.joins_headers
+                headers = HeaderMap(event.headers, JOINED_IN_RESPONSES if joins else frozenset())
+                trailers = HeaderMap(event.trailers, JOINED_IN_RESPONSE_TRAILERS if joins else frozenset())
+                callout = Callout(headers, trailers, event.body)
                 self._on_call(event.token, callout, 0, b"")
             case CallFailed():
                 self._on_call(event.token, self._no_answer(event), Status.BROKEN_CONNECTION, event.message.encode())

@@ -106,6 +106,8 @@ class Profile:
     continue_drops_maps: bool = True
     passed_maps_are_gone: bool = False
     """Headers and trailers cannot be had any more once their callback has continued (seen on Envoy 1.40)."""
+    joins_headers: bool = True
+    """Headers that Envoy has a field for (via, content-type, ...) have one entry; further values join it."""
     # buffers
     absent_body_is_empty: bool = True
     empty_body_is_not_written: bool = False
@@ -238,6 +240,7 @@ PROFILES: dict[str, Profile] = {
         malformed_map_is_empty=False,
         absent_map_is_empty=False,
         map_size_is_serialized=True,
+        joins_headers=False,
         reject_bad_header_bytes=True,
         continue_drops_maps=False,
         absent_body_is_empty=False,
@@ -275,6 +278,7 @@ PROFILES: dict[str, Profile] = {
         continue_needs_stream=True,
         set_pairs_keeps_pseudo=True,
         readonly_pseudo_headers=frozenset({b":scheme", b":authority"}),
+        joins_headers=False,
         continue_drops_maps=False,
         absent_body_is_empty=False,
         empty_body_is_not_written=True,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from hostabi.abi.enums import MetricType, Status
 from hostabi.abi.hostcall import HostError
@@ -34,11 +38,30 @@ class MetricCell:
     """Of a counter: its value when statistics were last taken."""
 
 
-class Shared:
-    """Shared data, queues and metrics of one host."""
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
-    def __init__(self, limits: Limits) -> None:
+
+def _one_step(method: Callable[Concatenate[Shared, _P], _R]) -> Callable[Concatenate[Shared, _P], _R]:
+    """Let no other thread in while this runs."""
+
+    @wraps(method)
+    def locked(self: Shared, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
+class Shared:
+    """Shared data, queues and metrics of one host, or of several in threads of one process.
+
+    For threads `lock` is one that its holder may take again; each call is one step under it.
+    """
+
+    def __init__(self, limits: Limits, lock: AbstractContextManager[object] | None = None) -> None:
         self.limits = limits
+        self.lock = lock or nullcontext()
         self.data: dict[tuple[bytes, bytes], tuple[bytes, int]] = {}
         self.queues: dict[int, Queue] = {}
         self.metrics: dict[tuple[MetricType, bytes], MetricCell] = {}
@@ -55,6 +78,7 @@ class Shared:
             raise HostError(Status.NOT_FOUND)
         return entry
 
+    @_one_step
     def set(
         self, vm_id: bytes, key: bytes, value: bytes, cas: int, compares_0: bool = False, needs_key: bool = False
     ) -> None:
@@ -75,6 +99,7 @@ class Shared:
 
     # --- queues
 
+    @_one_step
     def register_queue(self, vm_id: bytes, name: bytes, plugin: str) -> int:
         """The id of a queue, made if need be; its messages are announced to this plugin from now on."""
         queue_id = self._queue_ids.get((vm_id, name))
@@ -101,6 +126,7 @@ class Shared:
             raise HostError(Status.NOT_FOUND)
         return queue
 
+    @_one_step
     def enqueue(self, queue_id: int, message: bytes) -> str:
         """Append a message; the plugin to be woken. INTERNAL_FAILURE at the limit."""
         queue = self.queue(queue_id)
@@ -111,6 +137,7 @@ class Shared:
         queue.bytes_held += len(message)
         return queue.registrant
 
+    @_one_step
     def dequeue(self, queue_id: int) -> bytes:
         """The oldest message; EMPTY when there is none."""
         queue = self.queue(queue_id)
@@ -122,6 +149,7 @@ class Shared:
 
     # --- metrics
 
+    @_one_step
     def metric(self, kind: MetricType, name: bytes) -> MetricCell:
         """The metric of this kind and name, made if need be; INTERNAL_FAILURE at the limit."""
         cell = self.metrics.get((kind, name))

@@ -23,7 +23,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
-from hostabi.core.buffers import HeaderMap
+from hostabi.abi.codec import HeaderPairs
+from hostabi.core.buffers import JOINED_IN_REQUESTS, JOINED_IN_RESPONSE_TRAILERS, JOINED_IN_RESPONSES, HeaderMap
 from hostabi.core.events import Body, Frame, Headers, Trailers, Way
 
 
@@ -131,6 +132,7 @@ class Direction:
         self.showing: Kind | None = None
         self.maps_dropped = False
         self.passed_maps_are_gone = False
+        self.joins_headers = False
         self.fix_content_length = False
         self.edited = False
         """The filter has changed the body."""
@@ -141,6 +143,18 @@ class Direction:
         self._waiting_bytes = 0
         self._effect_all = Effect.STOP_AND_WATERMARK
         self._above = False
+
+    @property
+    def joined(self) -> frozenset[bytes]:
+        """Names of headers of which there is one entry."""
+        if not self.joins_headers:
+            return frozenset()
+        return JOINED_IN_REQUESTS if self.way is Way.REQUEST else JOINED_IN_RESPONSES
+
+    def new_trailers(self, pairs: HeaderPairs = ()) -> HeaderMap:
+        """A map for trailers of this direction."""
+        joined = self.joins_headers and self.way is Way.RESPONSE
+        return HeaderMap(pairs, JOINED_IN_RESPONSE_TRAILERS if joined else frozenset())
 
     # --- what comes in
 
@@ -176,7 +190,7 @@ class Direction:
                 self._process_trailers(frame)
 
     def _process_headers(self, frame: Headers) -> None:
-        self.headers = HeaderMap(frame.headers)
+        self.headers = HeaderMap(frame.headers, self.joined)
         self.ended = frame.end_of_stream
         self._ask(Kind.HEADERS, len(self.headers), frame.end_of_stream, self._act_on_headers)
 
@@ -220,7 +234,7 @@ class Direction:
             self._mark(True)
 
     def _process_trailers(self, frame: Trailers) -> None:
-        self.trailers = HeaderMap(frame.trailers)
+        self.trailers = self.new_trailers(frame.trailers)
         self.ended = True
         self._ask(Kind.TRAILERS, len(self.trailers), True, self._act_on_trailers)
 

@@ -14,6 +14,10 @@ from hostabi.core.vm import Vm
 # What a callback's result is taken for once the stream was answered locally within it (abi_reference 7.4).
 _FORCED = {Kind.HEADERS: 4, Kind.BODY: 3, Kind.TRAILERS: 1}
 
+# Callbacks by the position of their kind: members of an Enum are hashed in Python, and no dict of them is fast.
+_KINDS = tuple(Kind)
+_OF_REQUEST, _OF_RESPONSE = ([f"proxy_on_{way.value}_{kind.value}" for kind in _KINDS] for way in Way)
+
 _TOO_LARGE = {
     Way.REQUEST: LocalReply(413, body=b"Payload Too Large", details="request_payload_too_large"),
     Way.RESPONSE: LocalReply(500, body=b"Internal Server Error", details="response_payload_too_large"),
@@ -51,6 +55,7 @@ class FilterStream:
         self.context.request.fix_content_length = state.profile.fix_content_length
         self.context.request.passed_maps_are_gone = state.profile.passed_maps_are_gone
         self.context.response.passed_maps_are_gone = state.profile.passed_maps_are_gone
+        self.context.request.joins_headers = self.context.response.joins_headers = state.profile.joins_headers
         if not owner.working:
             self.failed()
 
@@ -74,7 +79,7 @@ class FilterStream:
         if kind is Kind.HEADERS and profile.header_end_of_stream_always_0:
             flag = 0
         args = (size,) if kind is Kind.TRAILERS else (size, flag)
-        callback = f"proxy_on_{way.value}_{kind.value}"
+        callback = (_OF_REQUEST if way is Way.REQUEST else _OF_RESPONSE)[_KINDS.index(kind)]
         result = self.owner.vm.call(callback, context, *args)
         if not self.owner.working:
             return None
@@ -96,7 +101,9 @@ class FilterStream:
 
     def settle(self) -> None:
         """Run what the callback deferred."""
-        self.owner.vm.settle()
+        vm = self.owner.vm
+        if vm.state.deferred:
+            vm.settle()
 
     def emit(self, way: Way, frame: Frame) -> None:
         """Pass a frame on to the neighbour."""
@@ -135,9 +142,11 @@ class FilterStream:
 
     def cut(self, response: bool = True) -> None:
         """Nothing more of this stream matters; with response False, a response still comes (one made here)."""
-        self.context.request.stop()
-        if response or self.context.response.started:  # what had begun is replaced
-            self.context.response.stop()
+        request, other = self.context.request, self.context.response
+        if not request.stopped:
+            request.stop()
+        if (response or other.started) and not other.stopped:  # what had begun is replaced
+            other.stop()
 
     def failed(self) -> None:
         """The plugin is dead: go on without it, or answer with a failure, as its policy says."""

@@ -150,18 +150,18 @@ def _held(vm: VmState, token: int) -> GrpcCall:
 
 
 def _server(vm: VmState, service: bytes) -> GrpcService:
-    """The server that a guest means: a GrpcService if the bytes are one, else a cluster."""
+    """The server that a guest means: a GrpcService if the bytes are one that names a server, else a cluster."""
     try:
-        server = read_service(service)
+        server, why = read_service(service), "a GrpcService that names no server"
     except ProtobufError as error:
-        name = _text(service)
-        if not name or (vm.upstreams is not None and name not in vm.upstreams):
-            raise HostError(Status.PARSE_FAILURE, f"no cluster {name!r}, and no GrpcService: {error}") from error
-        return GrpcService(name)
-    if server is None:
-        # Envoy takes this for one, and crashes.
-        raise HostError(Status.PARSE_FAILURE, "a GrpcService that names no server")
-    return server
+        server, why = None, f"no GrpcService: {error}"
+    if server is not None:
+        return server
+    # Some names are messages, too: `users` is one with an unknown field 14. Envoy crashes on a call to such a cluster.
+    name = _text(service)
+    if not (name.isprintable() if vm.upstreams is None else name in vm.upstreams) or not name:
+        raise HostError(Status.PARSE_FAILURE, f"no cluster {name!r}, and {why}")
+    return GrpcService(name)
 
 
 def _check(vm: VmState, token: int, server: GrpcService) -> None:

@@ -28,7 +28,8 @@ def increment_metric(vm: VmState, metric: U32, delta: I64) -> None:
         raise HostError(Status.BAD_ARGUMENT, "only a counter can be incremented")
     if cell.kind is MetricType.HISTOGRAM or (cell.kind is MetricType.COUNTER and delta <= 0):
         raise HostError(Status.BAD_ARGUMENT, f"a {cell.kind.name.lower()} cannot be incremented by {delta}")
-    cell.value = max(0, cell.value + delta) & _MASK
+    with vm.shared.lock:
+        cell.value = max(0, cell.value + delta) & _MASK
     vm.emit(Metric(cell.name, cell.kind, delta))
 
 
@@ -38,15 +39,16 @@ def record_metric(vm: VmState, metric: U32, value: U64) -> None:
     cell = _cell(vm, metric)
     if vm.profile.strict_metrics and cell.kind is MetricType.COUNTER:
         raise HostError(Status.BAD_ARGUMENT, "a counter can only be incremented")
-    match cell.kind:
-        case MetricType.COUNTER:
-            cell.value = (cell.value + value) & _MASK
-        case MetricType.GAUGE:
-            cell.value = value
-        case MetricType.HISTOGRAM:
-            cell.value += 1
-            if len(cell.samples) < _SAMPLES_KEPT:
-                cell.samples.append(value)
+    with vm.shared.lock:
+        match cell.kind:
+            case MetricType.COUNTER:
+                cell.value = (cell.value + value) & _MASK
+            case MetricType.GAUGE:
+                cell.value = value
+            case MetricType.HISTOGRAM:
+                cell.value += 1
+                if len(cell.samples) < _SAMPLES_KEPT:
+                    cell.samples.append(value)
     vm.emit(Metric(cell.name, cell.kind, value))
 
 

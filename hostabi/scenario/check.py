@@ -11,7 +11,9 @@ from pydantic import BaseModel
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import Status
+from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Message
+from hostabi.adapters.streams import MadeCall
 from hostabi.core.commands import Log, StartCall
 from hostabi.core.transcript import Called
 from hostabi.scenario.expect import (
@@ -95,16 +97,16 @@ def check(expect: Expect, seen: Observation) -> tuple[list[Difference], Accounte
 def unexpected(seen: Observation, accounted: Accounted) -> Iterator[Difference]:
     """What `strict` forbids: log lines, HTTP calls and host calls that nothing expected.
 
-    A log line accounts for the proxy_log behind it and an HTTP call for its proxy_http_call; WASI is the runtime's.
+    A log line accounts for the proxy_log behind it and a call for the host call that began it; WASI is the runtime's.
     """
     for log in seen.logs:
         if id(log) not in accounted.logs:
             yield Difference(("strict",), None, log_data(log), "a log line that nothing expects")
     for call in seen.calls:
         if id(call) not in accounted.calls:
-            yield Difference(("strict",), None, call_data(call), "an HTTP call that nothing expects")
+            yield Difference(("strict",), None, call_data(call), "a call that nothing expects")
     for made in seen.host_calls:
-        logged = made.function in ("proxy_log", "proxy_http_call")
+        logged = made.function in ("proxy_log", "proxy_http_call", "proxy_grpc_call", "proxy_grpc_stream")
         if made.is_status and not logged and id(made) not in accounted.host_calls:
             yield Difference(("strict",), None, host_call_data(made), "a host call that nothing expects")
 
@@ -297,8 +299,10 @@ def _log_limits(expect: LogsExpect, seen: Observation) -> Iterator[Difference]:
 # --- calls -----------------------------------------------------------------------------------------------------------
 
 
-def call_data(call: StartCall) -> dict[str, object]:
-    """An HTTP call as it is written in a file."""
+def call_data(call: MadeCall) -> dict[str, object]:
+    """A call as it is written in a file."""
+    if isinstance(call, GrpcRecord):
+        return _grpc_data(call)
     pseudo = {as_text(key[1:]): data_value(value) for key, value in call.headers if key.startswith(b":")}
     data: dict[str, object] = {"upstream": call.upstream, **pseudo}
     headers = pairs_data(tuple(pair for pair in call.headers if not pair[0].startswith(b":")))
@@ -309,20 +313,64 @@ def call_data(call: StartCall) -> dict[str, object]:
     return data | {"timeout_ms": call.timeout_ms}
 
 
-def call_differences(loc: Loc, wanted: Any, call: StartCall, name: str) -> Iterator[Difference]:
-    """How an HTTP call differs from what is wanted of it: a CallExpect, a CallMatch, or the cluster."""
+def _grpc_data(call: GrpcRecord) -> dict[str, object]:
+    command = call.command
+    data: dict[str, object] = {"upstream": call.upstream, "service": command.service, "method": command.method}
+    if command.metadata:
+        data["headers"] = pairs_data(command.metadata)
+    data["messages"] = [data_value(message) for message in call.messages]
+    data |= {name: True for name in ("ended", "cancelled") if getattr(call, name) and not call.unary}
+    return data | ({"timeout_ms": call.timeout_ms} if call.unary else {})
+
+
+def call_differences(loc: Loc, wanted: Any, call: MadeCall, name: str) -> Iterator[Difference]:
+    """How a call differs from what is wanted of it: a CallExpect, a CallMatch, or the cluster."""
     if isinstance(wanted, str):
         if call.upstream != wanted:
             yield Difference(loc, wanted, call.upstream)
         return
     if wanted.upstream is not None:
         yield from _text((*loc, "upstream"), wanted.upstream, call.upstream)
+    if isinstance(call, GrpcRecord):
+        yield from _grpc_differences(loc, wanted, call)
+    else:
+        yield from _http_differences(loc, wanted, call)
+    if wanted.filter is not None and wanted.filter != name:
+        yield Difference((*loc, "filter"), wanted.filter, name)
+
+
+def _http_differences(loc: Loc, wanted: Any, call: StartCall) -> Iterator[Difference]:
     yield from _message_parts(loc, wanted, call.headers, call.body)
+    for part in ("service", "messages", "ended", "cancelled"):
+        if getattr(wanted, part, None) is not None:
+            yield Difference((*loc, part), wanted_data(getattr(wanted, part)), None, "it is an HTTP call")
     if isinstance(wanted, CallExpect):
         yield from _headers((*loc, "trailers"), wanted.trailers, call.trailers)
         yield from _number((*loc, "timeout_ms"), wanted.timeout_ms, call.timeout_ms)
-    if wanted.filter is not None and wanted.filter != name:
-        yield Difference((*loc, "filter"), wanted.filter, name)
+
+
+def _grpc_differences(loc: Loc, wanted: Any, call: GrpcRecord) -> Iterator[Difference]:
+    """Of a gRPC call: `method` is its own, `path` is service and method, `headers` are its metadata."""
+    command = call.command
+    said = {"service": command.service, "method": command.method, "path": command.path}
+    said["authority"] = command.authority or command.upstream
+    for part, value in said.items():
+        if getattr(wanted, part) is not None:
+            yield from _text((*loc, part), getattr(wanted, part), value)
+    yield from _headers((*loc, "headers"), wanted.headers, command.metadata)
+    if wanted.body is not None:
+        yield from _text((*loc, "body"), wanted.body, call.messages[0] if call.messages else None)
+    if not isinstance(wanted, CallExpect):
+        return
+    if wanted.messages is not None:
+        fits = len(wanted.messages) == len(call.messages) and all(map(matches, wanted.messages, call.messages))
+        if not fits:
+            shown = [data_value(message) for message in call.messages]
+            yield Difference((*loc, "messages"), wanted_data(wanted.messages), shown)
+    for part in ("ended", "cancelled"):
+        if getattr(wanted, part) is not None and getattr(wanted, part) is not getattr(call, part):
+            yield Difference((*loc, part), getattr(wanted, part), getattr(call, part))
+    yield from _number((*loc, "timeout_ms"), wanted.timeout_ms, call.timeout_ms)
 
 
 def _calls(expect: list[CallExpect | str], seen: Observation, accounted: Accounted) -> Iterator[Difference]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 import hostabi.hostcalls  # noqa: F401  (fills the registry)
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.enums import LogLevel, Status
+from hostabi.abi.grpc import GrpcStatus
 from hostabi.abi.hostcall import REGISTRY
 from hostabi.core.faults import ALLOCATOR
 from hostabi.hostcalls.wasi import SIGNATURES
@@ -60,6 +61,20 @@ def _status(value: object) -> object:
 
 StatusName = Annotated[int, BeforeValidator(_status)]
 """A status of a host call by name or number."""
+
+
+def _grpc_status(value: object) -> object:
+    if isinstance(value, str):
+        if value not in GrpcStatus.__members__:
+            raise ValueError(f"there is no status {value!r}; known are {', '.join(GrpcStatus.__members__)}")
+        return int(GrpcStatus[value])
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("a gRPC status is wanted here: OK, NOT_FOUND, ... or a number")
+    return int(value)
+
+
+GrpcStatusName = Annotated[int, BeforeValidator(_grpc_status), WithJsonSchema({"type": ["string", "integer"]})]
+"""A gRPC status by name or number."""
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -136,15 +151,19 @@ class LogsExpect(Model):
 
 
 class CallExpect(Model):
-    """An HTTP call that the filter made."""
+    """A call that the filter made: an HTTP call, or a gRPC call or stream."""
 
     upstream: Match | None = Field(None, description="The cluster.")
-    method: Match | None = None
-    path: Match | None = None
+    service: Match | None = Field(None, description="The service of a gRPC call.")
+    method: Match | None = Field(None, description="The method: GET, or of a gRPC call its name.")
+    path: Match | None = Field(None, description="The path; of a gRPC call /service/method.")
     authority: Match | None = None
-    headers: dict[Text, Matches] | None = None
-    body: Match | None = None
-    trailers: dict[Text, Matches] | None = None
+    headers: dict[Text, Matches] | None = Field(None, description="The headers; of a gRPC call its metadata.")
+    body: Match | None = Field(None, description="The body; of a gRPC call its first message.")
+    messages: list[Match] | None = Field(None, description="The messages of a gRPC call so far, all of them.")
+    ended: bool | None = Field(None, description="Whether the filter sends no more on a gRPC stream.")
+    cancelled: bool | None = Field(None, description="Whether the filter has given up a gRPC call.")
+    trailers: dict[Text, Matches] | None = Field(None, description="The trailers of an HTTP call.")
     timeout_ms: Number | None = None
     filter: Text | None = None
 
@@ -200,7 +219,7 @@ class Expect(Model):
         None, description="Lines that are logged, in this order; an empty list: none at all."
     )
     calls: list[Annotated[Text | CallExpect, BY_SHAPE]] | None = Field(
-        None, description="The HTTP calls that are made, all of them, in order; text is the cluster."
+        None, description="The HTTP and gRPC calls that are made, all of them, in order; text is the cluster."
     )
     host_calls: Annotated[list[HostCall] | HostCallsExpect, BY_SHAPE] | None = Field(
         None, description="Calls of the host, in this order; an empty list: none at all."

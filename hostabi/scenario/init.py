@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.scenario.load import SUFFIXES, Trial, loads
 from hostabi.scenario.model import Step
 from hostabi.scenario.places import Document
@@ -80,7 +81,8 @@ def _next(test: Trial, engine: str | None) -> str | None:
         return None
     waiting = [call for call in stage.session.waiting if not call.held]
     if waiting:
-        return _step("callout", {"match": waiting[0].command.upstream, "answer": 200})
+        outcome = {"grpc": {"messages": [""]}} if isinstance(waiting[0].made, GrpcRecord) else {"answer": 200}
+        return _step("callout", {"match": waiting[0].made.upstream, **outcome})
     if stage.takes_response("main") and not stage.session.stream().held:
         return _step("upstream", _ANSWER)
     return None

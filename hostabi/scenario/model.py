@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model_validator
 
 from hostabi.core.policy import PROFILES, Limits, Profile
-from hostabi.scenario.expect import Expect, FaultName, Level, StatusName
+from hostabi.scenario.expect import Expect, FaultName, GrpcStatusName, Level, StatusName
 from hostabi.scenario.fields import BY_SHAPE, Data, Duration, Headers, Model, Moment, Text
 from hostabi.scenario.matchers import Match, Matches
 
@@ -152,10 +152,28 @@ class CallAnswer(Model):
     trailers: Headers = ()
 
 
+class GrpcCallAnswer(Model):
+    """What a gRPC server sends: the answer to a call, or the next part of what comes on a stream."""
+
+    messages: list[Data] = Field(default_factory=list, description="Messages, in order.")
+    status: GrpcStatusName = Field(0, description="The status: a name such as NOT_FOUND, or its number.")
+    message: Text = Field("", description="The message of the status.")
+    metadata: Headers = Field((), description="Initial metadata.")
+    trailers: Headers = Field((), description="Trailing metadata, beside the status.")
+    end: bool | None = Field(None, description="false: more of it follows in a later step.")
+
+    @model_validator(mode="after")
+    def _status_at_end(self) -> GrpcCallAnswer:
+        if self.end is False and {"status", "message", "trailers"} & self.model_fields_set:
+            raise ValueError("status, message and trailers are the end of it")
+        return self
+
+
 class CallMatch(Model):
-    """Which call is meant."""
+    """Which call is meant; of a gRPC call `method` is its name, `headers` its metadata, `body` its first message."""
 
     upstream: Match | None = Field(None, description="The cluster.")
+    service: Match | None = Field(None, description="The service of a gRPC call.")
     method: Match | None = None
     path: Match | None = None
     authority: Match | None = None
@@ -165,20 +183,26 @@ class CallMatch(Model):
 
 
 class CalloutStep(Model):
-    """What comes of a filter's HTTP call: of the oldest one that waits and matches, else of the next that is made."""
+    """What comes of a filter's call: of the oldest one that waits and matches, else of the next that is made."""
 
     match: Annotated[Text | CallMatch, BY_SHAPE] = Field(
         default_factory=CallMatch, description="Which call; text is the cluster."
     )
-    answer: Annotated[int | CallAnswer, BY_SHAPE] | None = Field(None, description="An answer; a number is its status.")
+    answer: Annotated[int | CallAnswer, BY_SHAPE] | None = Field(
+        None, description="The answer to an HTTP call; a number is its status."
+    )
+    grpc: Annotated[GrpcStatusName | GrpcCallAnswer, BY_SHAPE] | None = Field(
+        None, description="What comes on a gRPC call or stream; a name or number is its status."
+    )
     timeout: bool | None = Field(None, description="true: no answer in time.")
     reset: bool | None = Field(None, description="true: the connection breaks.")
     hold: Text | None = Field(None, description="Not yet: a later `release` of this name brings it.")
 
     @model_validator(mode="after")
     def _one_outcome(self) -> CalloutStep:
-        if [self.answer is not None, bool(self.timeout), bool(self.reset)].count(True) != 1:
-            raise ValueError("a callout has one outcome: answer, timeout: true, or reset: true")
+        given = [self.answer is not None, self.grpc is not None, bool(self.timeout), bool(self.reset)]
+        if given.count(True) != 1:
+            raise ValueError("a callout has one outcome: answer, grpc, timeout: true, or reset: true")
         return self
 
 
@@ -325,6 +349,9 @@ class _World(Model):
     )
     clock: Moment | None = Field(None, description="The time it is: seconds since 1970, or ISO 8601.")
     seed: int | None = Field(None, description="Where random numbers come from.")
+    protocol: Literal["HTTP/1.1", "HTTP/2"] | None = Field(
+        None, description="What client and upstream speak. Real Envoy is asked on HTTP/2 without it."
+    )
     properties: dict[Text, Any] | None = Field(None, description="Properties that filters can read, by path.")
     shared_data: SharedData | None = Field(None, description="What is in shared data when it begins.")
     clusters: list[Text] | None = Field(None, description="The clusters that can be called; without this, any.")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from hostabi.adapters.message import Message
-from hostabi.core.commands import LocalReply, Log, StartCall
+from hostabi.adapters.streams import MadeCall
+from hostabi.core.commands import LocalReply, Log
 from hostabi.core.transcript import Called, Entered, Record
 from hostabi.scenario.matchers import data_value
 
@@ -58,7 +59,7 @@ class Observation:
 
     stream: StreamView = field(default_factory=StreamView)
     logs: list[Log] = field(default_factory=list)
-    calls: list[StartCall] = field(default_factory=list)
+    calls: list[MadeCall] = field(default_factory=list)
     transcript: list[Record] = field(default_factory=list)
     trap: str | None = None
     """The message of the first filter that failed."""

@@ -202,5 +202,9 @@ def _outcome_text(step: CalloutStep) -> str:
     whom = f"{cluster} " if isinstance(cluster, str) else ""
     if step.timeout or step.reset:
         return whom + ("timeout" if step.timeout else "reset")
+    if step.grpc is not None:
+        code = step.grpc if isinstance(step.grpc, int) else step.grpc.status
+        open_end = not isinstance(step.grpc, int) and step.grpc.end is False
+        return f"{whom}{'held, ' if step.hold else ''}gRPC {'messages' if open_end else code}"
     status = step.answer if isinstance(step.answer, int) else getattr(step.answer, "status", "")
     return f"{whom}{'held, ' if step.hold else ''}{status}"

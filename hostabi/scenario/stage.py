@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import interp
+from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel
+from hostabi.adapters.grpc_message import GrpcAnswer
 from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.session import MAIN, Session
-from hostabi.adapters.streams import Connection, Outcome, SessionError, Stream
-from hostabi.core.commands import StartCall
+from hostabi.adapters.streams import CallOutcome, CallTest, Connection, Outcome, SessionError, Stream
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
 from hostabi.core.policy import PROFILES, Limits, Profile
@@ -102,14 +103,9 @@ class Modules:
 
     def source(self, filter: Filter, folder: Path, profile: Profile) -> LoadedFilter | PythonFilter:
         """The filter, ready for a host; raises StageError."""
-        if filter.build is not None:
-            self._build(filter.build.run, folder)
-            name = filter.build.module
-        else:
-            name = filter.module or ""
-        if ".py:" in name:
-            return python_filter(folder, name)
-        path = installed(name) if name.startswith(PACKAGE) else folder / name
+        path = self.file(filter, folder)
+        if path is None:
+            return python_filter(folder, filter.module or "")
         try:
             stat = path.stat()
             key = (path.resolve(), stat.st_mtime_ns, stat.st_size, profile.loading)
@@ -120,6 +116,17 @@ class Modules:
             raise StageError(f"{path}: {error.strerror or error}") from error
         except (LoadError, interp.WasmError) as error:
             raise StageError(f"{path}: {error}") from error
+
+    def file(self, filter: Filter, folder: Path) -> Path | None:
+        """Where the filter's module lies, built if need be; None for a filter in Python. Raises StageError."""
+        if filter.build is not None:
+            self._build(filter.build.run, folder)
+            name = filter.build.module
+        else:
+            name = filter.module or ""
+        if ".py:" in name:
+            return None
+        return installed(name) if name.startswith(PACKAGE) else folder / name
 
     def _build(self, run: str | list[str], folder: Path) -> None:
         words = shlex.split(run) if isinstance(run, str) else run
@@ -175,16 +182,44 @@ def config_bytes(config: object) -> bytes:
     return json.dumps(config, ensure_ascii=False).encode()
 
 
+def configuration(test: Trial, filter: Filter, config: object = None) -> bytes:
+    """A filter's configuration: `config`, else what the file says, or the file it names; raises StageError."""
+    if filter.config_file is None or config is not None:
+        return config_bytes(filter.config if config is None else config)
+    path = test.folder / filter.config_file
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StageError(f"{path}: {error.strerror or error}") from error
+
+
 # --- this host -------------------------------------------------------------------------------------------------------
 
 
 class LocalStage:
-    """Plays a test on a fresh host of our own. `engine` and `profile` override what the file says."""
+    """Plays a test on a fresh host of our own. `engine`, `profile` and `log_level` override what the file says.
 
-    def __init__(self, test: Trial, modules: Modules, *, engine: str | None = None, profile: str | None = None) -> None:
+    `protocol` is for files that do not say one.
+    """
+
+    def __init__(
+        self,
+        test: Trial,
+        modules: Modules,
+        *,
+        engine: str | None = None,
+        profile: str | None = None,
+        log_level: str | None = None,
+        protocol: str | None = None,
+    ) -> None:
         self.test = test
         self.modules = modules
         self.engine = engine
+        self.log_level = log_level
+        self.protocol = test.case.protocol or test.scenario.protocol or protocol
+        self.plugins: list[Plugin] = []
+        """The filters of the chain as they were at the start."""
+        self.added_to_answers: HeaderPairs = ()
         self.transcript: list[Record] = []
         self._profile = self._choose_profile(profile)
         self._fuel_seen = 0
@@ -230,11 +265,14 @@ class LocalStage:
     def start(self) -> Observation:
         """Load and start the filters."""
         filters = self.test.scenario.filters
-        plugins = [self._plugin(one, i) for i, one in enumerate(filters)]
+        self.plugins = plugins = [self._plugin(one, i) for i, one in enumerate(filters)]
         loggers = [made for made, one in zip(plugins, filters, strict=True) if one.role == "access_log"]
         chain = self.host.chain([made for made in plugins if made not in loggers], loggers)
         names = {name: [_address(one) for one in found] for name, found in (self._setting("dns") or {}).items()}
-        self._session = Session(self.host, chain, now=self.now, dns=names, attributes=self._attributes())
+        self._session = Session(
+            self.host, chain, now=self.now, dns=names, attributes=self._attributes(), protocol=self.protocol
+        )
+        self._session.added_to_answers = self.added_to_answers
         self._session.start()
         return self._observe(MAIN)
 
@@ -277,13 +315,7 @@ class LocalStage:
         return made
 
     def _config(self, filter: Filter, config: object) -> PluginConfig:
-        given = config_bytes(filter.config if config is None else config)
-        if filter.config_file is not None and config is None:
-            path = self.test.folder / filter.config_file
-            try:
-                given = path.read_bytes()
-            except OSError as error:
-                raise StageError(f"{path}: {error.strerror or error}") from error
+        given = configuration(self.test, filter, config)
         return PluginConfig(
             name=filter.name,
             root_id=filter.root_id,
@@ -295,7 +327,7 @@ class LocalStage:
             allowed_capabilities=frozenset(filter.policy.allowed_capabilities),
             environ=tuple((name.encode(), value.encode()) for name, value in filter.env.items()),
             attributes=for_plugins(self._attributes()),
-            log_level=LogLevel(LEVELS[filter.policy.log_level]),
+            log_level=LogLevel(LEVELS[self.log_level or filter.policy.log_level]),
             limits=_limits(filter),
         )
 
@@ -311,7 +343,7 @@ class LocalStage:
             case "tcp" if step.tcp is not None:
                 self._tcp(step.tcp, step.stream)
             case "callout" if step.callout is not None:
-                session.callout(self._fits(step.callout), _outcome(step.callout), hold=step.callout.hold or "")
+                session.callout(self._fits(step.callout), outcome(step.callout), hold=step.callout.hold or "")
             case "release" if step.release is not None:
                 session.release(step.release)
             case "advance" if step.advance is not None:
@@ -363,7 +395,7 @@ class LocalStage:
             return
         self.session.upstream(Answer(step.status, step.headers, b"", step.pieces(), step.trailers), stream, end=end)
 
-    def _fits(self, step: CalloutStep) -> Callable[[StartCall], bool]:
+    def _fits(self, step: CalloutStep) -> CallTest:
         names = self._names()
         return lambda call: not list(call_differences((), step.match, call, names.get(call.plugin, call.plugin)))
 
@@ -449,9 +481,15 @@ def _counter(one: int | CounterValue) -> tuple[int, int]:
     return (one, one) if isinstance(one, int) else (one.value, one.added)
 
 
-def _outcome(step: CalloutStep) -> Answer | Outcome:
+def outcome(step: CalloutStep) -> CallOutcome:
+    """What a step says comes of a call."""
     if step.timeout:
         return Outcome.TIMEOUT
+    if isinstance(step.grpc, int):
+        return GrpcAnswer(status=step.grpc)
+    if step.grpc is not None:
+        one = step.grpc
+        return GrpcAnswer(one.messages, one.status, one.message, one.metadata, one.trailers, one.end is not False)
     if step.reset or step.answer is None:
         return Outcome.RESET
     if isinstance(step.answer, int):

@@ -281,4 +281,4 @@ def _brief(data: dict[str, object]) -> dict[str, object]:
 
 
 def _brief_call(data: dict[str, object]) -> dict[str, object]:
-    return {key: data[key] for key in ("upstream", "method", "path", "body") if key in data}
+    return {key: data[key] for key in ("upstream", "service", "method", "path", "body", "messages") if key in data}

@@ -5,6 +5,7 @@ runs a file of `tamis test`.
 """
 
 from hostabi.adapters.exchange import Exchange
+from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
 from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.report import exchange_data
 from hostabi.testing.host import FilterHost
@@ -14,6 +15,9 @@ __all__ = [
     "Exchange",
     "FilterHost",
     "FilterSession",
+    "GrpcAnswer",
+    "GrpcNetwork",
+    "GrpcRecord",
     "Outcome",
     "Request",
     "SessionError",
@@ -21,9 +25,10 @@ __all__ = [
     "run_scenario",
 ]
 
-#: Names whose modules are imported when first asked for: scenario files need pydantic.
+#: Names whose modules are imported when first asked for: scenario files need pydantic, a GrpcNetwork needs h2.
 _HOMES = {
     "FilterSession": "hostabi.testing.session",
+    "GrpcNetwork": "hostabi.adapters.grpc_network",
     "Outcome": "hostabi.adapters.streams",
     "SessionError": "hostabi.adapters.streams",
     "run_scenario": "hostabi.testing.scenarios",

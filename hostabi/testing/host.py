@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hostabi.abi.enums import AbiVersion, LogLevel
-from hostabi.adapters.driver import Addresses, Answers
+from hostabi.adapters.driver import Addresses, Answers, Network
 from hostabi.adapters.exchange import Exchange, Exchanger
 from hostabi.adapters.message import Answer, HeadersLike, Request, Text, to_bytes
 from hostabi.adapters.report import exchange_data
@@ -30,10 +30,11 @@ class FilterHost:
     """A host with a chain of filters, a clock that stands still between events, and a seeded source of randomness.
 
     `filters` are paths, bytes or texts of modules, or filters in Python; they all get the same `config` (text, bytes or
-    what is made JSON of). `clock` is in seconds since 1970. `calls` answers the filters' HTTP calls, by upstream
-    name or by a function of the call; calls without an answer fail. `dns` has the addresses of names. `features` are
-    those of `Host`. `properties` are by dotted path. With `start` False the filters are not started, for somebody else
-    to drive `host` and `chain`. Raises LoadError, and the errors of `interp` for a module that is none.
+    what is made JSON of). `clock` is in seconds since 1970. `calls` answers the filters' HTTP and gRPC calls, by
+    upstream name or by a function of the call; calls without an answer fail. gRPC calls that a `network` takes go out
+    to real servers. `dns` has the addresses of names. `features` are those of `Host`. `properties` are by dotted path.
+    With `start` False the filters are not started, for somebody else to drive `host` and `chain`.
+    Raises LoadError, and the errors of `interp` for a module that is none.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class FilterHost:
         clock: float = 1_700_000_000,
         properties: Mapping[str, object] | None = None,
         calls: Answers | None = None,
+        network: Network | None = None,
         dns: Mapping[str, Sequence[str]] | None = None,
         environ: Mapping[str, str] | None = None,
         log_level: LogLevel = LogLevel.INFO,
@@ -90,7 +92,8 @@ class FilterHost:
         self.plugins = [self.host.plugin(source, plugin_config, now=now, abi=abi) for source in filters]
         self.chain = self.host.chain(self.plugins)
         self.now = now
-        self.exchanger = Exchanger(self.host, self.chain, now=now, answers=calls, dns=addresses(dns or {}))
+        names = addresses(dns or {})
+        self.exchanger = Exchanger(self.host, self.chain, now=now, answers=calls, network=network, dns=names)
         if start:
             self.exchanger.start()
 

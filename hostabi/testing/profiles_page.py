@@ -48,6 +48,7 @@ SWITCHES: dict[str, str] = {
     "reject_bad_header_bytes": "CR, LF and NUL in names and values are BAD_ARGUMENT",
     "continue_drops_maps": "after a continue, the maps of that direction cannot be had until the next callback",
     "passed_maps_are_gone": "headers cannot be had any more once their callback has continued",
+    "joins_headers": "of some headers (`via`, `content-type`, ...) there is one: further values join it with a comma",
     # buffers
     "absent_body_is_empty": "a body that is not there reads as empty; otherwise NOT_FOUND",
     "empty_body_is_not_written": "when nothing is read, neither address nor size is written",
@@ -162,6 +163,7 @@ TOPICS: tuple[Topic, ...] = (
     _topic("bytes that filters of a connection hold", "6", "connection_buffer_is_shared"),
     _topic("the end of an upstream connection", "6", "upstream_close_at_end"),
     _topic("end_of_stream of headers", "6", "header_end_of_stream_always_0"),
+    _topic("second values", "8.6", "joins_headers"),
     _topic("maps after continue", "7.6", "continue_drops_maps passed_maps_are_gone"),
     _topic("continue in the callback that pauses", "7.6", "continue_before_action"),
     _topic("continue of the upstream side", "7.6", "upstream_can_continue"),

@@ -67,6 +67,7 @@ FLOORS = {
     "hostabi.pytest_plugin": 7,
     "hostabi.cli": 7,
     "hostabi.adapters": 7,
+    "hostabi.oracle": 7,
     "hostabi.scenario": 7,
     "hostabi.testing": 7,
 }

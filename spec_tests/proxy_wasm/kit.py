@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hostabi import Status
+from hostabi import Event, Status
 from hostabi.abi.callbacks import CALLBACKS, Answers
 from hostabi.abi.codec import encode_pairs
 from hostabi.abi.enums import AbiVersion
 from hostabi.abi.hostcall import REGISTRY
 from hostabi.core.transcript import Broke, Called, Entered, Left, Noted, Record
 from hostabi.core.vm import describe_call
-from hostabi.testing import Exchange, FilterHost
+from hostabi.testing import Exchange, FilterHost, FilterSession
 from hostabi.testing.wat import small_filter
 
 INPUTS = 1024
@@ -124,3 +124,9 @@ def line(record: Record) -> str:
 def callbacks(records: list[Record]) -> list[str]:
     """The callbacks of a transcript with their arguments, in order."""
     return [line(r)[2:] for r in records if isinstance(r, Entered)]
+
+
+def feed(session: FilterSession, event: Event) -> None:
+    """Give an event to a session's chain, and let everything come of it."""
+    session._feed(session.chain, event)
+    session._settle()

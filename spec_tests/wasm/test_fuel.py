@@ -229,7 +229,7 @@ def test_a_slice_is_a_pause_and_no_end(engine: str) -> None:
     assert pauses >= 15
 
 
-@pytest.mark.parametrize("accounts", {Accounts, PlainAccounts}, ids=lambda cls: cls.__module__)
+@pytest.mark.parametrize("accounts", dict.fromkeys((Accounts, PlainAccounts)), ids=lambda cls: cls.__module__)
 def test_fuel_is_a_number_of_ticks_or_none(accounts: type[PlainAccounts]) -> None:
     made = accounts()
     assert made.fuel is None

@@ -294,6 +294,7 @@ def test_a_token_belongs_to_its_plugin(engine: str) -> None:
 
 SERVICE = [
     (b"up", "up", "", (), False),
+    (b"users", "users", "", (), False),  # a message, with an unknown field 14, and a name all the same
     (b"\x0a\x04\x0a\x02up", "up", "", (), False),
     (b"\x0a\x0a\x0a\x02up\x12\x04auth", "up", "auth", (), False),
     (b"\x12\x07\x0a\x05a:123", "a:123", "", (), True),

@@ -185,6 +185,12 @@ ROWS = [
         "OK",
         "BAD_ARGUMENT",
     ),
+    off_on(
+        "joins_headers",
+        o.runs(lambda done: done.request.get_all("via"), {}, headers=[("via", "a"), ("via", "b")]),
+        ["a", "b"],
+        ["a,b"],
+    ),
     # buffers
     off_on("absent_body_is_empty", o.asks("proxy_get_buffer_bytes", 0, 0, ALL), "NOT_FOUND", "OK"),
     off_on("empty_body_is_not_written", o.reads("proxy_get_buffer_bytes", 0, 10, 1, **BODY), (b"",), ()),

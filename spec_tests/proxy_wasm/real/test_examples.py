@@ -72,7 +72,7 @@ def test_header_rewrite_sets_adds_and_removes(engine: str) -> None:
     assert result.request and result.response
     assert result.request.get_all("x-team") == ["blue"]
     assert result.request.get("cookie") is None
-    assert result.response.get_all("via") == ["1.1 other", "1.1 tamis"]
+    assert result.response.get_all("via") == ["1.1 other,1.1 tamis"]
     assert result.response.get("server") is None
 
 
