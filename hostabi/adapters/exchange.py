@@ -10,10 +10,11 @@ from hostabi.adapters.driver import Addresses, Answers, Network
 from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Answer, Message, Request
 from hostabi.adapters.outcomes import suits
+from hostabi.adapters.redis_calls import RedisAnswers, RedisOutcome, RedisSource
 from hostabi.adapters.session import Session
 from hostabi.adapters.streams import CallOutcome, Connection, MadeCall, Outcome, Stream
 from hostabi.core.chain import Chain
-from hostabi.core.commands import Command, LocalReply, Log, PluginFailed
+from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, RedisCall
 from hostabi.core.events import Side, StreamInfo, Way
 from hostabi.core.host import Host
 from hostabi.core.transcript import Record
@@ -75,12 +76,17 @@ class Exchanger:
         now: int = 0,
         answers: Answers | None = None,
         network: Network | None = None,
+        redis: RedisAnswers | None = None,
         dns: Addresses | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
         self.answers: Answers = {} if answers is None else answers
-        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, network=network, dns=dns)
+        self.redis: RedisAnswers = {} if redis is None else redis
+        asked = self.redis if isinstance(self.redis, RedisSource) else self._redis_answer
+        self.session = Session(
+            host, chain, now=now, pace=PACE, answers=self._answer, network=network, redis=asked, dns=dns
+        )
         self._fuel_seen = 0
 
     @property
@@ -98,6 +104,12 @@ class Exchanger:
         if answer is None or not suits(call, answer):
             return Outcome.RESET if isinstance(call, GrpcRecord) else Answer(failed="no answer was given")
         return answer
+
+    def _redis_answer(self, query: RedisCall) -> RedisOutcome:
+        redis = self.redis
+        if isinstance(redis, RedisSource):
+            return redis.ask(query) or Outcome.RESET
+        return (redis(query) if callable(redis) else redis.get(query.upstream)) or Outcome.RESET
 
     def start(self) -> None:
         """Start the chain's plugins."""

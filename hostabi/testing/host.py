@@ -15,6 +15,7 @@ from hostabi.abi.enums import AbiVersion, LogLevel
 from hostabi.adapters.driver import Addresses, Answers, Network
 from hostabi.adapters.exchange import Exchange, Exchanger
 from hostabi.adapters.message import Answer, HeadersLike, Request, Text, to_bytes
+from hostabi.adapters.redis_calls import RedisAnswers
 from hostabi.adapters.report import exchange_data
 from hostabi.core.context import ForeignFunction
 from hostabi.core.events import StreamInfo
@@ -32,8 +33,9 @@ class FilterHost:
     `filters` are paths, bytes or texts of modules, or filters in Python; they all get the same `config` (text, bytes or
     what is made JSON of). `clock` is in seconds since 1970. `calls` answers the filters' HTTP and gRPC calls, by
     upstream name or by a function of the call; calls without an answer fail. gRPC calls that a `network` takes go out
-    to real servers. `dns` has the addresses of names. `features` are those of `Host`. `properties` are by dotted path.
-    With `start` False the filters are not started, for somebody else to drive `host` and `chain`.
+    to real servers. `redis` answers queries to Redis, as `calls` does, and `dns` has the addresses of names. `features`
+    are those of `Host`. `properties` are by dotted path. With `start` False the filters are not started, for somebody
+    else to drive `host` and `chain`.
     Raises LoadError, and the errors of `interp` for a module that is none.
     """
 
@@ -53,6 +55,7 @@ class FilterHost:
         properties: Mapping[str, object] | None = None,
         calls: Answers | None = None,
         network: Network | None = None,
+        redis: RedisAnswers | None = None,
         dns: Mapping[str, Sequence[str]] | None = None,
         environ: Mapping[str, str] | None = None,
         log_level: LogLevel = LogLevel.INFO,
@@ -93,7 +96,9 @@ class FilterHost:
         self.chain = self.host.chain(self.plugins)
         self.now = now
         names = addresses(dns or {})
-        self.exchanger = Exchanger(self.host, self.chain, now=now, answers=calls, network=network, dns=names)
+        self.exchanger = Exchanger(
+            self.host, self.chain, now=now, answers=calls, network=network, redis=redis, dns=names
+        )
         if start:
             self.exchanger.start()
 
