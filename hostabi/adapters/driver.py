@@ -7,7 +7,7 @@ stream as soon as nothing can come out of it any more.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -17,6 +17,7 @@ from hostabi.abi.enums import PeerType
 from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord, record_of
 from hostabi.adapters.message import Answer, Message, to_pairs
 from hostabi.adapters.outcomes import outcome_events, suits
+from hostabi.adapters.redis_calls import RedisAnswers, RedisCalls, RedisOutcome, RedisTest
 from hostabi.adapters.streams import (
     Call,
     CallOutcome,
@@ -37,7 +38,10 @@ from hostabi.core.commands import (
     ConnectUpstream,
     Log,
     PluginFailed,
+    RedisCall,
+    RedisInit,
     ResetStream,
+    ResolveDns,
     Send,
     SendData,
     SendGrpc,
@@ -54,6 +58,7 @@ from hostabi.core.events import (
     CallFailed,
     CallResponse,
     ConnectionEnd,
+    DnsResolved,
     DownstreamData,
     Event,
     GrpcClosed,
@@ -62,9 +67,11 @@ from hostabi.core.events import (
     GrpcTimedOut,
     Headers,
     QueueReady,
+    RedisResponse,
     Shutdown,
     Side,
     Start,
+    StatsUpdate,
     StreamEnd,
     Tick,
     Trailers,
@@ -76,6 +83,9 @@ from hostabi.core.plugin import Plugin
 
 Answers = Mapping[str, Answer | GrpcAnswer] | Callable[[MadeCall], CallOutcome | None]
 """What comes of calls: by cluster, or by a function of the call. Nothing, or what does not fit: the call waits."""
+
+Addresses = Mapping[str, Sequence[tuple[str, int]] | None]
+"""Addresses of names, each with the seconds it is valid; None for a name on which the resolver fails."""
 
 _MOST_EVENTS = 10_000
 _MILLISECOND = 1_000_000
@@ -98,12 +108,16 @@ class Network(Protocol):
         """What has come, waiting for it at most so long."""
 
 
+_ANSWERS = CallResponse | CallFailed | GrpcEvent | RedisResponse
+"""What comes of calls."""
+
+
 class Driver:
     """A chain and the world around it: clock, timers, calls, open streams, and what was seen of all that.
 
     `now` is the clock in ns since 1970. It moves when time is let pass, and by `pace` with each event. `answers` come
     to calls at once; those it says nothing of wait for `callout`. Calls that a `network` takes go out to real servers,
-    and what comes of them comes when somebody listens.
+    and what comes of them comes when somebody listens. `dns` is what names stand for; others stand for nothing.
     """
 
     def __init__(
@@ -114,14 +128,18 @@ class Driver:
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        dns: Addresses | None = None,
         network: Network | None = None,
+        redis: RedisAnswers | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
         self.now = now
         self.pace = pace
         self.answers: Answers = {} if answers is None else answers
+        self.dns: Addresses = {} if dns is None else dns
         self.network = network
+        self.redis_calls = RedisCalls({} if redis is None else redis)
         self.added_to_answers: HeaderPairs = ()
         """What the proxy itself adds to the answers of filters' calls."""
         self.seen = Seen()
@@ -169,6 +187,19 @@ class Driver:
             self._decide(call, outcome, hold)
         self._settle()
 
+    def redis(self, fits: str | RedisTest, outcome: RedisOutcome) -> None:
+        """Say what comes of the oldest query to Redis that waits and fits, else of the next one that does.
+
+        `fits` is the cluster or a test of the query.
+        """
+        test = (lambda call: call.upstream == fits) if isinstance(fits, str) else fits
+        self._add(self.redis_calls.decide(test, outcome))
+        self._settle()
+
+    def _add(self, event: Event | None) -> None:
+        if event is not None:
+            self._pending.append(event)
+
     def release(self, hold: str) -> None:
         """What was said of a call with `hold` comes now."""
         call = next((one for one in self.waiting if one.held == hold and hold), None)
@@ -180,6 +211,9 @@ class Driver:
     def _decide(self, call: Call, outcome: CallOutcome, hold: str) -> None:
         if isinstance(outcome, Answer) and not outcome.failed and self.added_to_answers:
             outcome = replace(outcome, headers=(*to_pairs(outcome.headers), *self.added_to_answers))
+        ended = isinstance(call.made, GrpcRecord) and call.made.ended  # a proxy adds nothing while it still sends
+        if isinstance(outcome, GrpcAnswer) and not outcome.only_status and self.added_to_answers and ended:
+            outcome = replace(outcome, metadata=(*to_pairs(outcome.metadata), *self.added_to_answers))
         call.outcome, call.held = outcome, hold
         if not hold:
             self._finish(call)
@@ -203,6 +237,18 @@ class Driver:
     def online(self) -> list[GrpcRecord]:
         """The gRPC calls at real servers that are not over."""
         return [record for record in self._grpc.values() if record.online]
+
+    def statistics(self, counters: Mapping[str, tuple[int, int]], gauges: Mapping[str, int]) -> None:
+        """Statistics are taken: every plugin gets the filters' and these, counters with what was added since."""
+        own_counters, own_gauges = self.host.statistics()
+        told = StatsUpdate(
+            "",
+            own_counters + tuple((name.encode(), *numbers) for name, numbers in counters.items()),
+            own_gauges + tuple((name.encode(), value) for name, value in gauges.items()),
+        )
+        for plugin in list(self.host.plugins.values()):
+            self._deliver(replace(told, plugin=plugin.key))
+        self._settle()
 
     # --- time
 
@@ -236,10 +282,15 @@ class Driver:
         for call in self.waiting:
             if call.deadline is not None and not call.held:
                 found.append((call.deadline, "", partial(self._decide, call, Outcome.TIMEOUT, "")))
+        for deadline, query in self.redis_calls.due():
+            found.append((deadline, "", partial(self._redis_late, query)))
         if not found:
             return None
         moment, _, act = min(found, key=lambda one: one[:2])
         return moment, act
+
+    def _redis_late(self, query: RedisCall) -> None:
+        self._add(self.redis_calls.late(query))
 
     def _tick(self, key: str) -> None:
         del self._timers[key]
@@ -325,14 +376,22 @@ class Driver:
                     self._begin_grpc(command)
                 case SendGrpc():
                     self._sent(command)
+                case RedisInit():
+                    self.redis_calls.set_up(command)
+                case RedisCall():
+                    self._add(self.redis_calls.asked(command, self.now))
                 case CancelCall():
                     self._cancelled(command)
+                    self.redis_calls.cancelled(command)
                 case SetTimer():
                     self._timers.pop(command.plugin, None)
                     if command.deadline is not None:
                         # Periods are whole milliseconds; what readings of the clock before the call add is less.
                         wait = (command.deadline - self.now) // _MILLISECOND * _MILLISECOND
                         self._timers[command.plugin] = self.now + wait
+                case ResolveDns(plugin=plugin, token=token):
+                    found = self.dns.get(command.name, ())
+                    self._pending.append(DnsResolved(plugin, token, None if found is None else tuple(found)))
                 case Wake():
                     self._pending.append(QueueReady(command.plugin, command.queue))
                 case ConnectUpstream() if command.stream in self._connections:
@@ -405,7 +464,9 @@ class Driver:
         self._pending = deque(
             event
             for event in self._pending
-            if not (isinstance(event, CallResponse | CallFailed | GrpcEvent) and _call_key(event) == key)
+            if not (
+                isinstance(event, CallResponse | CallFailed | GrpcEvent | RedisResponse) and _call_key(event) == key
+            )
         )
 
     def _collect(self, command: Send) -> None:

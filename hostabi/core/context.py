@@ -22,7 +22,7 @@ from hostabi.core.filter_state import Prototype
 from hostabi.core.pipe import Pipe
 from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
-from hostabi.core.state import Direction, Kind
+from hostabi.core.state import Direction
 from hostabi.core.transcript import Called, Noted, Record
 
 ForeignFunction = Callable[["VmState", bytes], bytes]
@@ -84,6 +84,9 @@ class RootContext:
     expressions: dict[int, object] = field(default_factory=dict)
     """Expressions of expr_create by token."""
     next_expression: int = 0
+    redis: set[str] = field(default_factory=set)
+    """Redis services that the plugin has set up."""
+    redis_response: bytes | None = None
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
@@ -243,6 +246,8 @@ class VmState:
         self.extras_missed: set[str] = set()
         """Extras of this package that the guest wanted, and that are not installed."""
         self._next_context = 1
+        self.lookups: dict[int, RootContext] = {}
+        self._next_lookup = 2
         self._next_call = dict.fromkeys(CallKind, 1)
         self._next_metric = dict.fromkeys(MetricType, 1)
         self._log_second = -1
@@ -352,6 +357,12 @@ class VmState:
         """Callouts of every kind that something is still expected of."""
         return len(self.calls) + sum(not call.closed for call in self.grpc.values())
 
+    def new_lookup(self, root: RootContext) -> int:
+        """The token of a plugin's next look-up of a name: a counter of its own, from 2 as on Envoy (seen)."""
+        self._next_lookup += 1
+        self.lookups[self._next_lookup - 1] = root
+        return self._next_lookup - 1
+
     def new_metric(self, cell: MetricCell) -> int:
         """A fresh id of a metric: a counter of its kind, with the kind in the two low bits."""
         number = self._next_metric[cell.kind]
@@ -419,7 +430,7 @@ class VmState:
             return None
         if not trailers:
             return direction.visible_headers
-        if direction.trailers is None and change and direction.showing is Kind.BODY and direction.ended:
+        if change and direction.can_make_trailers:
             direction.trailers = direction.new_trailers()
         return direction.trailers
 

@@ -129,6 +129,10 @@ class StreamInfo:
     upstream_locality: dict[str, object] | None = None
     upstream_host_metadata: dict[str, object] | None = None
     upstream_host_locality_metadata: dict[str, object] | None = None
+    upstream_hosts: dict[bytes, bytes] = field(default_factory=dict)
+    """Addresses of the upstream's hosts, and what is known of each."""
+    upstream_override: str = ""
+    """The host that a filter has chosen."""
     upstream_first_sent: int | None = None
     """When the first byte went to the upstream; None before."""
     upstream_last_received: int | None = None
@@ -353,10 +357,44 @@ class GrpcSent(GrpcEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class RedisResponse(PluginEvent):
+    """What came of a RedisCall: the answers to its commands in RESP, or None when the service could not be asked."""
+
+    token: int
+    response: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueReady(PluginEvent):
     """A message waits in a queue this plugin has registered."""
 
     queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class DnsResolved(PluginEvent):
+    """What became of a ResolveDns: addresses with the seconds they are valid; None when the resolver failed."""
+
+    token: int
+    addresses: tuple[tuple[str, int], ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatsUpdate(PluginEvent):
+    """A snapshot of statistics for a sink: (name, value, added since the last one) and (name, value)."""
+
+    counters: tuple[tuple[bytes, int, int], ...] = ()
+    gauges: tuple[tuple[bytes, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLog(PluginEvent):
+    """A request or connection is over, for a plugin that keeps an access log and is no filter of it."""
+
+    info: StreamInfo
+    request: HeaderPairs = ()
+    response: HeaderPairs = ()
+    response_trailers: HeaderPairs = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class Limits:
     metric_name_bytes: int = 64 << 10
     outstanding_calls: int = 1_000
     call_body_bytes: int = 32 << 20
+    redis_services: int = 100
+    redis_response_bytes: int = 16 << 20
     foreign_argument_bytes: int = 16 << 20
     grpc_message_bytes: int = 32 << 20
     grpc_queue_bytes: int = 32 << 20
@@ -132,6 +134,7 @@ class Profile:
     # callouts
     call_timeout_is_504: bool = True
     """A call without an answer in time comes back as a response with status 504, and not as a failure."""
+    call_trailers_are_lost: bool = False
     grpc_timeout_is_unavailable: bool = False
     grpc_message_is_raw: bool = False
     grpc_failed_start_is_told: bool = False
@@ -229,6 +232,7 @@ PROFILES: dict[str, Profile] = {
         related_contexts_only=False,
         passed_maps_are_gone=True,
         old_attribute_names=False,
+        call_trailers_are_lost=True,
         grpc_timeout_is_unavailable=True,
         grpc_message_is_raw=True,
         grpc_failed_start_is_told=True,

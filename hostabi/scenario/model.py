@@ -74,6 +74,9 @@ class Filter(Model):
         "or package://NAME/PATH for one in an installed Python package.",
     )
     build: Build | None = None
+    role: Literal["filter", "access_log"] = Field(
+        "filter", description="access_log: no filter of the chain; it is told of all that went through."
+    )
     name: Text = Field("", description="Its name, for logs and expectations.")
     config: Any = Field("", description="The plugin configuration: text, or what is made JSON of.")
     config_file: Text | None = Field(None, description="A file with the plugin configuration.")
@@ -203,6 +206,81 @@ class CalloutStep(Model):
         return self
 
 
+class TcpStep(Model):
+    """A client connects, or its bytes or the upstream's come in; an empty one just connects."""
+
+    downstream: Data | None = Field(None, description="Bytes from the client.")
+    upstream: Data | None = Field(None, description="Bytes from the upstream.")
+    end: Literal["downstream", "upstream"] | None = Field(None, description="This side sends no more after that.")
+
+
+class CounterValue(Model):
+    """A counter, and what was added to it since statistics were last taken."""
+
+    value: Annotated[int, Field(ge=0)]
+    added: Annotated[int, Field(ge=0)] = 0
+
+
+class StatsStep(Model):
+    """Statistics are taken: the filters' own, and these of the host."""
+
+    counters: dict[Text, Annotated[int | CounterValue, BY_SHAPE]] = Field(
+        default_factory=dict, description="Counters by name; a number was all added since."
+    )
+    gauges: dict[Text, Annotated[int, Field(ge=0)]] = Field(default_factory=dict, description="Gauges by name.")
+
+
+class Address(Model):
+    """An address of a name."""
+
+    address: Text
+    ttl: Annotated[int, Field(ge=0)] = Field(60, description="For how many seconds it is valid.")
+
+
+class RedisMatch(Model):
+    """Which query to Redis is meant."""
+
+    upstream: Match | None = Field(None, description="The cluster.")
+    command: Match | None = Field(None, description="Its first command: the words with a blank between them.")
+    filter: Text | None = None
+
+
+class RedisStep(Model):
+    """What comes of a filter's query to Redis: of the oldest one that waits and matches, else of the next."""
+
+    null_means: ClassVar[frozenset[str]] = frozenset({"answer"})
+
+    match: Annotated[Text | RedisMatch, BY_SHAPE] = Field(
+        default_factory=RedisMatch, description="Which query; text is the cluster."
+    )
+    answer: Any = Field(None, description="Text, a number, null, or a list or mapping of these.")
+    status: Text | None = Field(None, description="A status such as OK in place of a text.")
+    error: Text | None = Field(None, description="An error, such as `ERR no such thing`.")
+    raw: Data | None = Field(None, description="The answer as Redis would write it, in RESP.")
+    timeout: bool | None = Field(None, description="true: no answer in time.")
+    reset: bool | None = Field(None, description="true: the service cannot be reached.")
+
+    @model_validator(mode="after")
+    def _one_outcome(self) -> RedisStep:
+        texts = [self.status is not None, self.error is not None, self.raw is not None]
+        if [self.given("answer"), *texts, bool(self.timeout), bool(self.reset)].count(True) != 1:
+            raise ValueError("a query has one outcome: answer, status, error, raw, timeout: true, or reset: true")
+        return self
+
+
+class MetadataStep(Model):
+    """HTTP/2 METADATA comes, with the request or with the response; filters can count its entries and no more."""
+
+    request: Headers | None = Field(None, description="Entries that the client sends.")
+    response: Headers | None = Field(None, description="Entries that the upstream sends.")
+
+    @model_validator(mode="after")
+    def _one_side(self) -> MetadataStep:
+        if (self.request is None) == (self.response is None):
+            raise ValueError("metadata is one of request and response")
+        return self
+
+
 class EnqueueStep(Model):
     """A message appears in a shared queue, whose registrant is woken."""
 
@@ -228,7 +306,21 @@ class FaultStep(Model):
     times: Annotated[int, Field(ge=1)] | None = Field(1, description="How often; null: from now on.")
 
 
-ACTIONS = ("request", "upstream", "callout", "release", "advance", "enqueue", "reconfigure", "abort", "fault")
+ACTIONS = (
+    "request",
+    "upstream",
+    "metadata",
+    "tcp",
+    "callout",
+    "redis",
+    "release",
+    "advance",
+    "enqueue",
+    "stats",
+    "reconfigure",
+    "abort",
+    "fault",
+)
 
 
 def _optional(value: object) -> object:
@@ -238,15 +330,19 @@ def _optional(value: object) -> object:
 class Step(Model):
     """One thing that happens, and what is expected of it."""
 
-    null_means: ClassVar[frozenset[str]] = frozenset({"request", "upstream"})
+    null_means: ClassVar[frozenset[str]] = frozenset({"request", "upstream", "tcp", "stats"})
 
     stream: Text = Field("main", description="The stream it happens to.")
     request: Annotated[RequestStep | None, BeforeValidator(_optional)] = None
     upstream: Annotated[UpstreamStep | None, BeforeValidator(_optional)] = None
+    metadata: MetadataStep | None = None
+    tcp: Annotated[TcpStep | None, BeforeValidator(_optional)] = None
     callout: CalloutStep | None = None
+    redis: RedisStep | None = None
     release: Text | None = Field(None, description="A callout that was held comes to its end.")
     advance: Duration | None = Field(None, description="Time passes; timers and timeouts run out in order.")
     enqueue: EnqueueStep | None = None
+    stats: Annotated[StatsStep | None, BeforeValidator(_optional)] = None
     reconfigure: ReconfigureStep | None = None
     abort: Literal["client", "upstream"] | None = Field(None, description="Who goes away.")
     fault: FaultStep | None = None
@@ -316,6 +412,9 @@ class _World(Model):
     properties: dict[Text, Any] | None = Field(None, description="Properties that filters can read, by path.")
     shared_data: SharedData | None = Field(None, description="What is in shared data when it begins.")
     clusters: list[Text] | None = Field(None, description="The clusters that can be called; without this, any.")
+    dns: dict[Text, list[Annotated[Text | Address, BY_SHAPE]]] | None = Field(
+        None, description="Addresses of names that filters look up; others have none."
+    )
     strict: bool | None = Field(None, description="true: no log line, HTTP call or host call but those expected.")
 
 

@@ -174,16 +174,26 @@ def title(step: Step) -> str:
             return f"request {what}{on}"
         case "upstream" if step.upstream is not None:
             return f"upstream {'reset' if step.upstream.reset else step.upstream.status}{on}"
+        case "tcp" if step.tcp is not None:
+            sent = [side for side in ("downstream", "upstream") if getattr(step.tcp, side) is not None]
+            return " ".join(["tcp", *sent, *([f"end of {step.tcp.end}"] if step.tcp.end else [])]) + on
         case "callout" if step.callout is not None:
             return f"callout {_outcome_text(step.callout)}"
+        case "redis" if step.redis is not None:
+            cluster = step.redis.match if isinstance(step.redis.match, str) else "any"
+            return f"redis {cluster} {'timeout' if step.redis.timeout else 'reset' if step.redis.reset else 'answers'}"
         case "release":
             return f"release {step.release}"
         case "advance" if step.advance is not None:
             return f"advance {duration_text(step.advance)}"
         case "enqueue" if step.enqueue is not None:
             return f"enqueue {step.enqueue.queue}"
+        case "stats":
+            return "stats"
         case "reconfigure" if step.reconfigure is not None:
             return f"reconfigure {step.reconfigure.filter}"
+        case "metadata" if step.metadata is not None:
+            return f"metadata of the {'request' if step.metadata.request is not None else 'response'}{on}"
         case "abort":
             return f"abort {step.abort}{on}"
         case "fault" if step.fault is not None:
