@@ -294,6 +294,35 @@ def growth_command(rounds: int, quick: bool, json_path: Path | None, plot_path: 
     write_json(json_path, {"environment": about, "curves": [growth.as_json(one) for one in found]})
 
 
+@main.command("python")
+@click.option("--rounds", default=5, show_default=True, help="Rounds beside pwasm; beside pywasm there is one.")
+@click.option("--kernels", default="", help="Only these workloads, by name, separated by commas.")
+@click.option("--peers", default="pwasm,pwasm with fuel,pywasm", show_default=True, help="Beside these.")
+@click.option("--quick", is_flag=True, help="A smoke test: three workloads, one round.")
+@json_option
+def python_command(rounds: int, kernels: str, peers: str, quick: bool, json_path: Path | None) -> None:
+    """Compare our engine in pure Python with others in pure Python."""
+    from benchmarks import pure
+
+    others, missing = pure.present()
+    others = [peer for peer in others if peer.name in peers.split(",")]
+    about = describe([*present(["python"])[0], *others])
+    show_header(about)
+    for name in missing:
+        console.print(f"[yellow]{name} is not installed: pip install '.\\[peers]'[/]")
+    if not others:
+        return
+    chosen = [name for name in (pure.QUICK if quick else pure.SIZES) if not kernels or name in kernels.split(",")]
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        found = [
+            pure.measure(name, others, rounds, quick, lambda label: progress.update(task, description=label))
+            for name in chosen
+        ]
+    console.print(pure.table(found))
+    write_json(json_path, {"environment": about, "workloads": [pure.as_json(one) for one in found]})
+
+
 @main.command("shim", context_settings={"ignore_unknown_options": True})
 @click.option("--quick", is_flag=True, help="A smoke test: host calls alone.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -93,6 +93,7 @@ class Wasmtime:
 PEERS: dict[str, Callable[[], Peer]] = {
     "tamis": Tamis,
     "reference": lambda: Tamis("reference"),
+    "python": lambda: Tamis("python"),
     "wasm3": Wasm3,
     "wasmtime": Wasmtime,
 }
