@@ -221,7 +221,8 @@ PROFILES: dict[str, Profile] = {
         strict_versions=True,
         import_variants=False,
         stubs=False,
-        absent_imports=_ASSEMBLYSCRIPT | _EMSCRIPTEN | {"path_link", "path_symlink"},  # these with another number of parameters
+        # The last two it has with another number of parameters.
+        absent_imports=_ASSEMBLYSCRIPT | _EMSCRIPTEN | {"path_link", "path_symlink"},
         start_restriction=Restriction.TRAP,
         allocator_restriction=Restriction.TRAP,
         random_bytes=1 << 16,
