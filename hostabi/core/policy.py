@@ -134,6 +134,7 @@ class Profile:
     # callouts
     call_timeout_is_504: bool = True
     """A call without an answer in time comes back as a response with status 504, and not as a failure."""
+    call_trailers_are_lost: bool = False
     grpc_timeout_is_unavailable: bool = False
     grpc_message_is_raw: bool = False
     grpc_failed_start_is_told: bool = False
@@ -234,6 +235,7 @@ PROFILES: dict[str, Profile] = {
         related_contexts_only=False,
         passed_maps_are_gone=True,
         old_attribute_names=False,
+        call_trailers_are_lost=True,
         grpc_timeout_is_unavailable=True,
         grpc_message_is_raw=True,
         grpc_failed_start_is_told=True,
