@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ CONFIGS = {
 FILTERS = sorted(path for path in EXAMPLES.glob("*/*.wasm") if path.stem != "crash")
 
 
-@lru_cache(maxsize=None)
+@cache
 def tapped(path: Path, mark: str = "tap") -> bytes:
     return tap(path.read_bytes(), mark=mark, level=2)
 
