@@ -149,6 +149,13 @@ class CallKind(IntEnum):
     REDIS = 3
 
 
+class RedisStatus(IntEnum):
+    """What came of a query to Redis (abi_reference 11.4)."""
+
+    OK = 0
+    NETWORK_ERROR = 1
+
+
 NO_GRPC_STATUS = 0xFFFFFFFF
 """What SDKs pass as gRPC status of a plain HTTP local response: -1 as an unsigned number."""
 

@@ -17,6 +17,7 @@ from hostabi.abi.enums import PeerType
 from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord, record_of
 from hostabi.adapters.message import Answer, Message, to_pairs
 from hostabi.adapters.outcomes import outcome_events, suits
+from hostabi.adapters.redis_calls import RedisAnswers, RedisCalls, RedisOutcome, RedisTest
 from hostabi.adapters.streams import (
     Call,
     CallOutcome,
@@ -37,6 +38,8 @@ from hostabi.core.commands import (
     ConnectUpstream,
     Log,
     PluginFailed,
+    RedisCall,
+    RedisInit,
     ResetStream,
     Send,
     SendData,
@@ -62,6 +65,7 @@ from hostabi.core.events import (
     GrpcTimedOut,
     Headers,
     QueueReady,
+    RedisResponse,
     Shutdown,
     Side,
     Start,
@@ -98,6 +102,10 @@ class Network(Protocol):
         """What has come, waiting for it at most so long."""
 
 
+_ANSWERS = CallResponse | CallFailed | GrpcEvent | RedisResponse
+"""What comes of calls."""
+
+
 class Driver:
     """A chain and the world around it: clock, timers, calls, open streams, and what was seen of all that.
 
@@ -115,6 +123,7 @@ class Driver:
         pace: int = 0,
         answers: Answers | None = None,
         network: Network | None = None,
+        redis: RedisAnswers | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
@@ -122,6 +131,7 @@ class Driver:
         self.pace = pace
         self.answers: Answers = {} if answers is None else answers
         self.network = network
+        self.redis_calls = RedisCalls({} if redis is None else redis)
         self.added_to_answers: HeaderPairs = ()
         """What the proxy itself adds to the answers of filters' calls."""
         self.seen = Seen()
@@ -168,6 +178,19 @@ class Driver:
         else:
             self._decide(call, outcome, hold)
         self._settle()
+
+    def redis(self, fits: str | RedisTest, outcome: RedisOutcome) -> None:
+        """Say what comes of the oldest query to Redis that waits and fits, else of the next one that does.
+
+        `fits` is the cluster or a test of the query.
+        """
+        test = (lambda call: call.upstream == fits) if isinstance(fits, str) else fits
+        self._add(self.redis_calls.decide(test, outcome))
+        self._settle()
+
+    def _add(self, event: Event | None) -> None:
+        if event is not None:
+            self._pending.append(event)
 
     def release(self, hold: str) -> None:
         """What was said of a call with `hold` comes now."""
@@ -240,10 +263,15 @@ class Driver:
         for call in self.waiting:
             if call.deadline is not None and not call.held:
                 found.append((call.deadline, "", partial(self._decide, call, Outcome.TIMEOUT, "")))
+        for deadline, query in self.redis_calls.due():
+            found.append((deadline, "", partial(self._redis_late, query)))
         if not found:
             return None
         moment, _, act = min(found, key=lambda one: one[:2])
         return moment, act
+
+    def _redis_late(self, query: RedisCall) -> None:
+        self._add(self.redis_calls.late(query))
 
     def _tick(self, key: str) -> None:
         del self._timers[key]
@@ -329,8 +357,13 @@ class Driver:
                     self._begin_grpc(command)
                 case SendGrpc():
                     self._sent(command)
+                case RedisInit():
+                    self.redis_calls.set_up(command)
+                case RedisCall():
+                    self._add(self.redis_calls.asked(command, self.now))
                 case CancelCall():
                     self._cancelled(command)
+                    self.redis_calls.cancelled(command)
                 case SetTimer():
                     self._timers.pop(command.plugin, None)
                     if command.deadline is not None:
@@ -409,7 +442,9 @@ class Driver:
         self._pending = deque(
             event
             for event in self._pending
-            if not (isinstance(event, CallResponse | CallFailed | GrpcEvent) and _call_key(event) == key)
+            if not (
+                isinstance(event, CallResponse | CallFailed | GrpcEvent | RedisResponse) and _call_key(event) == key
+            )
         )
 
     def _collect(self, command: Send) -> None:

@@ -10,10 +10,11 @@ from hostabi.adapters.driver import Answers, Network
 from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Answer, Message, Request
 from hostabi.adapters.outcomes import suits
+from hostabi.adapters.redis_calls import RedisAnswers, RedisOutcome, RedisSource
 from hostabi.adapters.session import Session
 from hostabi.adapters.streams import CallOutcome, MadeCall, Outcome, Stream
 from hostabi.core.chain import Chain
-from hostabi.core.commands import Command, LocalReply, Log, PluginFailed
+from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, RedisCall
 from hostabi.core.events import StreamInfo, Way
 from hostabi.core.host import Host
 from hostabi.core.transcript import Record
@@ -66,12 +67,21 @@ class Exchanger:
     """
 
     def __init__(
-        self, host: Host, chain: Chain, *, now: int = 0, answers: Answers | None = None, network: Network | None = None
+        self,
+        host: Host,
+        chain: Chain,
+        *,
+        now: int = 0,
+        answers: Answers | None = None,
+        network: Network | None = None,
+        redis: RedisAnswers | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
         self.answers: Answers = {} if answers is None else answers
-        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, network=network)
+        self.redis: RedisAnswers = {} if redis is None else redis
+        asked = self.redis if isinstance(self.redis, RedisSource) else self._redis_answer
+        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, network=network, redis=asked)
         self._fuel_seen = 0
 
     @property
@@ -89,6 +99,12 @@ class Exchanger:
         if answer is None or not suits(call, answer):
             return Outcome.RESET if isinstance(call, GrpcRecord) else Answer(failed="no answer was given")
         return answer
+
+    def _redis_answer(self, query: RedisCall) -> RedisOutcome:
+        redis = self.redis
+        if isinstance(redis, RedisSource):
+            return redis.ask(query) or Outcome.RESET
+        return (redis(query) if callable(redis) else redis.get(query.upstream)) or Outcome.RESET
 
     def start(self) -> None:
         """Start the chain's plugins."""

@@ -18,6 +18,7 @@ from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
 from hostabi.adapters.driver import Answers, Driver, Network
 from hostabi.adapters.message import HTTP1, Answer, Request, framed, in_pieces, pieces, to_pairs
+from hostabi.adapters.redis_calls import RedisAnswers
 from hostabi.adapters.streams import Connection, SessionError, Stream
 from hostabi.core.chain import Chain
 from hostabi.core.events import (
@@ -26,15 +27,18 @@ from hostabi.core.events import (
     QueueReady,
     RequestBody,
     RequestHeaders,
+    RequestMetadata,
     RequestTrailers,
     ResponseBody,
     ResponseHeaders,
+    ResponseMetadata,
     ResponseTrailers,
     Shutdown,
     Side,
     Start,
     StreamInfo,
     UpstreamClosed,
+    Way,
 )
 from hostabi.core.host import Host
 from hostabi.core.plugin import Plugin
@@ -63,10 +67,11 @@ class Session(Driver):
         pace: int = 0,
         answers: Answers | None = None,
         network: Network | None = None,
+        redis: RedisAnswers | None = None,
         attributes: Mapping[str, object] | None = None,
         protocol: str | None = None,
     ) -> None:
-        super().__init__(host, chain, now=now, pace=pace, answers=answers, network=network)
+        super().__init__(host, chain, now=now, pace=pace, answers=answers, network=network, redis=redis)
         self.attributes = dict(attributes or {})
         self.protocol = protocol
         self.streams: dict[str, Stream] = {}
@@ -235,6 +240,15 @@ class Session(Driver):
         if trailers and not (mine.over or mine.ended or mine.local_response is not None):
             mine.response_ended = True
             self._give(mine, ResponseTrailers(mine.number, trailers, now=self.now))
+        self._settle()
+
+    def metadata(self, way: Way, entries: HeaderPairs, stream: str = MAIN) -> None:
+        """HTTP/2 METADATA comes, from the client or from the upstream."""
+        mine = self.stream(stream) if way is Way.REQUEST else self._answering(stream)
+        if mine.ended:
+            raise SessionError(f"the stream {stream!r} is over")
+        kind = RequestMetadata if way is Way.REQUEST else ResponseMetadata
+        self._give(mine, kind(mine.number, len(dict(entries)), now=self.now))
         self._settle()
 
     def abort_client(self, stream: str = MAIN) -> None:

@@ -14,10 +14,12 @@ import click
 
 import interp
 from hostabi.abi.enums import LogLevel
+from hostabi.abi.grpc import GrpcStatus
 from hostabi.adapters.driver import Network
 from hostabi.adapters.exchange import Exchange, Exchanger
 from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
 from hostabi.adapters.message import Answer, Request
+from hostabi.adapters.redis_calls import RedisAnswers, RedisOutcome, Reply
 from hostabi.adapters.report import exchange_data
 from hostabi.adapters.streams import CallOutcome, MadeCall, SessionError
 from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain, cut_frames
@@ -90,7 +92,9 @@ class Run:
         self.grpc_answers = {one[0]: _grpc_answer(*one[1:]) for one in options["grpc_response"]}
         self.network = _network(options["grpc_cluster"])
         chain = host.chain([self.plugin])
-        self.exchanger = Exchanger(host, chain, now=self.now, answers=self._answer, network=self.network)
+        self.exchanger = Exchanger(
+            host, chain, now=self.now, answers=self._answer, network=self.network, redis=_redis(options)
+        )
 
     def _answer(self, call: MadeCall) -> CallOutcome | None:
         answers: Mapping[str, CallOutcome] = self.grpc_answers if isinstance(call, GrpcRecord) else self.answers
@@ -138,6 +142,17 @@ def _load_errors(path: str) -> Iterator[None]:
         raise CommandError(f"{path}: {error.reasons[0]}", tuple(f"  {line}" for line in error.reasons[1:])) from error
     except interp.EmbedderError as error:
         raise CommandError(str(error)) from error
+
+
+def _redis(options: Mapping[str, Any]) -> RedisAnswers:
+    canned: dict[str, RedisOutcome] = {name: Reply(value) for name, value in options.get("redis_response", {}).items()}
+    if not options.get("redis_cluster"):
+        return canned
+    from hostabi.adapters.redis import RedisServers
+
+    servers = RedisServers(options["redis_cluster"], canned)
+    click.get_current_context().call_on_close(servers.close)
+    return servers
 
 
 def _request(options: Mapping[str, Any]) -> Request:
@@ -211,7 +226,8 @@ def _show_grpc(page: Page, call: GrpcRecord, run: Run) -> None:
     if call.online:
         outcome = "sent to its server"
     elif call.upstream in run.grpc_answers:
-        outcome = f"answered with {run.grpc_answers[call.upstream].status}"
+        status = run.grpc_answers[call.upstream].status
+        outcome = f"answered with {GrpcStatus(status).name if status in list(GrpcStatus) else status}"
     else:
         outcome = "failed, for want of a --grpc-response or --grpc-cluster"
     kind = "call" if call.unary else "stream"

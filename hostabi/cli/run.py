@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -15,7 +16,9 @@ LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 SECTIONS = {
     "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
     "The upstream's answer": ("status", "response_header", "response_body"),
-    "Answers to the filter's calls": ("call_response", "grpc_response", "grpc_cluster"),
+    "Answers to the filter's calls": (
+        *("call_response", "grpc_response", "grpc_cluster", "redis_response", "redis_cluster"),
+    ),
     "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
     "An export or a program": ("invoke", "folders", "environ"),
     "The machine": ("engine", "features", "fuel", "clock", "seed"),
@@ -71,16 +74,29 @@ def _grpc_response(text: str) -> tuple[str, int, str]:
     return cluster, int(known.get(status, status)), message
 
 
-def _grpc_clusters(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[str, int]]:
-    return dict(_grpc_cluster(value) for value in values)
+def _clusters(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    return dict(_cluster(value) for value in values)
 
 
-def _grpc_cluster(text: str) -> tuple[str, tuple[str, int]]:
+def _cluster(text: str) -> tuple[str, tuple[str, int]]:
     name, _, address = text.rpartition("=")
     host, _, port = address.rpartition(":")
     if not name or not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise click.BadParameter(f"{text!r} is not NAME=HOST:PORT")
     return name, (host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def _redis_responses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    found = {}
+    for text in values:
+        cluster, equals, value = text.partition("=")
+        if not cluster or not equals:
+            raise click.BadParameter(f"{text!r} is not CLUSTER=VALUE")
+        try:
+            found[cluster] = json.loads(value)
+        except (ValueError, RecursionError):
+            found[cluster] = value
+    return found
 
 
 _OF_EXCHANGE = ("The request", "The upstream's answer", "Answers to the filter's calls", "The filter")
@@ -119,8 +135,22 @@ ANSWER = [
         "--grpc-cluster",
         multiple=True,
         metavar="NAME=HOST:PORT",
-        callback=_grpc_clusters,
+        callback=_clusters,
         help="Send gRPC calls to this cluster to a real server, without TLS (needs the extra grpc).",
+    ),
+    click.option(
+        "--redis-response",
+        multiple=True,
+        metavar="CLUSTER=VALUE",
+        callback=_redis_responses,
+        help="Answer queries to this Redis cluster: a number, null or a list in JSON, else text; others fail.",
+    ),
+    click.option(
+        "--redis-cluster",
+        multiple=True,
+        metavar="NAME=HOST:PORT",
+        callback=_clusters,
+        help="Send queries to this Redis cluster to a real server.",
     ),
 ]
 FILTER = [

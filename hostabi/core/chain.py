@@ -155,7 +155,10 @@ class Chain:
         if stream is None:
             raise EmbedderError(f"there is no stream {event.stream}")
         if isinstance(event, RequestMetadata | ResponseMetadata):
-            for position in range(len(self.plugins)):
+            if stream.reset or stream.replied:
+                return
+            positions = range(len(self.plugins))
+            for position in positions if isinstance(event, RequestMetadata) else reversed(positions):
                 self._give(position, event)
             return
         found = frame_of(event)

@@ -110,6 +110,42 @@ class StartCall(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class RedisInit(Command):
+    """How calls of this plugin reach a Redis service from now on; timeout 0 means none.
+
+    Queries may wait so long, until so many bytes are there, to be sent together; 0 sends them at once.
+    """
+
+    plugin: str
+    upstream: str
+    user: bytes
+    password: bytes
+    timeout_ms: int
+    database: int = 0
+    flush_ms: int = 0
+    flush_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RedisCall(Command):
+    """Send a query of so many commands in RESP, and answer with RedisResponse."""
+
+    plugin: str
+    token: int
+    upstream: str
+    query: bytes
+    commands: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideHost(Command):
+    """Send the request of this stream to this host of its upstream: an address and port."""
+
+    stream: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class CancelCall(Command):
     """Nobody waits for this call any more: an HTTP call, a gRPC call or a gRPC stream."""
 

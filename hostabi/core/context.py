@@ -22,7 +22,7 @@ from hostabi.core.filter_state import Prototype
 from hostabi.core.pipe import Pipe
 from hostabi.core.policy import MISUSE, Limits, Profile
 from hostabi.core.shared import MetricCell, Shared
-from hostabi.core.state import Direction, Kind
+from hostabi.core.state import Direction
 from hostabi.core.transcript import Called, Noted, Record
 
 ForeignFunction = Callable[["VmState", bytes], bytes]
@@ -84,6 +84,9 @@ class RootContext:
     expressions: dict[int, object] = field(default_factory=dict)
     """Expressions of expr_create by token."""
     next_expression: int = 0
+    redis: set[str] = field(default_factory=set)
+    """Redis services that the plugin has set up."""
+    redis_response: bytes | None = None
     configuring: bool = False
     tick_period_ms: int = 0
     callout: Callout | None = None
@@ -419,7 +422,7 @@ class VmState:
             return None
         if not trailers:
             return direction.visible_headers
-        if direction.trailers is None and change and direction.showing is Kind.BODY and direction.ended:
+        if change and direction.can_make_trailers:
             direction.trailers = direction.new_trailers()
         return direction.trailers
 

@@ -129,6 +129,10 @@ class StreamInfo:
     upstream_locality: dict[str, object] | None = None
     upstream_host_metadata: dict[str, object] | None = None
     upstream_host_locality_metadata: dict[str, object] | None = None
+    upstream_hosts: dict[bytes, bytes] = field(default_factory=dict)
+    """Addresses of the upstream's hosts, and what is known of each."""
+    upstream_override: str = ""
+    """The host that a filter has chosen."""
     upstream_first_sent: int | None = None
     """When the first byte went to the upstream; None before."""
     upstream_last_received: int | None = None
@@ -350,6 +354,14 @@ class GrpcSent(GrpcEvent):
     """So many bytes of messages for a stream have left: the stream may queue as many again."""
 
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisResponse(PluginEvent):
+    """What came of a RedisCall: the answers to its commands in RESP, or None when the service could not be asked."""
+
+    token: int
+    response: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

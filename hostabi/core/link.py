@@ -117,16 +117,12 @@ def _bind(wanted: Wanted, vm: VmState, wasi: Mapping[tuple[str, str], Import]) -
 def _bind_call(call: HostCall, wanted: Wanted, vm: VmState) -> Code:
     leave_out = wanted.params != call.wasm_params()
     silent = not wanted.results
-    if call.name in vm.profile.trapping_calls:
-        return _not_yet(call.name)
-    if not vm.allows(call.name):
-        return _forbidden(call.name, "proxy-wasm", vm, None if silent else int(Status.INTERNAL_FAILURE))
-
     made = bind(call, vm, leave_out)
+    always = call.name in vm.profile.trapping_calls or not vm.allows(call.name)
     running = Phase.RUN
 
     def code(*raw: int) -> int | None:
-        if vm.phase is not running and vm.phase not in call.phases and _restricted(vm, call.name):
+        if (always or vm.phase is not running) and turned_away(call, vm):
             status = int(Status.INTERNAL_FAILURE)
         else:
             status = made(*raw)
@@ -135,22 +131,18 @@ def _bind_call(call: HostCall, wanted: Wanted, vm: VmState) -> Code:
     return code
 
 
-def _not_yet(name: str) -> Code:
-    def code(*raw: int) -> int | None:
-        raise GuestError(f"{name}: function not yet implemented")
+def turned_away(call: HostCall, vm: VmState) -> bool:
+    """Whether a call is not made and answers INTERNAL_FAILURE: the guest may not make it, or not in its phase.
 
-    return code
-
-
-def _forbidden(name: str, kind: str, vm: VmState, answer: int | None) -> Code:
-    """What stands in for a function that the capability list leaves out (abi_reference 12.5)."""
-
-    def code(*raw: int) -> int | None:
-        vm.record(Called(vm.plugin_key, name, (), answer, (), is_status=kind != "WASI"))
-        vm.log(LogLevel.ERROR, f"Attempted call to restricted {kind} capability: {name}".encode())
-        return answer
-
-    return code
+    GuestError where making it ends the guest.
+    """
+    if call.name in vm.profile.trapping_calls:
+        raise GuestError(f"{call.name}: function not yet implemented")
+    if not vm.allows(call.name):
+        vm.called(call.name, (), Status.INTERNAL_FAILURE, ())
+        vm.log(LogLevel.ERROR, f"Attempted call to restricted proxy-wasm capability: {call.name}".encode())
+        return True
+    return vm.phase not in call.phases and _restricted(vm, call.name)
 
 
 def _restricted(vm: VmState, name: str) -> bool:
@@ -189,7 +181,7 @@ def _bind_wasi(known: Import, vm: VmState) -> Code:
     in_start, in_allocator = known.name in _START_WASI, known.name in _ALLOCATE_WASI
     fixed = vm.profile.wasi_errnos.get(known.name)
     if not vm.allows(known.name):
-        return _forbidden(known.name, "WASI", vm, WASI_ENOTCAPABLE if known.results else None)
+        return _forbidden(known, vm)
 
     def code(*raw: int) -> int | None:
         profile = vm.profile
@@ -202,6 +194,18 @@ def _bind_wasi(known: Import, vm: VmState) -> Code:
         result = known.code(*raw) if answer is None else answer
         vm.record(Called(vm.plugin_key, known.name, known.shown(raw), result, (), is_status=False))
         return result
+
+    return code
+
+
+def _forbidden(known: Import, vm: VmState) -> Code:
+    """What stands in for a function that the capability list leaves out (abi_reference 12.5)."""
+    answer = WASI_ENOTCAPABLE if known.results else None
+
+    def code(*raw: int) -> int | None:
+        vm.record(Called(vm.plugin_key, known.name, (), answer, (), is_status=False))
+        vm.log(LogLevel.ERROR, f"Attempted call to restricted WASI capability: {known.name}".encode())
+        return answer
 
     return code
 

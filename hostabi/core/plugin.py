@@ -14,7 +14,7 @@ from typing import Protocol
 
 import interp
 from hostabi.abi.callbacks import ALLOCATORS, CALLBACKS, START_FUNCTIONS, versions_announced
-from hostabi.abi.enums import AbiVersion, LogLevel, Status
+from hostabi.abi.enums import AbiVersion, LogLevel, RedisStatus, Status
 from hostabi.abi.hostcall import EmbedderError, GuestError, Phase, ProcExit
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
 from hostabi.core.buffers import JOINED_IN_RESPONSE_TRAILERS, JOINED_IN_RESPONSES, HeaderMap
@@ -30,6 +30,7 @@ from hostabi.core.events import (
     GrpcEvent,
     PluginEvent,
     QueueReady,
+    RedisResponse,
     RequestHeaders,
     RequestMetadata,
     ResponseMetadata,
@@ -510,6 +511,8 @@ class Plugin:
                 self._on_call(event.token, self._no_answer(event), Status.BROKEN_CONNECTION, event.message.encode())
             case GrpcEvent():
                 self._grpc.receive(event)
+            case RedisResponse():
+                self._on_redis(event.token, event.response)
             case QueueReady():
                 self._call("proxy_on_queue_ready", event.queue)
             case ForeignCall():
@@ -628,6 +631,26 @@ class Plugin:
         finally:
             root.callout, root.status_message = None, b""
             if not self.vm.state.profile.status_code_stays:
+                root.status_code = 0
+        self.vm.settle()
+
+    def _on_redis(self, token: int, response: bytes | None) -> None:
+        root, state = self.root, self.vm.state
+        if state.calls.pop(token, None) is not root:
+            return
+        if response is not None and len(response) > state.limits.redis_response_bytes:
+            state.complain(f"an answer of Redis with {len(response)} bytes is over the limit, and counts as none")
+            response = None
+        root.redis_response = response
+        if response is None:
+            root.status_code, root.status_message = Status.BROKEN_CONNECTION, b"reset"
+        try:
+            status = RedisStatus.OK if response is not None else RedisStatus.NETWORK_ERROR
+            self.vm.call("proxy_on_redis_call_response", root, token, status, len(response or b""))
+        finally:
+            root.redis_response = None
+            root.status_message = b""
+            if not state.profile.status_code_stays:
                 root.status_code = 0
         self.vm.settle()
 

@@ -35,6 +35,8 @@ class Limits:
     metric_name_bytes: int = 64 << 10
     outstanding_calls: int = 1_000
     call_body_bytes: int = 32 << 20
+    redis_services: int = 100
+    redis_response_bytes: int = 16 << 20
     foreign_argument_bytes: int = 16 << 20
     grpc_message_bytes: int = 32 << 20
     grpc_queue_bytes: int = 32 << 20

@@ -21,9 +21,10 @@ from collections.abc import Callable
 
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.enums import AbiVersion, Status
-from hostabi.abi.hostcall import REGISTRY, HostError, Wire
+from hostabi.abi.hostcall import REGISTRY, HostError, Param, Wire
 from hostabi.abi.marshal import GuestMemory, NoMemory
 from hostabi.core.context import VmState
+from hostabi.core.link import turned_away
 from hostabi.core.vm import GuestTrap
 
 
@@ -38,18 +39,33 @@ class HostCalls:
         if call is None:
             raise AttributeError(f"there is no host call {name!r}")
 
-        def run(*values: object) -> object:
+        def run(*given: object) -> object:
+            if turned_away(call, self._state):
+                raise HostError(Status.INTERNAL_FAILURE, f"{call.name} is not allowed here")
+            values = [_member(param, value) for param, value in zip(call.params, given, strict=True)]
             wires = [param.wire for param in call.params]
             late = [_later(v) if w is Wire.LATE_BYTES else v for w, v in zip(wires, values, strict=True)]
             status, outputs, message = call.answer(self._state, late)
-            given = tuple((param.name, value) for param, value in zip(call.params, values, strict=True))
-            self._state.called(call.name, given, status, outputs)
+            args = tuple((param.name, value) for param, value in zip(call.params, values, strict=True))
+            self._state.called(call.name, args, status, outputs)
             if status is not Status.OK:
+                if message:
+                    self._state.complain(f"{call.name} answers {status.name}: {message}")
                 self._state.misused(call.name, status, message)
                 raise HostError(status, message)
             return outputs if len(outputs) > 1 else next(iter(outputs), None)
 
         return run
+
+
+def _member(param: Param, value: object) -> object:
+    """A number as a member of its enumeration; HostError with BAD_ARGUMENT when it is none."""
+    if param.enum is None or not isinstance(value, int):
+        return value
+    try:
+        return param.enum(value)
+    except ValueError:
+        raise HostError(Status.BAD_ARGUMENT, f"{param.name} {value} is out of range") from None
 
 
 def _later(value: object) -> Callable[[], object]:
@@ -80,7 +96,9 @@ class PythonGuest:
     def params_of(self, callback: str) -> int | None:
         """The number of parameters, if the object has the method."""
         row = CALLBACKS.get(callback)
-        return len(row.params) if row and hasattr(self._filter, callback.removeprefix("proxy_")) else None
+        if row is None or row.since > self.abi or not hasattr(self._filter, callback.removeprefix("proxy_")):
+            return None
+        return len(row.params_in(self.abi))
 
     def call(self, callback: str, args: tuple[int, ...]) -> int | None:
         """Run the method; None and False are 0, True is 1."""

@@ -279,6 +279,17 @@ class Direction:
             self._send(Trailers(self.trailers.pairs))
         self._mark(False)
 
+    def inject(self, data: bytes, end: bool) -> None:
+        """Send bytes past everything that is held; the headers go first, and with `end` nothing goes after."""
+        if self.stopped or self.finished or self.headers is None:
+            return
+        if not self.headers_sent:
+            self._send(Headers(self.headers.pairs))
+        if data or end:
+            self._send(Body(data, end))
+        if end:
+            self._held, self.body = bytearray(), bytearray()
+
     def _fix_length(self, headers: HeaderMap, length: int) -> None:
         """Correct the content length of a body that has been changed; without knowing its end, leave it out."""
         if headers.get(b"content-length") is None:
@@ -360,6 +371,12 @@ class Direction:
     def paused(self) -> bool:
         """Whether something is held back."""
         return self.pause is not Pause.NONE
+
+    @property
+    def can_make_trailers(self) -> bool:
+        """Whether a message without trailers can be given some: in its last body callback, or while that is held."""
+        at_end = self.showing is Kind.BODY or (self.showing is None and self.pause is Pause.BODY)
+        return self.ended and self.trailers is None and at_end
 
     @property
     def has_body(self) -> bool:

@@ -107,8 +107,8 @@ def _readable(vm: VmState, buffer: BufferType) -> bytes:
         case BufferType.DOWNSTREAM_DATA | BufferType.UPSTREAM_DATA:
             pipe = _pipe(vm, buffer)
             data = bytes(pipe.data) if pipe else None
-        case _:
-            pass  # Redis answers have no source yet: never there
+        case BufferType.REDIS_CALL_RESPONSE:
+            data = root.redis_response if root else None
     if data is None and buffer in _EMPTY_WHEN_ABSENT and vm.profile.absent_body_is_empty:
         return b""
     if data is None:

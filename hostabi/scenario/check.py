@@ -11,10 +11,11 @@ from pydantic import BaseModel
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import Status
+from hostabi.abi.resp import read_command
 from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Message
 from hostabi.adapters.streams import MadeCall
-from hostabi.core.commands import Log, StartCall
+from hostabi.core.commands import Log, RedisCall, StartCall
 from hostabi.core.transcript import Called
 from hostabi.scenario.expect import (
     LEVELS,
@@ -349,6 +350,21 @@ def _grpc_differences(loc: Loc, wanted: Any, call: GrpcRecord) -> Iterator[Diffe
         if getattr(wanted, part) is not None and getattr(wanted, part) is not getattr(call, part):
             yield Difference((*loc, part), getattr(wanted, part), getattr(call, part))
     yield from _number((*loc, "timeout_ms"), wanted.timeout_ms, call.timeout_ms)
+
+
+def redis_differences(wanted: Any, call: RedisCall, name: str) -> Iterator[Difference]:
+    """How a query to Redis differs from what is wanted of it: a RedisMatch, or the cluster."""
+    if isinstance(wanted, str):
+        if call.upstream != wanted:
+            yield Difference((), wanted, call.upstream)
+        return
+    words = b" ".join(read_command(call.query)).decode("utf-8", "surrogateescape")
+    if wanted.upstream is not None:
+        yield from _text(("upstream",), wanted.upstream, call.upstream)
+    if wanted.command is not None:
+        yield from _text(("command",), wanted.command, words)
+    if wanted.filter is not None and wanted.filter != name:
+        yield Difference(("filter",), wanted.filter, name)
 
 
 def _calls(expect: list[CallExpect | str], seen: Observation, accounted: Accounted) -> Iterator[Difference]:

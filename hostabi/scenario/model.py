@@ -203,6 +203,50 @@ class CalloutStep(Model):
         return self
 
 
+class RedisMatch(Model):
+    """Which query to Redis is meant."""
+
+    upstream: Match | None = Field(None, description="The cluster.")
+    command: Match | None = Field(None, description="Its first command: the words with a blank between them.")
+    filter: Text | None = None
+
+
+class RedisStep(Model):
+    """What comes of a filter's query to Redis: of the oldest one that waits and matches, else of the next."""
+
+    null_means: ClassVar[frozenset[str]] = frozenset({"answer"})
+
+    match: Annotated[Text | RedisMatch, BY_SHAPE] = Field(
+        default_factory=RedisMatch, description="Which query; text is the cluster."
+    )
+    answer: Any = Field(None, description="Text, a number, null, or a list or mapping of these.")
+    status: Text | None = Field(None, description="A status such as OK in place of a text.")
+    error: Text | None = Field(None, description="An error, such as `ERR no such thing`.")
+    raw: Data | None = Field(None, description="The answer as Redis would write it, in RESP.")
+    timeout: bool | None = Field(None, description="true: no answer in time.")
+    reset: bool | None = Field(None, description="true: the service cannot be reached.")
+
+    @model_validator(mode="after")
+    def _one_outcome(self) -> RedisStep:
+        texts = [self.status is not None, self.error is not None, self.raw is not None]
+        if [self.given("answer"), *texts, bool(self.timeout), bool(self.reset)].count(True) != 1:
+            raise ValueError("a query has one outcome: answer, status, error, raw, timeout: true, or reset: true")
+        return self
+
+
+class MetadataStep(Model):
+    """HTTP/2 METADATA comes, with the request or with the response; filters can count its entries and no more."""
+
+    request: Headers | None = Field(None, description="Entries that the client sends.")
+    response: Headers | None = Field(None, description="Entries that the upstream sends.")
+
+    @model_validator(mode="after")
+    def _one_side(self) -> MetadataStep:
+        if (self.request is None) == (self.response is None):
+            raise ValueError("metadata is one of request and response")
+        return self
+
+
 class EnqueueStep(Model):
     """A message appears in a shared queue, whose registrant is woken."""
 
@@ -228,7 +272,19 @@ class FaultStep(Model):
     times: Annotated[int, Field(ge=1)] | None = Field(1, description="How often; null: from now on.")
 
 
-ACTIONS = ("request", "upstream", "callout", "release", "advance", "enqueue", "reconfigure", "abort", "fault")
+ACTIONS = (
+    "request",
+    "upstream",
+    "metadata",
+    "callout",
+    "redis",
+    "release",
+    "advance",
+    "enqueue",
+    "reconfigure",
+    "abort",
+    "fault",
+)
 
 
 def _optional(value: object) -> object:
@@ -243,7 +299,9 @@ class Step(Model):
     stream: Text = Field("main", description="The stream it happens to.")
     request: Annotated[RequestStep | None, BeforeValidator(_optional)] = None
     upstream: Annotated[UpstreamStep | None, BeforeValidator(_optional)] = None
+    metadata: MetadataStep | None = None
     callout: CalloutStep | None = None
+    redis: RedisStep | None = None
     release: Text | None = Field(None, description="A callout that was held comes to its end.")
     advance: Duration | None = Field(None, description="Time passes; timers and timeouts run out in order.")
     enqueue: EnqueueStep | None = None

@@ -176,6 +176,9 @@ def title(step: Step) -> str:
             return f"upstream {'reset' if step.upstream.reset else step.upstream.status}{on}"
         case "callout" if step.callout is not None:
             return f"callout {_outcome_text(step.callout)}"
+        case "redis" if step.redis is not None:
+            cluster = step.redis.match if isinstance(step.redis.match, str) else "any"
+            return f"redis {cluster} {'timeout' if step.redis.timeout else 'reset' if step.redis.reset else 'answers'}"
         case "release":
             return f"release {step.release}"
         case "advance" if step.advance is not None:
@@ -184,6 +187,8 @@ def title(step: Step) -> str:
             return f"enqueue {step.enqueue.queue}"
         case "reconfigure" if step.reconfigure is not None:
             return f"reconfigure {step.reconfigure.filter}"
+        case "metadata" if step.metadata is not None:
+            return f"metadata of the {'request' if step.metadata.request is not None else 'response'}{on}"
         case "abort":
             return f"abort {step.abort}{on}"
         case "fault" if step.fault is not None:

@@ -21,20 +21,23 @@ from typing import Any, Protocol
 import interp
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel
+from hostabi.abi.resp import ErrorReply, StatusReply
 from hostabi.adapters.grpc_message import GrpcAnswer
 from hostabi.adapters.message import Answer, Request
+from hostabi.adapters.redis_calls import RedisOutcome, RedisTest, Reply
 from hostabi.adapters.session import MAIN, Session
 from hostabi.adapters.streams import CallOutcome, CallTest, Outcome, SessionError
+from hostabi.core.events import Way
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
 from hostabi.core.policy import PROFILES, Limits, Profile
 from hostabi.core.python_filter import PythonFilter
 from hostabi.core.transcript import Record
 from hostabi.hostcalls.attributes import for_plugins
-from hostabi.scenario.check import call_differences
+from hostabi.scenario.check import call_differences, redis_differences
 from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
-from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RequestStep, Step, UpstreamStep
+from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RedisStep, RequestStep, Step, UpstreamStep
 from hostabi.scenario.observe import Observation, State, StreamView
 
 DEFAULT_CLOCK = 1_700_000_000 * 1_000_000_000
@@ -280,7 +283,7 @@ class LocalStage:
 
     def finish(self) -> Observation:
         """End every stream."""
-        unused = self.session.rules
+        unused = [*self.session.rules, *self.session.redis_calls.rules]
         self.session.end()
         if unused:
             raise StageError(f"{len(unused)} callout{'s' if len(unused) > 1 else ''} of this case never came")
@@ -329,6 +332,11 @@ class LocalStage:
                 self._upstream(step.upstream, step.stream)
             case "callout" if step.callout is not None:
                 session.callout(self._fits(step.callout), outcome(step.callout), hold=step.callout.hold or "")
+            case "redis" if step.redis is not None:
+                session.redis(self._fits_query(step.redis), _redis_outcome(step.redis))
+            case "metadata" if step.metadata is not None:
+                way = Way.REQUEST if step.metadata.request is not None else Way.RESPONSE
+                session.metadata(way, step.metadata.request or step.metadata.response or (), step.stream)
             case "release" if step.release is not None:
                 session.release(step.release)
             case "advance" if step.advance is not None:
@@ -369,6 +377,10 @@ class LocalStage:
     def _fits(self, step: CalloutStep) -> CallTest:
         names = self._names()
         return lambda call: not list(call_differences((), step.match, call, names.get(call.plugin, call.plugin)))
+
+    def _fits_query(self, step: RedisStep) -> RedisTest:
+        names = self._names()
+        return lambda call: not list(redis_differences(step.match, call, names.get(call.plugin, call.plugin)))
 
     def _reconfigure(self, which: int | str, config: object) -> None:
         position = self.session.position(which)
@@ -434,6 +446,16 @@ def _name(data: bytes) -> str:
 def _limits(filter: Filter) -> Limits:
     given = {name: getattr(filter.limits, name) for name in filter.limits.model_fields_set}
     return Limits(**given)
+
+
+def _redis_outcome(step: RedisStep) -> RedisOutcome:
+    if step.timeout or step.reset:
+        return Outcome.TIMEOUT if step.timeout else Outcome.RESET
+    if step.raw is not None:
+        return Reply(raw=step.raw)
+    if step.error is not None:
+        return Reply(ErrorReply(step.error))
+    return Reply(StatusReply(step.status) if step.status is not None else step.answer)
 
 
 def outcome(step: CalloutStep) -> CallOutcome:

@@ -15,6 +15,7 @@ from hostabi.abi.enums import AbiVersion, LogLevel
 from hostabi.adapters.driver import Answers, Network
 from hostabi.adapters.exchange import Exchange, Exchanger
 from hostabi.adapters.message import Answer, HeadersLike, Request, Text, to_bytes
+from hostabi.adapters.redis_calls import RedisAnswers
 from hostabi.adapters.report import exchange_data
 from hostabi.core.context import ForeignFunction
 from hostabi.core.events import StreamInfo
@@ -32,8 +33,8 @@ class FilterHost:
     `filters` are paths, bytes or texts of modules, or filters in Python; they all get the same `config` (text, bytes or
     what is made JSON of). `clock` is in seconds since 1970. `calls` answers the filters' HTTP and gRPC calls, by
     upstream name or by a function of the call; calls without an answer fail. gRPC calls that a `network` takes go out
-    to real servers. `features` are those of `Host`. `properties` are by dotted path. With `start` False the filters are
-    not started, for somebody else to drive `host` and `chain`.
+    to real servers. `redis` answers queries to Redis, as `calls` does. `features` are those of `Host`. `properties` are
+    by dotted path. With `start` False the filters are not started, for somebody else to drive `host` and `chain`.
     Raises LoadError, and the errors of `interp` for a module that is none.
     """
 
@@ -53,6 +54,7 @@ class FilterHost:
         properties: Mapping[str, object] | None = None,
         calls: Answers | None = None,
         network: Network | None = None,
+        redis: RedisAnswers | None = None,
         environ: Mapping[str, str] | None = None,
         log_level: LogLevel = LogLevel.INFO,
         fail_open: bool = False,
@@ -91,7 +93,7 @@ class FilterHost:
         self.plugins = [self.host.plugin(source, plugin_config, now=now, abi=abi) for source in filters]
         self.chain = self.host.chain(self.plugins)
         self.now = now
-        self.exchanger = Exchanger(self.host, self.chain, now=now, answers=calls, network=network)
+        self.exchanger = Exchanger(self.host, self.chain, now=now, answers=calls, network=network, redis=redis)
         if start:
             self.exchanger.start()
 

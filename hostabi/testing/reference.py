@@ -12,6 +12,7 @@ from hostabi.abi.callbacks import CALLBACKS, Callback
 from hostabi.abi.enums import AbiVersion
 from hostabi.abi.hostcall import REGISTRY, HostCall, Phase, Wire
 from hostabi.testing.abi_page import abi_page
+from hostabi.testing.features_page import features_page
 from hostabi.testing.profiles_page import profiles_page
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -107,8 +108,14 @@ def page_of_profiles() -> str:
     return f"{STAMP}\n\n{profiles_page()}"
 
 
+def page_of_features() -> str:
+    """What this host does, beside others."""
+    return f"{STAMP}\n\n{features_page()}"
+
+
 PAGES = {
     FOLDER / "ABI.md": long_page,
+    FOLDER / "FEATURES.md": page_of_features,
     FOLDER / "PROFILES.md": page_of_profiles,
     FOLDER / "hostcalls" / "README.md": host_call_page,
     FOLDER / "abi" / "CALLBACKS.md": callback_page,

@@ -87,7 +87,7 @@ def validate(
     if native is not None:
         try:
             handle, cells, mask = native.validate_bodies(
-                module, context.refs, context.definitions, enabled, bound
+                module, context.refs, context.definitions, context.elems, enabled, bound
             )
             used |= from_mask(mask)
         except UnsupportedError as error:

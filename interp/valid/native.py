@@ -143,6 +143,7 @@ class NativeCode:
         module: Module,
         refs: Iterable[int],
         definitions: Sequence[Definition],
+        elems: Iterable[RefType],
         features: int,
         limits: VmLimits,
     ) -> None:
@@ -170,7 +171,7 @@ class NativeCode:
         )
         env.mem_types = self._u32(array("I", ((m.limits.index == "i64") | m.page_log2 << 8 for m in module.mem_types)))
         env.global_types = self._u32(array("I", (type_code(g.type) | g.mutable << 31 for g in module.global_types)))
-        env.elem_types = self._u32(array("I", (type_code(e.ref) for e in module.elems)))
+        env.elem_types = self._u32(array("I", (type_code(type) for type in elems)))
         env.tag_types = self._u32(array("I", (tag.type_index for tag in module.tag_types)))
         env.n_tags = len(module.tag_types)
         env.n_tables, env.n_mems = len(module.table_types), len(module.mem_types)
@@ -220,6 +221,7 @@ def validate_bodies(
     module: Module,
     refs: Iterable[int],
     definitions: Sequence[Definition],
+    elems: Iterable[RefType],
     features: frozenset[Feature],
     limits: VmLimits,
 ) -> tuple[NativeCode, Sequence[int], int]:
@@ -228,7 +230,7 @@ def validate_bodies(
     Raises MalformedError, InvalidError, LimitError, UnsupportedError, ResourceError.
     """
     ffi, lib = _native.ffi, _native.lib
-    handle = NativeCode(module, refs, definitions, mask(features & RULES), limits)
+    handle = NativeCode(module, refs, definitions, elems, mask(features & RULES), limits)
     cells = array("I", bytes(4 * len(module.funcs)))
     used, error = ffi.new("uint64_t *"), ffi.new("tm_error *")
     place = ffi.from_buffer("uint32_t[]", cells if cells else array("I", (0,)))

@@ -34,6 +34,7 @@ FLOORS = {
     "hostabi.abi.grpc": 1,
     "hostabi.abi.rust_sdk": 1,
     "hostabi.abi.messages": 1,
+    "hostabi.abi.resp": 1,
     "hostabi.abi.hostcall": 2,
     "hostabi.abi.binding": 2,
     "hostabi.abi.callbacks": 2,

@@ -76,6 +76,26 @@ def test_finds(name: str) -> None:
     agree(encode(parse(f"(module {FINDS[name]})")), name)
 
 
+#: Segments of function indices are of non-null references, an empty one too.
+INDICES = {
+    "an array": """(type $a (array (ref func))) (func $f) (elem $e func $f)
+        (func (result (ref $a)) (array.new_elem $a $e (i32.const 0) (i32.const 1)))""",
+    "an empty segment": """(type $a (array (mut (ref func)))) (elem $e func)
+        (func (param (ref $a)) (array.init_elem $a $e (local.get 0) (i32.const 0) (i32.const 0) (i32.const 0)))""",
+    "a table": """(func $f) (table 1 (ref func) (ref.func $f)) (elem $e func $f)
+        (func (table.init $e (i32.const 0) (i32.const 0) (i32.const 1)))""",
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_segments_of_function_indices_hold_no_null(name: str) -> None:
+    data = encode(parse(f"(module {INDICES[name]})"))
+    agree(data, name)
+    assert verdict(data, "native")[0] == "valid"
+    for before in ("2.0,+function-references,+gc", "3.0,-function-references", "2.0"):
+        agree(data, name, features=before)
+
+
 # -- the official suite ---------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,8 @@ def test_no_status_is_overlooked() -> None:
     for folder in ("hostcalls", "core"):
         for path in (FOLDER / folder).glob("*.py"):
             module = f"hostabi.{folder}.{path.stem}"
+            if path.stem == "python_filter":
+                continue  # what it refuses, marshalling and linking refuse of any call
             assert {line for line in raised(path) if (module, line) not in found} == set(), module
 
 

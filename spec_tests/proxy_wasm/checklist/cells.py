@@ -90,7 +90,12 @@ CELLS: dict[str, dict[str, tuple[str, ...]]] = {
             EVERY + "test_after_the_end_of_the_stream",
             EVERY + "test_with_the_context_of_a_stream_that_is_over",
         ),
-        "while restricted": (EVERY + "test_while_starting", EVERY + "test_while_allocating"),
+        "while restricted": (
+            EVERY + "test_while_starting",
+            EVERY + "test_while_allocating",
+            "checklist/test_rules.py::test_wasi_during_start_up",
+            "checklist/test_rules.py::test_wasi_during_allocation",
+        ),
     },
     "maps": {
         "empty": (MAPS + "test_what_is_given_is_sent", "abi/test_codec.py::test_the_forms_of_the_empty_map"),

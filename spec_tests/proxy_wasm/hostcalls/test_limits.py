@@ -75,6 +75,8 @@ ELSEWHERE = {
     "random_bytes": "core/test_host.py",
     "foreign_argument_bytes": "hostcalls/test_foreign.py",
     "foreign_result_bytes": "hostcalls/test_callouts.py",
+    "redis_services": "hostcalls/test_redis.py",
+    "redis_response_bytes": "hostcalls/test_redis.py",
     "declared_properties": "hostcalls/test_foreign.py",
     "expressions": "hostcalls/test_expressions.py",
     "expression_bytes": "hostcalls/test_expressions.py",
