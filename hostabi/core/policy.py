@@ -132,6 +132,8 @@ class Profile:
     upstream_close_at_end: bool = True
     failure_status: int = 503
     # callouts
+    calls_have_trailers: bool = True
+    """Envoy's client takes the trailers of a call and does not send them (seen on 1.40)."""
     call_timeout_is_504: bool = True
     """A call without an answer in time comes back as a response with status 504, and not as a failure."""
     grpc_timeout_is_unavailable: bool = False
@@ -230,6 +232,7 @@ PROFILES: dict[str, Profile] = {
         plugin_configuration_always=False,
         related_contexts_only=False,
         passed_maps_are_gone=True,
+        calls_have_trailers=False,
         old_attribute_names=False,
         grpc_timeout_is_unavailable=True,
         grpc_message_is_raw=True,

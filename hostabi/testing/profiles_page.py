@@ -72,6 +72,7 @@ SWITCHES: dict[str, str] = {
     "peer 0; otherwise when its connection is gone",
     "failure_status": "the status with which a filter that failed, and is not to be passed by, is answered",
     # callouts
+    "calls_have_trailers": "the trailers of an HTTP call are sent; otherwise they are taken and dropped",
     "call_timeout_is_504": "a call that times out has a response of status 504; otherwise it has none",
     "grpc_timeout_is_unavailable": "a gRPC call that times out ends with UNAVAILABLE; otherwise DEADLINE_EXCEEDED",
     "grpc_message_is_raw": "the message of a gRPC status is not percent-decoded, and says in braces who ended the call",
@@ -130,6 +131,7 @@ TOPICS: tuple[Topic, ...] = (
         "trapping_calls grpc_timeout_is_unavailable grpc_message_is_raw grpc_failed_start_is_told status_code_stays",
     ),
     _topic("dispatch target", "13", reason="the name is opaque here; `Host.upstreams` says which names there are"),
+    _topic("trailers of calls", "8.8", "calls_have_trailers"),
     _topic("timeout shape", "13", "call_timeout_is_504 dispatch_status"),
     _topic("missing map in get_pairs", "13", "absent_map_is_empty"),
     _topic("set_pairs", "13", "set_pairs_keeps_pseudo"),

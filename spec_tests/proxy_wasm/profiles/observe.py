@@ -258,6 +258,17 @@ def timeout(engine: str, profile: Profile) -> object:
     return session.logs[0]
 
 
+def call_trailers(engine: str, profile: Profile) -> object:
+    session = FilterSession(
+        ORDERS.with_name("grpc_orders.wasm"),
+        config="request_headers: trailed auth / 1000 t=1",
+        profile=profile,
+        engine=engine,
+    )
+    session.request(Request())
+    return session.calls[0].trailers
+
+
 def replies_twice(engine: str, profile: Profile) -> object:
     first = expression("proxy_send_local_response", [401, 0, 0, 0, 0, 0, 0, ALL])
     return asks("proxy_send_local_response", *REPLY, before=(first,))(engine, profile)
