@@ -230,12 +230,11 @@ def ticks_command(rounds: int, kernels: str, json_path: Path | None) -> None:
 
 
 @main.command("request")
-@click.option("--rounds", default=9, show_default=True, help="Rounds, in which the machines take turns.")
-@click.option("--requests", default=100, show_default=True, help="Requests in a round on each machine.")
+@click.option("--rounds", default=100, show_default=True, help="Rounds, in which the machines take turns.")
 @click.option("--filter", "only", default="", help="Only these filters, by name, separated by commas.")
-@click.option("--quick", is_flag=True, help="A smoke test: one round of one request, the small filters.")
+@click.option("--quick", is_flag=True, help="A smoke test: one round, the small filters.")
 @json_option
-def request_command(rounds: int, requests: int, only: str, quick: bool, json_path: Path | None) -> None:
+def request_command(rounds: int, only: str, quick: bool, json_path: Path | None) -> None:
     """Compare requests through filters, our host on our engine and the same host on wasmtime."""
     from benchmarks import request
 
@@ -252,19 +251,47 @@ def request_command(rounds: int, requests: int, only: str, quick: bool, json_pat
         machines.append(shim.NAME)
     chosen = [case for case in request.cases() if not only or case.name in only.split(",")]
     if quick:
-        rounds, requests = 1, 1
+        rounds = 1
         chosen = [case for case in chosen if case.path.stat().st_size < 100_000]
     found = []
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("", total=len(chosen))
         for case in chosen:
             progress.update(task, description=case.name)
-            found.append(request.measure(case, machines, rounds, requests))
+            found.append(request.measure(case, machines, rounds))
             progress.advance(task)
     console.print(request.table(found, machines[0]))
     write_json(
         json_path, {"environment": about, "base": machines[0], "filters": [request.as_json(one) for one in found]}
     )
+
+
+@main.command("growth")
+@click.option("--rounds", default=100, show_default=True, help="Rounds, in which the sizes take turns.")
+@click.option("--quick", is_flag=True, help="A smoke test: the three smallest sizes, one round.")
+@json_option
+@click.option("--plot", "plot_path", type=a_file, help="Draw the curves: FILE.svg and FILE.png (needs matplotlib).")
+def growth_command(rounds: int, quick: bool, json_path: Path | None, plot_path: Path | None) -> None:
+    """Find out what the cost of a request grows with, and how fast."""
+    from benchmarks import growth
+
+    about = describe(present(["tamis"])[0])
+    show_header(about)
+    rounds = 1 if quick else rounds
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        found = [
+            growth.measure(
+                *(curve, rounds, 3 if quick else len(curve.sizes)),
+                lambda label: progress.update(task, description=label),
+            )
+            for curve in growth.CURVES
+        ]
+    console.print(growth.table(found))
+    if plot_path is not None:
+        for file in growth.draw(found, plot_path):
+            console.print(f"drawn: {file}")
+    write_json(json_path, {"environment": about, "curves": [growth.as_json(one) for one in found]})
 
 
 @main.command("shim", context_settings={"ignore_unknown_options": True})

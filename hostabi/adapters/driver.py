@@ -7,7 +7,7 @@ stream as soon as nothing can come out of it any more.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -41,6 +41,7 @@ from hostabi.core.commands import (
     RedisCall,
     RedisInit,
     ResetStream,
+    ResolveDns,
     Send,
     SendData,
     SendGrpc,
@@ -57,6 +58,7 @@ from hostabi.core.events import (
     CallFailed,
     CallResponse,
     ConnectionEnd,
+    DnsResolved,
     DownstreamData,
     Event,
     GrpcClosed,
@@ -69,6 +71,7 @@ from hostabi.core.events import (
     Shutdown,
     Side,
     Start,
+    StatsUpdate,
     StreamEnd,
     Tick,
     Trailers,
@@ -80,6 +83,9 @@ from hostabi.core.plugin import Plugin
 
 Answers = Mapping[str, Answer | GrpcAnswer] | Callable[[MadeCall], CallOutcome | None]
 """What comes of calls: by cluster, or by a function of the call. Nothing, or what does not fit: the call waits."""
+
+Addresses = Mapping[str, Sequence[tuple[str, int]] | None]
+"""Addresses of names, each with the seconds it is valid; None for a name on which the resolver fails."""
 
 _MOST_EVENTS = 10_000
 _MILLISECOND = 1_000_000
@@ -111,7 +117,7 @@ class Driver:
 
     `now` is the clock in ns since 1970. It moves when time is let pass, and by `pace` with each event. `answers` come
     to calls at once; those it says nothing of wait for `callout`. Calls that a `network` takes go out to real servers,
-    and what comes of them comes when somebody listens.
+    and what comes of them comes when somebody listens. `dns` is what names stand for; others stand for nothing.
     """
 
     def __init__(
@@ -122,6 +128,7 @@ class Driver:
         now: int = 0,
         pace: int = 0,
         answers: Answers | None = None,
+        dns: Addresses | None = None,
         network: Network | None = None,
         redis: RedisAnswers | None = None,
     ) -> None:
@@ -130,6 +137,7 @@ class Driver:
         self.now = now
         self.pace = pace
         self.answers: Answers = {} if answers is None else answers
+        self.dns: Addresses = {} if dns is None else dns
         self.network = network
         self.redis_calls = RedisCalls({} if redis is None else redis)
         self.added_to_answers: HeaderPairs = ()
@@ -230,6 +238,18 @@ class Driver:
     def online(self) -> list[GrpcRecord]:
         """The gRPC calls at real servers that are not over."""
         return [record for record in self._grpc.values() if record.online]
+
+    def statistics(self, counters: Mapping[str, tuple[int, int]], gauges: Mapping[str, int]) -> None:
+        """Statistics are taken: every plugin gets the filters' and these, counters with what was added since."""
+        own_counters, own_gauges = self.host.statistics()
+        told = StatsUpdate(
+            "",
+            own_counters + tuple((name.encode(), *numbers) for name, numbers in counters.items()),
+            own_gauges + tuple((name.encode(), value) for name, value in gauges.items()),
+        )
+        for plugin in list(self.host.plugins.values()):
+            self._deliver(replace(told, plugin=plugin.key))
+        self._settle()
 
     # --- time
 
@@ -370,6 +390,9 @@ class Driver:
                         # Periods are whole milliseconds; what readings of the clock before the call add is less.
                         wait = (command.deadline - self.now) // _MILLISECOND * _MILLISECOND
                         self._timers[command.plugin] = self.now + wait
+                case ResolveDns(plugin=plugin, token=token):
+                    found = self.dns.get(command.name, ())
+                    self._pending.append(DnsResolved(plugin, token, None if found is None else tuple(found)))
                 case Wake():
                     self._pending.append(QueueReady(command.plugin, command.queue))
                 case ConnectUpstream() if command.stream in self._connections:

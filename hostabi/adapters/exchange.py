@@ -1,21 +1,21 @@
-"""One HTTP exchange after another through a chain, with an upstream and answers to calls that are given beforehand."""
+"""One exchange after another through a chain, HTTP or a connection, with an upstream and answers given beforehand."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hostabi.adapters.driver import Answers, Network
+from hostabi.adapters.driver import Addresses, Answers, Network
 from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Answer, Message, Request
 from hostabi.adapters.outcomes import suits
 from hostabi.adapters.redis_calls import RedisAnswers, RedisOutcome, RedisSource
 from hostabi.adapters.session import Session
-from hostabi.adapters.streams import CallOutcome, MadeCall, Outcome, Stream
+from hostabi.adapters.streams import CallOutcome, Connection, MadeCall, Outcome, Stream
 from hostabi.core.chain import Chain
 from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, RedisCall
-from hostabi.core.events import StreamInfo, Way
+from hostabi.core.events import Side, StreamInfo, Way
 from hostabi.core.host import Host
 from hostabi.core.transcript import Record
 
@@ -45,6 +45,8 @@ class Exchange:
     reset: str | None = None
     paused: bool = False
     """The filters held the stream and nothing was left that could have moved it."""
+    connection: Connection | None = None
+    """When it was a connection, and not a request: what became of it."""
     commands: list[Command] = field(default_factory=list)
     transcript: list[Record] = field(default_factory=list)
 
@@ -75,13 +77,16 @@ class Exchanger:
         answers: Answers | None = None,
         network: Network | None = None,
         redis: RedisAnswers | None = None,
+        dns: Addresses | None = None,
     ) -> None:
         self.host = host
         self.chain = chain
         self.answers: Answers = {} if answers is None else answers
         self.redis: RedisAnswers = {} if redis is None else redis
         asked = self.redis if isinstance(self.redis, RedisSource) else self._redis_answer
-        self.session = Session(host, chain, now=now, pace=PACE, answers=self._answer, network=network, redis=asked)
+        self.session = Session(
+            host, chain, now=now, pace=PACE, answers=self._answer, network=network, redis=asked, dns=dns
+        )
         self._fuel_seen = 0
 
     @property
@@ -132,15 +137,49 @@ class Exchanger:
         self._listen(lambda: True)
         return self._seen(stream, not over)
 
+    def connect(
+        self, downstream: Sequence[bytes] = (), upstream: Sequence[bytes] = (), info: StreamInfo | None = None
+    ) -> Exchange:
+        """Send a connection through the chain: a piece from the client, one from the upstream, and so on, to its end.
+
+        What the upstream would send is left out when the filters do not let the connection through.
+        """
+        session = self.session
+        session.connect(info=info)
+        mine = session.connection()
+        for i in range(max(len(downstream), len(upstream))):
+            self._send(mine, Side.DOWNSTREAM, *downstream[i : i + 1])
+            self._send(mine, Side.UPSTREAM, *upstream[i : i + 1])
+        for side in Side:
+            self._send(mine, side, b"", end=True)
+        self._wait_for(lambda: mine.ended)
+        over = mine.ended
+        session.end()
+        done = self._seen(None, not over)
+        done.connection = mine
+        return done
+
+    def _send(self, mine: Connection, side: Side, *pieces: bytes, end: bool = False) -> None:
+        if side is Side.UPSTREAM:
+            self._wait_for(lambda: mine.ended or mine.upstream is not None)
+        for piece in pieces:
+            if mine.ended or (side is Side.UPSTREAM and mine.upstream is None):
+                return
+            send = self.session.downstream_data if side is Side.DOWNSTREAM else self.session.upstream_data
+            send(piece, end=end)
+
     def take(self) -> Exchange:
         """What happened since the last time, streams aside."""
         return self._seen(None, False)
 
     def _wait(self, stream: Stream, way: Way) -> None:
         """Let timers run out while a filter holds the stream, in case that lets it go."""
+        self._wait_for(lambda: not _held(stream, way))
+
+    def _wait_for(self, there: Callable[[], bool]) -> None:
         for _ in range(_MOST_TICKS):
-            self._listen(lambda: _held(stream, way))
-            if not _held(stream, way) or not self.tick():
+            self._listen(lambda: not there())
+            if there() or not self.tick():
                 return
 
     def _listen(self, wanted: Callable[[], bool]) -> None:

@@ -8,6 +8,7 @@ from hostabi.abi.codec import HeaderPairs
 from hostabi.adapters.exchange import Exchange
 from hostabi.adapters.grpc_message import GrpcRecord
 from hostabi.adapters.message import Message
+from hostabi.adapters.streams import Connection
 from hostabi.core.commands import LocalReply, StartCall
 
 
@@ -17,9 +18,7 @@ def exchange_data(exchange: Exchange) -> dict[str, object]:
     return {
         "abi": exchange.abi,
         "engine": exchange.engine,
-        "request": _message(exchange.request),
-        "response": _message(exchange.response),
-        "local_response": _reply(exchange.local_response),
+        **(_messages(exchange) if exchange.connection is None else {"tcp": _connection(exchange.connection)}),
         "logs": [{"level": log.level.name.lower(), "message": as_text(log.message)} for log in exchange.logs],
         "calls": [_call(call) for call in exchange.calls],
         "fuel": exchange.fuel,
@@ -27,6 +26,27 @@ def exchange_data(exchange: Exchange) -> dict[str, object]:
         "reset": exchange.reset,
         "paused": exchange.paused,
     }
+
+
+def _messages(exchange: Exchange) -> dict[str, object]:
+    return {
+        "request": _message(exchange.request),
+        "response": _message(exchange.response),
+        "local_response": _reply(exchange.local_response),
+    }
+
+
+def _connection(connection: Connection) -> dict[str, object]:
+    sent = {**_bytes("upstream", connection.upstream), **_bytes("downstream", connection.downstream)}
+    closed = None if connection.closed is None else connection.closed.name.lower()
+    ends = {"upstream_end": connection.upstream_end, "downstream_end": connection.downstream_end}
+    return {**sent, **ends, "closed": closed, "reason": connection.reason}
+
+
+def _bytes(name: str, data: bytes | None) -> dict[str, object]:
+    if data is None:
+        return {name: None}
+    return {key.replace("body", name): text for key, text in body_data(data).items()}
 
 
 def as_text(data: bytes) -> str:

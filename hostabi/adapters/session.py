@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
-from hostabi.adapters.driver import Answers, Driver, Network
+from hostabi.adapters.driver import Addresses, Answers, Driver, Network
 from hostabi.adapters.message import HTTP1, Answer, Request, framed, in_pieces, pieces, to_pairs
 from hostabi.adapters.redis_calls import RedisAnswers
 from hostabi.adapters.streams import Connection, SessionError, Stream
@@ -68,10 +68,11 @@ class Session(Driver):
         answers: Answers | None = None,
         network: Network | None = None,
         redis: RedisAnswers | None = None,
+        dns: Addresses | None = None,
         attributes: Mapping[str, object] | None = None,
         protocol: str | None = None,
     ) -> None:
-        super().__init__(host, chain, now=now, pace=pace, answers=answers, network=network, redis=redis)
+        super().__init__(host, chain, now=now, pace=pace, answers=answers, network=network, redis=redis, dns=dns)
         self.attributes = dict(attributes or {})
         self.protocol = protocol
         self.streams: dict[str, Stream] = {}
@@ -95,7 +96,7 @@ class Session(Driver):
             plugins = [*self.chain.plugins]
             plugins[position] = new
             self._leaving.append((old, self.chain))
-            self.chain = self.host.chain(plugins)
+            self.chain = self.host.chain(plugins, self.chain.loggers)
         else:
             self._carry_out(new.handle(Shutdown(new.key, True, now=self.now)))
         self._settle()
@@ -135,9 +136,16 @@ class Session(Driver):
             )
         return self.streams[name]
 
+    def latest(self, name: str | None = None) -> Stream | Connection | None:
+        """The stream or connection of this name, without a name the one that began last; None when there is none."""
+        if name is not None:
+            return self.streams.get(name) or self.connections.get(name)
+        known: list[Stream | Connection] = [*self.streams.values(), *self.connections.values()]
+        return max(known, key=lambda one: one.number, default=None)
+
     def _begin(self, name: str) -> int:
         """The number of a stream or connection that begins under a name."""
-        known = self.streams.get(name) or self.connections.get(name)
+        known = self.latest(name)
         if known is not None and not known.ended:
             raise SessionError(f"the stream {name!r} has begun already and is not over; give this one another name")
         self.streams.pop(name, None)

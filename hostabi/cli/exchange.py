@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -21,13 +21,14 @@ from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
 from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.redis_calls import RedisAnswers, RedisOutcome, Reply
 from hostabi.adapters.report import exchange_data
-from hostabi.adapters.streams import CallOutcome, MadeCall, SessionError
+from hostabi.adapters.streams import CallOutcome, Connection, MadeCall, SessionError
 from hostabi.cli.errors import FAILURE, TRAPPED, CommandError, complain, cut_frames
 from hostabi.cli.sources import named, read
 from hostabi.cli.transcript import Page, body_text, steps, ticks
 from hostabi.core.clock import seed_bytes
 from hostabi.core.events import StreamInfo
 from hostabi.core.host import Host, PluginConfig
+from hostabi.core.network import BOTH_ENDED
 from hostabi.core.plugin import LoadedFilter, LoadError, find_abi
 from hostabi.core.policy import PROFILES, Limits
 from hostabi.hostcalls.attributes import for_plugins
@@ -67,6 +68,9 @@ class Run:
         self.path = path
         self.options = options
         self.request, self.upstream = _request(options), _upstream(options)
+        sent = (options.get("downstream", ()), options.get("upstream", ()))
+        self.pieces = tuple([text_or_file(piece) for piece in side] for side in sent)
+        self.is_connection = bool(options.get("tcp") or any(self.pieces))
         self.now: int = time.time_ns() if options["clock"] is None else options["clock"]
         seed = options["seed"]
         host = Host(
@@ -91,9 +95,10 @@ class Run:
         self.answers = {cluster: Answer(status, body=body) for cluster, status, body in options["call_response"]}
         self.grpc_answers = {one[0]: _grpc_answer(*one[1:]) for one in options["grpc_response"]}
         self.network = _network(options["grpc_cluster"])
-        chain = host.chain([self.plugin])
+        chain, names = host.chain([self.plugin]), _names(options.get("dns", ()))
+        network, redis = self.network, _redis(options)
         self.exchanger = Exchanger(
-            host, chain, now=self.now, answers=self._answer, network=self.network, redis=_redis(options)
+            host, chain, now=self.now, answers=self._answer, network=network, redis=redis, dns=names
         )
 
     def _answer(self, call: MadeCall) -> CallOutcome | None:
@@ -116,7 +121,14 @@ class Run:
     def again(self) -> Exchange:
         """Send the exchange through the plugin, which was started."""
         attributes: dict[str, object] = dict(self.options["property"])
+        if self.is_connection:
+            info = StreamInfo(attributes=attributes, connection_id=1, protocol="")
+            return self.exchanger.connect(self.pieces[0], self.pieces[1], info)
         return self.exchanger.run(self.request, self.upstream, StreamInfo(attributes=attributes, connection_id=1))
+
+
+def _names(options: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, int]]]:
+    return {name: [(address, 60) for address in found.split(",")] for name, found in options}
 
 
 def _grpc_answer(status: int, message: str) -> GrpcAnswer:
@@ -199,8 +211,11 @@ def show(path: str, exchange: Exchange, page: Page, run: Run) -> None:
     page.steps(found[start:])
     for call in exchange.calls:
         _show_call(page, call, run)
-    _show_request(page, exchange, run.request)
-    _show_response(page, exchange, run.upstream)
+    if exchange.connection is not None:
+        _show_connection(page, exchange.connection)
+    else:
+        _show_request(page, exchange, run.request)
+        _show_response(page, exchange, run.upstream)
     if exchange.logs:
         page.heading("Log")
         for log in exchange.logs:
@@ -220,6 +235,18 @@ def _show_call(page: Page, call: MadeCall, run: Run) -> None:
     outcome = f"answered with {answer.status}" if answer is not None else "failed, for want of a --call-response"
     page.heading(f"HTTP call to {call.upstream} (token {call.token}), {outcome}")
     page.message(call.headers, call.body, call.trailers, call.headers)
+
+
+def _show_connection(page: Page, connection: Connection) -> None:
+    sides = (("upstream", connection.upstream), ("client", connection.downstream))
+    for whom, data in sides:
+        page.heading(f"To the {whom}" if data is not None else f"The {whom} was not connected")
+        for line in body_text(data or b"").splitlines():
+            page.line(2, (line, ""))
+    page.blank()
+    closed = None if connection.closed is None else connection.closed.name.lower()
+    style = "" if connection.reason == BOTH_ENDED else "yellow"
+    page.line(0, (f"closed: {closed}, {connection.reason}", style))
 
 
 def _show_grpc(page: Page, call: GrpcRecord, run: Run) -> None:

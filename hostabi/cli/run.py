@@ -16,8 +16,9 @@ LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
 SECTIONS = {
     "The request": ("method", "path", "authority", "scheme", "header", "body", "body_file", "chunk"),
     "The upstream's answer": ("status", "response_header", "response_body"),
+    "A connection": ("tcp", "downstream", "upstream"),
     "Answers to the filter's calls": (
-        *("call_response", "grpc_response", "grpc_cluster", "redis_response", "redis_cluster"),
+        *("call_response", "grpc_response", "grpc_cluster", "redis_response", "redis_cluster", "dns"),
     ),
     "The filter": ("config", "vm_config", "root_id", "property", "profile", "log_level", "json"),
     "An export or a program": ("invoke", "folders", "environ"),
@@ -99,9 +100,12 @@ def _redis_responses(ctx: click.Context, param: click.Parameter, values: tuple[s
     return found
 
 
-_OF_EXCHANGE = ("The request", "The upstream's answer", "Answers to the filter's calls", "The filter")
+_OF_EXCHANGE = ("The request", "The upstream's answer", "A connection", "Answers to the filter's calls", "The filter")
 FILTER_ONLY = [name for heading in _OF_EXCHANGE for name in SECTIONS[heading]]
 """Options that would be without effect on anything else."""
+
+OF_HTTP = [*SECTIONS["The request"], "status", "response_header", "response_body"]
+"""Options that would be without effect on a connection."""
 
 REQUEST = [
     click.option("-X", "--method", default="GET", show_default=True, metavar="METHOD", help="Its method."),
@@ -153,6 +157,11 @@ ANSWER = [
         help="Send queries to this Redis cluster to a real server.",
     ),
 ]
+CONNECTION = [
+    click.option("--tcp", is_flag=True, help="Show the filter a connection in place of a request."),
+    click.option("--downstream", multiple=True, metavar="TEXT|@FILE", help="What the client sends on it; @- is stdin."),
+    click.option("--upstream", multiple=True, metavar="TEXT|@FILE", help="What the upstream sends back each time."),
+]
 FILTER = [
     click.option("--config", metavar="TEXT|@FILE", help="The plugin configuration."),
     click.option("--vm-config", metavar="TEXT|@FILE", help="The VM configuration."),
@@ -163,6 +172,13 @@ FILTER = [
         type=shared.Property(),
         metavar="a.b=VALUE",
         help='A property that the filter can read. 5, 1.5, true have their types, "5" in double quotes is text.',
+    ),
+    click.option(
+        "--dns",
+        multiple=True,
+        type=shared.Pair("=", "NAME=ADDRESS[,ADDRESS...]"),
+        metavar="NAME=ADDRESS,...",
+        help="What a name stands for that the filter looks up; others have no address.",
     ),
     click.option("--profile", default="default", show_default=True, metavar="NAME", help="Which host to behave like."),
     click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True, help="Lowest level."),
@@ -180,6 +196,7 @@ MACHINE = [
 @click.argument("module")
 @shared.add_options(REQUEST)
 @shared.add_options(ANSWER)
+@shared.add_options(CONNECTION)
 @shared.add_options(FILTER)
 @shared.add_options(MACHINE)
 @click.argument("args", nargs=-1)
@@ -187,8 +204,9 @@ MACHINE = [
 def run(ctx: click.Context, /, module: str, invoke: str | None, args: tuple[str, ...], **options: Any) -> None:
     """Run MODULE, whatever it is.
 
-    A Proxy-Wasm filter is shown one exchange, and every callback and host call is listed. With --invoke an export is
-    called with ARGS. Anything else must be a WASI program and gets ARGS; put -- before options that are its own.
+    A Proxy-Wasm filter is shown one exchange, or with --tcp one connection: a piece from the client, one from the
+    upstream, and so on, until both end. Every callback and host call is listed. With --invoke an export is called
+    with ARGS. Anything else must be a WASI program and gets ARGS; put -- before options that are its own.
 
     Exit codes: 0, 1 for a failure, 2 for wrong usage, 134 if the guest traps, else the program's own.
     """
@@ -205,6 +223,8 @@ def run(ctx: click.Context, /, module: str, invoke: str | None, args: tuple[str,
         shared.refuse(("folders",), "is for programs: a filter has no files")
         if args:
             raise click.UsageError(f"{module} is a filter and takes no arguments: {' '.join(args)}")
+        if options["tcp"] or options["downstream"] or options["upstream"]:
+            shared.refuse(OF_HTTP, "goes with a request, not with a connection")
         from hostabi.cli.exchange import run_filter
 
         run_filter(ctx, module, valid, options)

@@ -56,6 +56,7 @@ grpc-message grpc-status last-modified location server vary x-envoy-ratelimited
 )
 JOINED_IN_RESPONSE_TRAILERS = frozenset((b"grpc-message", b"grpc-status"))
 
+
 def cut(buffer: bytearray, start: int, size: int, data: bytes) -> None:
     """Change a buffer as nginx's proxy_set_buffer_bytes does: cut at `start`, then at most `size` bytes of the data.
 

@@ -24,7 +24,9 @@ from hostabi.core.commands import (
     SendData,
     SendLocalReply,
 )
+from hostabi.core.context import as_pairs
 from hostabi.core.events import (
+    AccessLog,
     Body,
     ConnectionEvent,
     Event,
@@ -77,18 +79,20 @@ class _Stream:
 class Chain:
     """Filters in order, for HTTP streams and for connections."""
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
-        keys = [plugin.key for plugin in plugins]
+    def __init__(self, plugins: Sequence[Plugin], loggers: Sequence[Plugin] = ()) -> None:
+        keys = [plugin.key for plugin in (*plugins, *loggers)]
         if len(set(keys)) != len(keys):
             raise EmbedderError("a plugin stands in a chain twice")
         self.plugins = tuple(plugins)
+        self.loggers = tuple(loggers)
+        """Plugins that keep an access log: they are told of all that is over."""
         self._streams: dict[int, _Stream] = {}
         self._out: list[Command] = []
         self._work: deque[tuple[int, int, Way, Frame]] = deque()
         self._now = 0
         self._busy = False
         self._elsewhere: list[StreamCommand] = []
-        self._network = Network(self.plugins, self._give)
+        self._network = Network(self.plugins, self._give, self._tell)
 
     def handle(self, event: Event) -> list[Command]:
         """Deal with an event. EmbedderError when one is under way, or for what the chain does not have."""
@@ -129,6 +133,8 @@ class Chain:
             case Start():
                 for position in range(len(self.plugins)):
                     self._give(position, event)
+                for logger in self.loggers:
+                    self._sort(logger.handle(event))
             case PluginEvent():
                 self._give(self._position(event.plugin), event)
             case StreamEnd():
@@ -193,8 +199,23 @@ class Chain:
             if plugin.vm.state.profile.create_context_at_log:
                 plugin.announce(event.stream, stream.info)
             self._give(position, StreamLog(event.stream, now=event.now))
+        if self.loggers:
+            self._log(event.stream, stream)
         for position in range(len(self.plugins)):
             self._give(position, event)
+
+    def _log(self, number: int, stream: _Stream) -> None:
+        """Tell the loggers: of headers as the filter saw them last that came to them last."""
+        contexts = [known.context for plugin in self.plugins if (known := plugin.streams.get(number)) is not None]
+        requests = [one.request.headers for one in contexts if one.request.headers is not None]
+        answers = [one.response for one in contexts if one.response.headers is not None]
+        request = requests[-1].pairs if requests else stream.request_headers
+        answer = (as_pairs(answers[0].headers), as_pairs(answers[0].trailers)) if answers else ()
+        self._tell(stream.info, request, *answer)
+
+    def _tell(self, info: StreamInfo, *maps: HeaderPairs) -> None:
+        for logger in self.loggers:
+            self._sort(logger.handle(AccessLog(logger.key, info, *maps, now=self._now)))
 
     # --- from filter to filter
 

@@ -199,6 +199,15 @@ class SendGrpc(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ResolveDns(Command):
+    """Look a host name up, and answer with DnsResolved."""
+
+    plugin: str
+    token: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer(Command):
     """Send Tick to the plugin at this time (ns since 1970), in place of an earlier timer; None: never."""
 

@@ -246,6 +246,8 @@ class VmState:
         self.extras_missed: set[str] = set()
         """Extras of this package that the guest wanted, and that are not installed."""
         self._next_context = 1
+        self.lookups: dict[int, RootContext] = {}
+        self._next_lookup = 2
         self._next_call = dict.fromkeys(CallKind, 1)
         self._next_metric = dict.fromkeys(MetricType, 1)
         self._log_second = -1
@@ -354,6 +356,12 @@ class VmState:
     def calls_under_way(self) -> int:
         """Callouts of every kind that something is still expected of."""
         return len(self.calls) + sum(not call.closed for call in self.grpc.values())
+
+    def new_lookup(self, root: RootContext) -> int:
+        """The token of a plugin's next look-up of a name: a counter of its own, from 2 as on Envoy (seen)."""
+        self._next_lookup += 1
+        self.lookups[self._next_lookup - 1] = root
+        return self._next_lookup - 1
 
     def new_metric(self, cell: MetricCell) -> int:
         """A fresh id of a metric: a counter of its kind, with the kind in the two low bits."""

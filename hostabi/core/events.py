@@ -372,6 +372,32 @@ class QueueReady(PluginEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class DnsResolved(PluginEvent):
+    """What became of a ResolveDns: addresses with the seconds they are valid; None when the resolver failed."""
+
+    token: int
+    addresses: tuple[tuple[str, int], ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatsUpdate(PluginEvent):
+    """A snapshot of statistics for a sink: (name, value, added since the last one) and (name, value)."""
+
+    counters: tuple[tuple[bytes, int, int], ...] = ()
+    gauges: tuple[tuple[bytes, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLog(PluginEvent):
+    """A request or connection is over, for a plugin that keeps an access log and is no filter of it."""
+
+    info: StreamInfo
+    request: HeaderPairs = ()
+    response: HeaderPairs = ()
+    response_trailers: HeaderPairs = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignCall(PluginEvent):
     """The embedder calls proxy_on_foreign_function, on a stream or on the plugin itself."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from hostabi.abi.enums import AbiVersion, LogLevel
+from hostabi.abi.enums import AbiVersion, LogLevel, MetricType
 from hostabi.abi.hostcall import EmbedderError
 from hostabi.core.chain import Chain
 from hostabi.core.clock import Clock, Entropy, seed_bytes
@@ -202,12 +202,15 @@ class Host:
         self.vms[key] = vm
         return vm
 
-    def chain(self, plugins: Sequence[Plugin]) -> Chain:
-        """A chain of plugins of this host; what happens to one of them is then handled by the chain."""
-        for plugin in plugins:
+    def chain(self, plugins: Sequence[Plugin], loggers: Sequence[Plugin] = ()) -> Chain:
+        """A chain of plugins of this host; what happens to one of them is then handled by the chain.
+
+        `loggers` are no filters: each keeps an access log of what goes through the chain.
+        """
+        for plugin in (*plugins, *loggers):
             if self.plugins.get(plugin.key) is not plugin:
                 raise EmbedderError(f"the plugin {plugin.key!r} belongs to another host")
-        chain = Chain(plugins)
+        chain = Chain(plugins, loggers)
         self.chains.append(chain)
         return chain
 
@@ -248,6 +251,17 @@ class Host:
                 commands += owner.carry([command], event.now)
                 waiting += [(owner, more) for more in owner.take_elsewhere()]
         return commands
+
+    def statistics(self) -> tuple[tuple[tuple[bytes, int, int], ...], tuple[tuple[bytes, int], ...]]:
+        """Counters and gauges of the filters, by Envoy's names, for StatsUpdate; counters with what was added since."""
+        cells = self.shared.metrics.values()
+        counters = []
+        for cell in cells:
+            if cell.kind is MetricType.COUNTER:
+                counters.append((b"wasmcustom." + cell.name, cell.value, cell.value - cell.reported))
+                cell.reported = cell.value
+        gauges = [(b"wasmcustom." + cell.name, cell.value) for cell in cells if cell.kind is MetricType.GAUGE]
+        return tuple(counters), tuple(gauges)
 
     def drop(self, chain: Chain) -> None:
         """Forget a chain that has no streams any more; its plugins stay."""

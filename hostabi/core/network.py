@@ -31,6 +31,10 @@ ConnectionCommand = ConnectUpstream | SendData | CloseConnection
 """What a plugin asks of its chain, about a connection."""
 
 
+BOTH_ENDED = "both sides have ended"
+"""Why a connection is closed that has come to its end."""
+
+
 @dataclass(slots=True)
 class _Connection:
     info: StreamInfo
@@ -50,12 +54,18 @@ class _Connection:
 class Network:
     """Routes between the filters of each connection, and ends it."""
 
-    def __init__(self, plugins: Sequence[Plugin], give: Callable[[int, Event], None]) -> None:
+    def __init__(
+        self,
+        plugins: Sequence[Plugin],
+        give: Callable[[int, Event], None],
+        over: Callable[[StreamInfo], None] = lambda info: None,
+    ) -> None:
         self.plugins = plugins
         self.now = 0
         self.commands: list[Command] = []
         """What is asked of the world; whoever reads it empties it."""
         self._give = give
+        self._over = over
         self._connections: dict[int, _Connection] = {}
         self._work: deque[tuple[int, Callable[[], None]]] = deque()
         self._touched: set[int] = set()
@@ -175,7 +185,7 @@ class Network:
         connection.ended.append(side)
         if len(connection.ended) == len(Side):
             peer = PeerType.REMOTE if side is Side.DOWNSTREAM else PeerType.LOCAL
-            self.commands.append(CloseConnection(number, "both sides have ended", peer))
+            self.commands.append(CloseConnection(number, BOTH_ENDED, peer))
             self._end(number, peer)
 
     def _end(self, number: int, peer: PeerType) -> None:
@@ -184,6 +194,7 @@ class Network:
         for position in range(len(self.plugins)):
             self._give(position, ConnectionEnd(number, peer, now=self.now))
         connection.info.end_time = self.now  # filters do not see how long it took (seen)
+        self._over(connection.info)
 
     # --- how much is held
 

@@ -15,6 +15,7 @@ from typing import Protocol
 import interp
 from hostabi.abi.callbacks import ALLOCATORS, CALLBACKS, START_FUNCTIONS, versions_announced
 from hostabi.abi.enums import AbiVersion, LogLevel, RedisStatus, Status
+from hostabi.abi.envoy import encode_addresses, encode_statistics
 from hostabi.abi.hostcall import EmbedderError, GuestError, Phase, ProcExit
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
 from hostabi.core.buffers import JOINED_IN_RESPONSE_TRAILERS, JOINED_IN_RESPONSES, HeaderMap
@@ -22,9 +23,11 @@ from hostabi.core.commands import Command, Log, PluginFailed, PluginGone
 from hostabi.core.connection import Connections
 from hostabi.core.context import Callout, Context, RootContext, VmState
 from hostabi.core.events import (
+    AccessLog,
     CallFailed,
     CallResponse,
     ConnectionEvent,
+    DnsResolved,
     Event,
     ForeignCall,
     GrpcEvent,
@@ -36,6 +39,7 @@ from hostabi.core.events import (
     ResponseMetadata,
     Shutdown,
     Start,
+    StatsUpdate,
     StreamEnd,
     StreamEvent,
     StreamInfo,
@@ -47,7 +51,7 @@ from hostabi.core.events import (
 from hostabi.core.grpc import GrpcReceiver
 from hostabi.core.link import Code, Judged, LinkRefused, Wanted, judge, link
 from hostabi.core.policy import Profile
-from hostabi.core.stream import FilterStream
+from hostabi.core.stream import FilterStream, logged_context
 from hostabi.core.vm import GuestTrap, Vm
 from hostabi.core.world import FilterWorld, NoWorld
 from hostabi.hostcalls import wasi
@@ -515,6 +519,15 @@ class Plugin:
                 self._on_redis(event.token, event.response)
             case QueueReady():
                 self._call("proxy_on_queue_ready", event.queue)
+            case DnsResolved():
+                if self.vm.state.lookups.pop(event.token, None) is self.root:
+                    data = b"" if event.addresses is None else encode_addresses(event.addresses)
+                    self._call_with(data, "envoy_on_resolve_dns", self.root, event.token, len(data))
+            case StatsUpdate():
+                data = encode_statistics(event.counters, event.gauges)
+                self._call_with(data, "envoy_on_stats_update", self.root, len(data))
+            case AccessLog():
+                self._call_on("proxy_on_log", logged_context(self, event))
             case ForeignCall():
                 self._on_foreign(event)
             case Shutdown():
@@ -523,9 +536,21 @@ class Plugin:
                 raise EmbedderError(f"a plugin has no use for {type(event).__name__}")
 
     def _call(self, callback: str, *args: int) -> int | None:
-        result = self.vm.call(callback, self.root, *args)
+        return self._call_on(callback, self.root, *args)
+
+    def _call_on(self, callback: str, context: Context, *args: int) -> int | None:
+        result = self.vm.call(callback, context, *args)
         self.vm.settle()
         return result
+
+    def _call_with(self, data: bytes, callback: str, context: Context, *args: int) -> None:
+        """Run a callback that reads its data from the buffer of arguments."""
+        self.vm.state.foreign_arguments = data
+        try:
+            self.vm.call(callback, context, *args)
+        finally:
+            self.vm.state.foreign_arguments = None
+        self.vm.settle()
 
     # --- life of the plugin
 
@@ -658,13 +683,8 @@ class Plugin:
         context = self.root if event.stream is None else self._context(event.stream)
         if context is None:
             return
-        state = self.vm.state
-        state.foreign_arguments = event.arguments
-        try:
-            self.vm.call("proxy_on_foreign_function", context, event.function_id, len(event.arguments))
-        finally:
-            state.foreign_arguments = None
-        self.vm.settle()
+        data = event.arguments
+        self._call_with(data, "proxy_on_foreign_function", context, event.function_id, len(data))
 
     # --- streams
 

@@ -34,6 +34,8 @@ class MetricCell:
     kind: MetricType
     value: int = 0
     samples: list[int] = field(default_factory=list)
+    reported: int = 0
+    """Of a counter: its value when statistics were last taken."""
 
 
 _P = ParamSpec("_P")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from hostabi.core.buffers import HeaderMap
 from hostabi.core.commands import LocalReply, ResetStream, Send, SendLocalReply, Watermark
 from hostabi.core.context import RootContext, StreamContext
-from hostabi.core.events import Frame, StreamInfo, Way
+from hostabi.core.events import AccessLog, Frame, StreamInfo, Way
 from hostabi.core.state import Direction, Kind
 from hostabi.core.vm import Vm
 
@@ -199,3 +200,12 @@ class FilterStream:
             vm.call("proxy_on_delete", context)
             vm.state.contexts.pop(context.id, None)
             self.settle()
+
+
+def logged_context(owner: Owner, event: AccessLog) -> StreamContext:
+    """What a plugin that keeps an access log sees of something that is over: on its own context, and only to read."""
+    context = FilterStream(owner, 0, event.info).context
+    context.id, context.logging = owner.root.id, True
+    maps = (HeaderMap(pairs) if pairs else None for pairs in (event.request, event.response, event.response_trailers))
+    context.request.headers, context.response.headers, context.response.trailers = maps
+    return context

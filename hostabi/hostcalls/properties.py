@@ -38,7 +38,7 @@ def set_property(vm: VmState, path: Bytes, value: Bytes) -> None:
     BAD_ARGUMENT for a property that was declared to be set once, and over the limit.
     """
     stream = vm.traffic
-    if stream is None:
+    if stream is None or stream.id == stream.root.id:  # the latter when a plugin logs what it was no filter of
         raise HostError(Status.NOT_FOUND, "there is no stream to store a property with")
     if vm.profile.only_host_properties_set and not _is_host_name(path):
         raise HostError(Status.BAD_ARGUMENT, "a property that cannot be set")

@@ -28,9 +28,10 @@ from hostabi.scenario.expect import (
     LogsExpect,
     RequestExpect,
     ResponseExpect,
+    TcpExpect,
 )
 from hostabi.scenario.matchers import Matcher, NumberMatcher, as_text, data_value, matches, number_matches
-from hostabi.scenario.observe import Observation, plain
+from hostabi.scenario.observe import Observation, TcpView, plain
 from hostabi.scenario.places import Loc
 
 _NOT_THERE = "not there, after the ones before it"
@@ -74,6 +75,8 @@ def check(expect: Expect, seen: Observation) -> tuple[list[Difference], Accounte
         found += _response(expect.response, stream.response)
     if expect.given("local_response"):
         found += _local(expect.local_response, seen)
+    if expect.tcp is not None:
+        found += _tcp(expect.tcp, stream.tcp)
     if expect.paused is not None:
         found += _paused(expect.paused, stream.paused)
     if expect.given("reset"):
@@ -210,6 +213,25 @@ def _local(expect: LocalResponseExpect | None, seen: Observation) -> Iterator[Di
     if expect.details is not None:
         yield from _text((*loc, "details"), expect.details, reply.details)
     yield from _number((*loc, "grpc_status"), expect.grpc_status, reply.grpc_status)
+
+
+def _tcp(expect: TcpExpect, seen: TcpView | None) -> Iterator[Difference]:
+    loc: Loc = ("tcp",)
+    if seen is None:
+        yield Difference(loc, wanted_data(expect), None, "this is no connection")
+        return
+    if expect.given("upstream"):
+        yield from _text((*loc, "upstream"), expect.upstream, seen.upstream)
+    if expect.downstream is not None:
+        yield from _text((*loc, "downstream"), expect.downstream, seen.downstream)
+    for name in ("upstream_end", "downstream_end"):
+        wanted = getattr(expect, name)
+        if wanted is not None and wanted is not getattr(seen, name):
+            yield Difference((*loc, name), wanted, getattr(seen, name))
+    if expect.given("closed") and expect.closed != seen.closed:
+        yield Difference((*loc, "closed"), expect.closed, seen.closed)
+    if expect.given("reason"):
+        yield from _text((*loc, "reason"), expect.reason, seen.reason)
 
 
 def _paused(wanted: str | bool, paused: frozenset[str]) -> Iterator[Difference]:
@@ -491,6 +513,16 @@ def pairs_data(pairs: HeaderPairs) -> dict[str, object]:
         values = [data_value(value) for key, value in pairs if key == name]
         found[as_text(name)] = values[0] if len(values) == 1 else values
     return found
+
+
+def tcp_data(seen: TcpView) -> dict[str, object]:
+    """A connection as an expectation of it."""
+    data: dict[str, object] = {"upstream": None if seen.upstream is None else data_value(seen.upstream)}
+    if seen.downstream:
+        data["downstream"] = data_value(seen.downstream)
+    data |= {name: True for name in ("upstream_end", "downstream_end") if getattr(seen, name)}
+    data["closed"] = seen.closed
+    return data
 
 
 def message_data(message: Message, request: bool) -> dict[str, object]:

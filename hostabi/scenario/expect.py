@@ -112,6 +112,23 @@ class LocalResponseExpect(Model):
     grpc_status: Number | None = None
 
 
+class TcpExpect(Model):
+    """What has become of a connection."""
+
+    null_means: ClassVar[frozenset[str]] = frozenset({"upstream", "closed", "reason"})
+
+    upstream: Annotated[Text | Matcher | None, BY_SHAPE] = Field(
+        None, description="All bytes that went to the upstream so far; null: it was not even connected."
+    )
+    downstream: Match | None = Field(None, description="All bytes that went to the client so far.")
+    upstream_end: bool | None = Field(None, description="Whether the upstream was told that no more comes.")
+    downstream_end: bool | None = Field(None, description="Whether the client was told that no more comes.")
+    closed: Literal["local", "remote"] | None = Field(
+        None, description="Whether it was closed by the proxy or by the client, as filters are told; null: it is open."
+    )
+    reason: Annotated[Text | Matcher | None, BY_SHAPE] = Field(None, description="Why it was closed.")
+
+
 # --- what the filter did ---------------------------------------------------------------------------------------------
 
 
@@ -175,8 +192,8 @@ class HostCallsExpect(Model):
 class Expect(Model):
     """What must have come of a step, or of a whole case; what is not named is free.
 
-    `request`, `response`, `local_response`, `reset` and `paused` are about the step's stream, as it is by then; `logs`,
-    `calls`, `host_calls`, `callbacks`, `fuel` and `trap` about what happened in the step (or in the case);
+    `request`, `response`, `local_response`, `tcp`, `reset` and `paused` are about the step's stream, as it is by then;
+    `logs`, `calls`, `host_calls`, `callbacks`, `fuel` and `trap` about what happened in the step (or in the case);
     `metrics`, `shared_data`, `properties` and `pages` about the state after it.
     """
 
@@ -191,7 +208,8 @@ class Expect(Model):
     local_response: Annotated[LocalResponseExpect | None, BY_SHAPE] = Field(
         None, description="The filter's own response; null: it made none."
     )
-    paused: Literal["request", "response"] | bool | None = Field(
+    tcp: TcpExpect | None = Field(None, description="What has become of the connection.")
+    paused: Literal["request", "response", "downstream", "upstream"] | bool | None = Field(
         None, description="Whether the filters hold something back, or in which direction."
     )
     reset: Annotated[Text | Matcher | None, BY_SHAPE] = Field(

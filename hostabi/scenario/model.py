@@ -74,6 +74,9 @@ class Filter(Model):
         "or package://NAME/PATH for one in an installed Python package.",
     )
     build: Build | None = None
+    role: Literal["filter", "access_log"] = Field(
+        "filter", description="access_log: no filter of the chain; it is told of all that went through."
+    )
     name: Text = Field("", description="Its name, for logs and expectations.")
     config: Any = Field("", description="The plugin configuration: text, or what is made JSON of.")
     config_file: Text | None = Field(None, description="A file with the plugin configuration.")
@@ -203,6 +206,37 @@ class CalloutStep(Model):
         return self
 
 
+class TcpStep(Model):
+    """A client connects, or its bytes or the upstream's come in; an empty one just connects."""
+
+    downstream: Data | None = Field(None, description="Bytes from the client.")
+    upstream: Data | None = Field(None, description="Bytes from the upstream.")
+    end: Literal["downstream", "upstream"] | None = Field(None, description="This side sends no more after that.")
+
+
+class CounterValue(Model):
+    """A counter, and what was added to it since statistics were last taken."""
+
+    value: Annotated[int, Field(ge=0)]
+    added: Annotated[int, Field(ge=0)] = 0
+
+
+class StatsStep(Model):
+    """Statistics are taken: the filters' own, and these of the host."""
+
+    counters: dict[Text, Annotated[int | CounterValue, BY_SHAPE]] = Field(
+        default_factory=dict, description="Counters by name; a number was all added since."
+    )
+    gauges: dict[Text, Annotated[int, Field(ge=0)]] = Field(default_factory=dict, description="Gauges by name.")
+
+
+class Address(Model):
+    """An address of a name."""
+
+    address: Text
+    ttl: Annotated[int, Field(ge=0)] = Field(60, description="For how many seconds it is valid.")
+
+
 class RedisMatch(Model):
     """Which query to Redis is meant."""
 
@@ -276,11 +310,13 @@ ACTIONS = (
     "request",
     "upstream",
     "metadata",
+    "tcp",
     "callout",
     "redis",
     "release",
     "advance",
     "enqueue",
+    "stats",
     "reconfigure",
     "abort",
     "fault",
@@ -294,17 +330,19 @@ def _optional(value: object) -> object:
 class Step(Model):
     """One thing that happens, and what is expected of it."""
 
-    null_means: ClassVar[frozenset[str]] = frozenset({"request", "upstream"})
+    null_means: ClassVar[frozenset[str]] = frozenset({"request", "upstream", "tcp", "stats"})
 
     stream: Text = Field("main", description="The stream it happens to.")
     request: Annotated[RequestStep | None, BeforeValidator(_optional)] = None
     upstream: Annotated[UpstreamStep | None, BeforeValidator(_optional)] = None
     metadata: MetadataStep | None = None
+    tcp: Annotated[TcpStep | None, BeforeValidator(_optional)] = None
     callout: CalloutStep | None = None
     redis: RedisStep | None = None
     release: Text | None = Field(None, description="A callout that was held comes to its end.")
     advance: Duration | None = Field(None, description="Time passes; timers and timeouts run out in order.")
     enqueue: EnqueueStep | None = None
+    stats: Annotated[StatsStep | None, BeforeValidator(_optional)] = None
     reconfigure: ReconfigureStep | None = None
     abort: Literal["client", "upstream"] | None = Field(None, description="Who goes away.")
     fault: FaultStep | None = None
@@ -374,6 +412,9 @@ class _World(Model):
     properties: dict[Text, Any] | None = Field(None, description="Properties that filters can read, by path.")
     shared_data: SharedData | None = Field(None, description="What is in shared data when it begins.")
     clusters: list[Text] | None = Field(None, description="The clusters that can be called; without this, any.")
+    dns: dict[Text, list[Annotated[Text | Address, BY_SHAPE]]] | None = Field(
+        None, description="Addresses of names that filters look up; others have none."
+    )
     strict: bool | None = Field(None, description="true: no log line, HTTP call or host call but those expected.")
 
 

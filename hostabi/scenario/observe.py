@@ -18,6 +18,18 @@ from hostabi.scenario.matchers import data_value
 
 
 @dataclass(slots=True)
+class TcpView:
+    """A connection as it is at a moment: what came out at both ends."""
+
+    upstream: bytes | None = None
+    downstream: bytes = b""
+    upstream_end: bool = False
+    downstream_end: bool = False
+    closed: str | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
 class StreamView:
     """A stream as it is at a moment."""
 
@@ -26,7 +38,9 @@ class StreamView:
     local_response: LocalReply | None = None
     reset: str | None = None
     paused: frozenset[str] = frozenset()
-    """Which of "request" and "response" the filters hold back."""
+    """What of "request" and "response", or of "downstream" and "upstream", the filters hold back."""
+    tcp: TcpView | None = None
+    """When it is a connection."""
 
 
 @dataclass(slots=True)

@@ -174,6 +174,9 @@ def title(step: Step) -> str:
             return f"request {what}{on}"
         case "upstream" if step.upstream is not None:
             return f"upstream {'reset' if step.upstream.reset else step.upstream.status}{on}"
+        case "tcp" if step.tcp is not None:
+            sent = [side for side in ("downstream", "upstream") if getattr(step.tcp, side) is not None]
+            return " ".join(["tcp", *sent, *([f"end of {step.tcp.end}"] if step.tcp.end else [])]) + on
         case "callout" if step.callout is not None:
             return f"callout {_outcome_text(step.callout)}"
         case "redis" if step.redis is not None:
@@ -185,6 +188,8 @@ def title(step: Step) -> str:
             return f"advance {duration_text(step.advance)}"
         case "enqueue" if step.enqueue is not None:
             return f"enqueue {step.enqueue.queue}"
+        case "stats":
+            return "stats"
         case "reconfigure" if step.reconfigure is not None:
             return f"reconfigure {step.reconfigure.filter}"
         case "metadata" if step.metadata is not None:

@@ -26,7 +26,7 @@ from hostabi.adapters.grpc_message import GrpcAnswer
 from hostabi.adapters.message import Answer, Request
 from hostabi.adapters.redis_calls import RedisOutcome, RedisTest, Reply
 from hostabi.adapters.session import MAIN, Session
-from hostabi.adapters.streams import CallOutcome, CallTest, Outcome, SessionError
+from hostabi.adapters.streams import CallOutcome, CallTest, Connection, Outcome, SessionError, Stream
 from hostabi.core.events import Way
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.plugin import LoadedFilter, LoadError, Plugin, WasmGuest, load_filter
@@ -37,8 +37,19 @@ from hostabi.hostcalls.attributes import for_plugins
 from hostabi.scenario.check import call_differences, redis_differences
 from hostabi.scenario.expect import LEVELS
 from hostabi.scenario.load import Trial
-from hostabi.scenario.model import CalloutStep, Filter, ProfileChoice, RedisStep, RequestStep, Step, UpstreamStep
-from hostabi.scenario.observe import Observation, State, StreamView
+from hostabi.scenario.model import (
+    Address,
+    CalloutStep,
+    CounterValue,
+    Filter,
+    ProfileChoice,
+    RedisStep,
+    RequestStep,
+    Step,
+    TcpStep,
+    UpstreamStep,
+)
+from hostabi.scenario.observe import Observation, State, StreamView, TcpView
 
 DEFAULT_CLOCK = 1_700_000_000 * 1_000_000_000
 
@@ -259,9 +270,12 @@ class LocalStage:
         """Load and start the filters."""
         filters = self.test.scenario.filters
         self.plugins = plugins = [self._plugin(one, i) for i, one in enumerate(filters)]
-        chain = self.host.chain(plugins)
-        attributes = self._attributes()
-        self._session = Session(self.host, chain, now=self.now, attributes=attributes, protocol=self.protocol)
+        loggers = [made for made, one in zip(plugins, filters, strict=True) if one.role == "access_log"]
+        chain = self.host.chain([made for made in plugins if made not in loggers], loggers)
+        names = {name: [_address(one) for one in found] for name, found in (self._setting("dns") or {}).items()}
+        self._session = Session(
+            self.host, chain, now=self.now, dns=names, attributes=self._attributes(), protocol=self.protocol
+        )
         self._session.added_to_answers = self.added_to_answers
         self._session.start()
         return self._observe(MAIN)
@@ -330,6 +344,8 @@ class LocalStage:
                 self._request(step.request, step.stream)
             case "upstream" if step.upstream is not None:
                 self._upstream(step.upstream, step.stream)
+            case "tcp" if step.tcp is not None:
+                self._tcp(step.tcp, step.stream)
             case "callout" if step.callout is not None:
                 session.callout(self._fits(step.callout), outcome(step.callout), hold=step.callout.hold or "")
             case "redis" if step.redis is not None:
@@ -343,6 +359,9 @@ class LocalStage:
                 session.advance(step.advance)
             case "enqueue" if step.enqueue is not None:
                 session.enqueue(step.enqueue.queue, step.enqueue.message, step.enqueue.vm_id)
+            case "stats" if step.stats is not None:
+                counters = {name: _counter(one) for name, one in step.stats.counters.items()}
+                session.statistics(counters, step.stats.gauges)
             case "reconfigure" if step.reconfigure is not None:
                 self._reconfigure(step.reconfigure.filter, step.reconfigure.config)
             case "abort":
@@ -362,6 +381,17 @@ class LocalStage:
             step.method, step.path, step.authority, step.scheme, step.headers, b"", step.pieces(), step.trailers
         )
         self.session.request(request, stream, end=end)
+
+    def _tcp(self, step: TcpStep, stream: str) -> None:
+        """The connection begins with its first step; what a step says of both sides happens downstream first."""
+        session = self.session
+        known = session.connections.get(stream)
+        if known is None or (known.ended and not step.model_fields_set):
+            session.connect(stream)
+        if step.downstream is not None or step.end == "downstream":
+            session.downstream_data(step.downstream or b"", stream, end=step.end == "downstream")
+        if step.upstream is not None or step.end == "upstream":
+            session.upstream_data(step.upstream or b"", stream, end=step.end == "upstream")
 
     def _upstream(self, step: UpstreamStep, stream: str) -> None:
         end = step.end is not False
@@ -384,8 +414,9 @@ class LocalStage:
 
     def _reconfigure(self, which: int | str, config: object) -> None:
         position = self.session.position(which)
-        filter = self.test.scenario.filters[position]
-        self.session.reconfigure(position, lambda old: self._plugin(filter, position, config))
+        filters = [(i, one) for i, one in enumerate(self.test.scenario.filters) if one.role == "filter"]
+        place, filter = filters[position]
+        self.session.reconfigure(position, lambda old: self._plugin(filter, place, config))
 
     # --- what is seen
 
@@ -400,16 +431,11 @@ class LocalStage:
         self.transcript += records
         fuel = sum(vm.guest.ticks for vm in self._seen_vms)
         used, self._fuel_seen = fuel - self._fuel_seen, fuel
-        stream = session.streams.get(name) if name is not None else next(reversed(session.streams.values()), None)
-        view = StreamView()
-        stored: dict[bytes, bytes] = {}
-        if stream is not None:
-            paused = frozenset(way.value for way in stream.held)
-            view = StreamView(stream.request, stream.response, stream.local_response, stream.reset, paused)
-            stored = dict(stream.info.filter_state.items())
+        stream = session.latest(name)
+        stored = {} if stream is None else dict(stream.info.filter_state.items())
         failure = seen.failures[0] if seen.failures else None
         return Observation(
-            view,
+            _view(stream),
             seen.logs,
             seen.calls,
             records,
@@ -439,6 +465,17 @@ class LocalStage:
         )
 
 
+def _view(stream: Stream | Connection | None) -> StreamView:
+    if stream is None:
+        return StreamView()
+    paused = frozenset(one.value for one in stream.held)
+    if isinstance(stream, Stream):
+        return StreamView(stream.request, stream.response, stream.local_response, stream.reset, paused)
+    closed = None if stream.closed is None else stream.closed.name.lower()
+    ends = stream.upstream_end, stream.downstream_end
+    return StreamView(paused=paused, tcp=TcpView(stream.upstream, stream.downstream, *ends, closed, stream.reason))
+
+
 def _name(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace")
 
@@ -446,6 +483,15 @@ def _name(data: bytes) -> str:
 def _limits(filter: Filter) -> Limits:
     given = {name: getattr(filter.limits, name) for name in filter.limits.model_fields_set}
     return Limits(**given)
+
+
+def _address(one: str | Address) -> tuple[str, int]:
+    given = Address(address=one) if isinstance(one, str) else one
+    return given.address, given.ttl
+
+
+def _counter(one: int | CounterValue) -> tuple[int, int]:
+    return (one, one) if isinstance(one, int) else (one.value, one.added)
 
 
 def _redis_outcome(step: RedisStep) -> RedisOutcome:

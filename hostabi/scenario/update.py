@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from hostabi.scenario.check import call_data, log_data, message_data
+from hostabi.scenario.check import call_data, log_data, message_data, tcp_data
 from hostabi.scenario.matchers import is_matcher
 from hostabi.scenario.observe import Observation
 from hostabi.scenario.places import Document, Loc, path_text
@@ -255,7 +255,9 @@ def observed_expect(seen: Observation) -> dict[str, object]:
     found: dict[str, object] = {}
     if seen.trap is not None:
         found["trap"] = seen.trap
-    if stream.response is None or stream.local_response is not None:
+    if stream.tcp is not None:
+        found["tcp"] = tcp_data(stream.tcp)
+    elif stream.response is None or stream.local_response is not None:
         found["request"] = None if stream.request is None else _brief(message_data(stream.request, True))
     if stream.response is not None:
         found["response"] = _brief(message_data(stream.response, False))

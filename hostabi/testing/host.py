@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hostabi.abi.enums import AbiVersion, LogLevel
-from hostabi.adapters.driver import Answers, Network
+from hostabi.adapters.driver import Addresses, Answers, Network
 from hostabi.adapters.exchange import Exchange, Exchanger
 from hostabi.adapters.message import Answer, HeadersLike, Request, Text, to_bytes
 from hostabi.adapters.redis_calls import RedisAnswers
@@ -33,8 +33,9 @@ class FilterHost:
     `filters` are paths, bytes or texts of modules, or filters in Python; they all get the same `config` (text, bytes or
     what is made JSON of). `clock` is in seconds since 1970. `calls` answers the filters' HTTP and gRPC calls, by
     upstream name or by a function of the call; calls without an answer fail. gRPC calls that a `network` takes go out
-    to real servers. `redis` answers queries to Redis, as `calls` does. `features` are those of `Host`. `properties` are
-    by dotted path. With `start` False the filters are not started, for somebody else to drive `host` and `chain`.
+    to real servers. `redis` answers queries to Redis, as `calls` does, and `dns` has the addresses of names. `features`
+    are those of `Host`. `properties` are by dotted path. With `start` False the filters are not started, for somebody
+    else to drive `host` and `chain`.
     Raises LoadError, and the errors of `interp` for a module that is none.
     """
 
@@ -55,6 +56,7 @@ class FilterHost:
         calls: Answers | None = None,
         network: Network | None = None,
         redis: RedisAnswers | None = None,
+        dns: Mapping[str, Sequence[str]] | None = None,
         environ: Mapping[str, str] | None = None,
         log_level: LogLevel = LogLevel.INFO,
         fail_open: bool = False,
@@ -93,7 +95,10 @@ class FilterHost:
         self.plugins = [self.host.plugin(source, plugin_config, now=now, abi=abi) for source in filters]
         self.chain = self.host.chain(self.plugins)
         self.now = now
-        self.exchanger = Exchanger(self.host, self.chain, now=now, answers=calls, network=network, redis=redis)
+        names = addresses(dns or {})
+        self.exchanger = Exchanger(
+            self.host, self.chain, now=now, answers=calls, network=network, redis=redis, dns=names
+        )
         if start:
             self.exchanger.start()
 
@@ -120,6 +125,16 @@ class FilterHost:
         answer = Answer(status, response_headers, response_body, response_chunks, response_trailers)
         return self.exchanger.run(request, answer, info)
 
+    def connection(
+        self, downstream: Sequence[Text] = (), upstream: Sequence[Text] = (), *, info: StreamInfo | None = None
+    ) -> Exchange:
+        """Send a connection through the filters, a piece from the client, one from the upstream, and so on, to its end.
+
+        What came out at both ends is the exchange's `connection`.
+        """
+        pieces = ([to_bytes(piece) for piece in downstream], [to_bytes(piece) for piece in upstream])
+        return self.exchanger.connect(*pieces, info or StreamInfo(protocol=""))
+
     def tick(self) -> bool:
         """Let the next timer of a filter run out; whether there was one."""
         return self.exchanger.tick()
@@ -132,6 +147,11 @@ class FilterHost:
     def metrics(self) -> dict[str, int]:
         """Values of all metrics by name; of a histogram, the number of samples."""
         return {cell.name.decode("utf-8", "replace"): cell.value for cell in self.host.shared.metrics.values()}
+
+
+def addresses(names: Mapping[str, Sequence[str]]) -> Addresses:
+    """Addresses of names as a driver takes them, valid for a minute."""
+    return {name: [(address, 60) for address in found] for name, found in names.items()}
 
 
 def config_bytes(config: Config) -> bytes:

@@ -28,7 +28,12 @@ class FilterSession(Session):
     def __init__(self, *filters: Path | str | bytes | LoadedFilter | PythonFilter, **options: Any) -> None:
         made = FilterHost(*filters, **options, start=False)
         super().__init__(
-            made.host, made.chain, now=made.now, answers=made.exchanger.answers, network=made.exchanger.session.network
+            made.host,
+            made.chain,
+            now=made.now,
+            answers=made.exchanger.answers,
+            network=made.exchanger.session.network,
+            dns=made.exchanger.session.dns,
         )
         self.metrics = made.metrics
         self.start()

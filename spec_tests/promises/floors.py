@@ -30,6 +30,7 @@ FLOORS = {
     "hostabi.abi.values": 0,
     "hostabi.abi.marshal": 1,
     "hostabi.abi.codec": 1,
+    "hostabi.abi.envoy": 1,
     "hostabi.abi.protobuf": 1,
     "hostabi.abi.grpc": 1,
     "hostabi.abi.rust_sdk": 1,

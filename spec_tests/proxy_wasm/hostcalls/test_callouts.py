@@ -119,7 +119,6 @@ def test_maps_of_an_answer(engine: str) -> None:
         ("proxy_inject_encoded_data_to_filter_chain", (b"d", 0)),
         ("proxy_get_upstream_hosts", ()),
         ("proxy_set_upstream_override_host", (b"h",)),
-        ("envoy_resolve_dns", (b"host",)),
     ],
 )
 def test_a_service_that_is_not_there_fails(engine: str, name: str, values: tuple[Any, ...]) -> None:

@@ -94,7 +94,7 @@ def test_the_file(text: str, told: str) -> None:
         ("{upstream: {status: 5}}", "upstream.status: Input should be greater than or equal to 100"),
         ("{upstream: {reset: true, status: 200}}", "upstream: reset goes with nothing else"),
         ("{advance: 5}", "advance: a duration is wanted here, a number with a unit: 5s, 250ms, 1.5m"),
-        ("{callout: {match: auth}}", "callout: a callout has one outcome: answer, timeout: true, or reset: true"),
+        ("{callout: {match: auth}}", "callout: a callout has one outcome: answer, grpc, timeout: true, or reset: true"),
         ("{callout: {match: [auth], reset: true}}", "callout.match: text or a number or a mapping is wanted here"),
         ("{abort: everybody}", "abort: Input should be 'client' or 'upstream'"),
         ("{fault: {call: proxy_lag}}", "fault.call: there is no host call 'proxy_lag'"),
