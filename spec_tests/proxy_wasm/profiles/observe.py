@@ -266,7 +266,7 @@ def call_trailers(engine: str, profile: Profile) -> object:
         engine=engine,
     )
     session.request(Request())
-    return session.calls[0].trailers
+    return session.seen.calls[0].trailers
 
 
 def replies_twice(engine: str, profile: Profile) -> object:
