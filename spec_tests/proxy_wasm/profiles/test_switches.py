@@ -333,7 +333,7 @@ CANNOT_BE_SEEN = {
         *("stubs", "map_size_is_serialized", "call_timeout_is_504", "create_context_at_log", "stream_done_waits"),
         *("set_buffer_replaces_part", "literal_stop_iteration", "response_headers_can_pause", "fix_content_length"),
         *("poll_reports_clocks", "upstream_can_continue", "reject_bad_header_bytes", "wasi_clocks", "queue_wakes"),
-        *("related_contexts_only", "log_before_done", "dispatch_status", "status_code_stays"),
+        *("related_contexts_only", "log_before_done", "dispatch_status", "status_code_stays", "calls_have_trailers"),
         *("grpc_timeout_is_unavailable", "grpc_message_is_raw", "grpc_failed_start_is_told"),
     },
 }
