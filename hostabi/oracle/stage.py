@@ -15,15 +15,16 @@ from pathlib import Path
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel
-from hostabi.adapters.grpc_message import CONTENT_TYPE, GrpcAnswer, GrpcRecord
-from hostabi.adapters.message import HTTP2, Answer, Message, Request, framed, to_bytes, to_pairs
+from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
+from hostabi.adapters.message import HTTP2, Answer, Message, Request, framed, to_pairs
 from hostabi.adapters.outcomes import suits
 from hostabi.adapters.streams import CallOutcome, MadeCall, Outcome
-from hostabi.core.commands import LocalReply, Log
+from hostabi.core.commands import LocalReply, Log, StartCall
 from hostabi.core.transcript import Called, Entered, Left, Record
 from hostabi.oracle import config
 from hostabi.oracle.config import STREAM_HEADER, UPSTREAM, WasmFilter
 from hostabi.oracle.envoy import Envoy, Line
+from hostabi.oracle.grpc_calls import is_grpc, path_of, send
 from hostabi.oracle.loop import OracleError
 from hostabi.oracle.peers import Flow, Peer, Server, connect
 from hostabi.oracle.tap import TapError, tap
@@ -233,26 +234,33 @@ class EnvoyStage:
     def _pair(self) -> None:
         """Give each request that has reached a cluster its call: the oldest one that looks like it."""
         self._take_lines()
-        for flow in [one for one in self._calls if one.complete or _is_grpc(one)]:
+        for flow in [one for one in self._calls if one.complete or is_grpc(one)]:
             name = self._call_clusters[id(flow)]
-            known = [i for i, call in enumerate(self._reader.calls) if call.upstream == name and i not in self._paired]
+            known = [
+                i
+                for i, call in enumerate(self._reader.calls)
+                if call.upstream == name and i not in self._paired and isinstance(call, GrpcRecord) is is_grpc(flow)
+            ]
             alike = [i for i in known if _same(self._reader.calls[i], flow)]
             found = alike or known
             if not found or flow.received is None:
                 continue
             self._calls.remove(flow)
-            made = self._reader.calls[found[0]] = _arrived(self._reader.calls[found[0]], flow.received)
-            waiting = _Waiting(made, flow)
+            arrived = self._reader.calls[found[0]]
+            if isinstance(arrived, StartCall):
+                headers, got = cleaned(flow.received.headers), flow.received
+                arrived = replace(arrived, headers=headers, body=got.body, trailers=got.trailers)
+                self._reader.calls[found[0]] = arrived
+            waiting = _Waiting(arrived, flow)
             self._paired[found[0]] = waiting
             self._waiting.append(waiting)
             self._apply_rules(waiting)
-        for waiting in self._paired.values():
-            if isinstance(waiting.made, GrpcRecord):
-                _follow(waiting.made, waiting.flow)
 
     def _apply_rules(self, waiting: _Waiting) -> None:
-        rule = next((one for one in self._rules if self._fits(one.step, waiting.made)), None)
-        if rule is not None:
+        while waiting in self._waiting and waiting.outcome is None:
+            rule = next((one for one in self._rules if self._fits(one.step, waiting.made)), None)
+            if rule is None:
+                return
             self._rules.remove(rule)
             self._decide(waiting, rule.step)
 
@@ -402,8 +410,10 @@ class EnvoyStage:
     # --- calls
 
     def _fits(self, step: CalloutStep, call: MadeCall) -> bool:
+        if not suits(call, outcome(step)):
+            return False
         name = self.test.scenario.filters[int(call.plugin or 0)].name or call.plugin
-        return suits(call, outcome(step)) and not list(call_differences((), step.match, call, name))
+        return not list(call_differences((), step.match, call, name))
 
     def _callout(self, step: CalloutStep) -> None:
         waiting = next((one for one in self._waiting if one.outcome is None and self._fits(step, one.made)), None)
@@ -418,12 +428,20 @@ class EnvoyStage:
             self._finish_call(waiting)
 
     def _finish_call(self, waiting: _Waiting) -> None:
-        self._waiting.remove(waiting)
         waiting.held = ""
         flow = waiting.flow
-        if isinstance(waiting.made, GrpcRecord) and waiting.outcome is not Outcome.TIMEOUT:
-            self._answer_grpc(waiting, waiting.made)
-        elif isinstance(waiting.outcome, Answer):
+        if isinstance(waiting.outcome, GrpcAnswer) and not waiting.outcome.end:
+            send(flow, waiting.outcome)  # more of it is to come, and it waits on
+            waiting.outcome = None
+            return
+        self._waiting.remove(waiting)
+        if isinstance(waiting.outcome, GrpcAnswer):
+            send(flow, waiting.outcome)
+            return
+        if waiting.outcome is Outcome.RESET and isinstance(waiting.made, GrpcRecord):
+            flow.close()
+            return
+        if isinstance(waiting.outcome, Answer):
             answer = waiting.outcome
             body, trailers = bytes(answer.body), to_pairs(answer.trailers)  # type: ignore[arg-type]
             flow.headers(answer.header_pairs(), not body and not trailers)
@@ -438,39 +456,21 @@ class EnvoyStage:
             self.envoy.settle()
             flow.close()
         else:
-            answered = len(self._answers())
-            seconds = waiting.made.timeout_ms / 1000 + _LATE_SECONDS
-            self.envoy.loop.until(
-                lambda: self._more_answers(answered), seconds, "Envoy to give up a call that nobody answers"
-            )
+            self._let_time_out(waiting.made.timeout_ms)
 
-    def _answer_grpc(self, waiting: _Waiting, made: GrpcRecord) -> None:
-        flow, answer = waiting.flow, waiting.outcome
-        if not isinstance(answer, GrpcAnswer):
-            flow.close()
-            return
-        metadata = to_pairs(answer.metadata)
-        head = ((b":status", b"200"), CONTENT_TYPE)
-        if not flow.started and answer.end and not answer.messages and not metadata:
-            flow.headers((*head, *answer.trailing()), True)
-            return
-        if not flow.started:
-            flow.headers((*head, *metadata), False)
-            self.envoy.settle()
-        for message in answer.messages:
-            data = to_bytes(message)
-            flow.data(b"\0" + len(data).to_bytes(4, "big") + data, False)
-            self.envoy.settle()
-        if answer.end:
-            flow.trailers(answer.trailing())
-        else:
-            waiting.outcome = None
-            self._waiting.append(waiting)
-            made.begun = True
+    def _let_time_out(self, timeout_ms: int) -> None:
+        answered = len(self._answers())
+        seconds = timeout_ms / 1000 + _LATE_SECONDS
+        self.envoy.loop.until(
+            lambda: self._more_answers(answered), seconds, "Envoy to give up a call that nobody answers"
+        )
 
     def _answers(self) -> list[Record]:
-        last = ("proxy_on_http_call_response", "proxy_on_grpc_close")
-        return [one for one in self._reader.records if isinstance(one, Entered) and one.callback in last]
+        return [
+            one
+            for one in self._reader.records
+            if isinstance(one, Entered) and one.callback in ("proxy_on_http_call_response", "proxy_on_grpc_close")
+        ]
 
     def _more_answers(self, than: int) -> bool:
         self._take_lines()
@@ -533,7 +533,7 @@ class EnvoyStage:
         reader = self._reader
         since = self._seen
         logs = reader.logs[since[0] :]
-        calls = reader.calls[since[1] :]
+        calls: list[MadeCall] = [*reader.calls[since[1] :]]
         records, failures = reader.records[since[2] :], reader.failures[since[3] :]
         self._seen = [len(reader.logs), len(reader.calls), len(reader.records), len(reader.failures)]
         trip = self._trips.get(name) if name is not None else (self._all[-1] if self._all else None)
@@ -622,35 +622,11 @@ def _clean(message: Message | None) -> Message | None:
 def _same(call: MadeCall, flow: Flow) -> bool:
     """Whether what arrived looks like this call."""
     got = flow.received
-    if got is None:
-        return False
     if isinstance(call, GrpcRecord):
-        return _is_grpc(flow) and got.get(":path") == call.command.path
-    if got.body != call.body:
+        return call.command.path == path_of(flow)
+    if got is None or got.body != call.body:
         return False
     return all(pair in got.headers for pair in call.headers if not pair[0].startswith(b":scheme"))
-
-
-def _is_grpc(flow: Flow) -> bool:
-    return flow.received is not None and (flow.received.get("content-type") or "").startswith("application/grpc")
-
-
-def _arrived(call: MadeCall, message: Message) -> MadeCall:
-    """A call as it has reached the server."""
-    if isinstance(call, GrpcRecord):
-        return call
-    return replace(call, headers=cleaned(message.headers), body=message.body, trailers=message.trailers)
-
-
-def _follow(record: GrpcRecord, flow: Flow) -> None:
-    """Take over what has come of a gRPC call so far; that it was given up the trace says."""
-    data = flow.received.body if flow.received is not None else b""
-    record.messages = []
-    while len(data) >= 5:
-        size = int.from_bytes(data[1:5], "big")
-        record.messages.append(data[5 : 5 + size])
-        data = data[5 + size :]
-    record.ended = record.unary or flow.complete
 
 
 def _refusal(records: Sequence[Record]) -> str | None:

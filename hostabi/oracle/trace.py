@@ -10,19 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import hostabi.hostcalls  # noqa: F401  (fills the registry)
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.codec import CodecError, decode_pairs
 from hostabi.abi.enums import LogLevel, Status
-from hostabi.abi.grpc import GrpcService, read_service
 from hostabi.abi.hostcall import REGISTRY, HostCall, Param, Wire
-from hostabi.abi.protobuf import ProtobufError
-from hostabi.adapters.grpc_message import GrpcRecord, record_of
 from hostabi.adapters.streams import MadeCall
-from hostabi.core.commands import Log, StartCall, StartGrpcCall, StartGrpcStream
+from hostabi.core.commands import Log, StartCall
 from hostabi.core.transcript import Broke, Called, Entered, Left, Record
+from hostabi.oracle import grpc_calls
 from hostabi.oracle.envoy import Line
 from hostabi.oracle.loop import OracleError
 from hostabi.oracle.tap import LOG, MARK
@@ -314,22 +311,12 @@ class Reader:
             return
         record = call.record()
         self.records.append(record)
-        if record.result == 0 and record.function in _BEGIN:
-            self.calls.append(_BEGIN[record.function](record))
-        elif record.result == 0 and record.function.startswith("proxy_grpc_"):
-            self._grpc(record)
-
-    def _grpc(self, record: Called) -> None:
-        """A gRPC call is gone on with, as far as the filter is concerned."""
-        args: dict[str, Any] = dict(record.args)
-        for made in self.calls:
-            if isinstance(made, GrpcRecord) and (made.plugin, made.token) == (record.plugin, args["token"]):
-                if record.function == "proxy_grpc_cancel" or made.unary:
-                    made.cancelled = True
-                elif not made.ended:
-                    closing = record.function == "proxy_grpc_close"
-                    made.messages += [] if closing else [args["message"] or b""]
-                    made.ended = closing or args["end_stream"] != 0
+        if call.call.name == "proxy_http_call" and call.status == 0:
+            self.calls.append(_start_call(record))
+        elif call.call.name in grpc_calls.STARTS and call.status == 0:
+            self.calls.append(grpc_calls.started(record))
+        elif call.call.name in ("proxy_grpc_send", "proxy_grpc_close", "proxy_grpc_cancel") and call.status == 0:
+            grpc_calls.follow(self.calls, record)
 
     def _failed(self, callback: str, message: str, report: bytes) -> None:
         if not self._entered:
@@ -342,48 +329,15 @@ class Reader:
         self._entered.clear()
 
 
-def _start_call(record: Called) -> MadeCall:
+def _start_call(record: Called) -> StartCall:
     args = dict(record.args)
     headers, trailers = args["headers"], args["trailers"]
     return StartCall(
         record.plugin,
-        _token(record),
+        int(record.outputs[0] or 0) if record.outputs else 0,  # type: ignore[call-overload]
         bytes(args["upstream"] or b"").decode("utf-8", "surrogateescape"),  # type: ignore[call-overload]
         tuple((name.lower(), value) for name, value in headers or ()),  # type: ignore[attr-defined]
         bytes(args["body"] or b""),  # type: ignore[call-overload]
         trailers or (),  # type: ignore[arg-type]
         int(args["timeout_ms"] or 0),  # type: ignore[call-overload]
     )
-
-
-def _start_grpc(record: Called) -> MadeCall:
-    args: dict[str, Any] = dict(record.args)
-    try:
-        service = read_service(args["service"])
-    except ProtobufError:
-        service = None
-    server = service or GrpcService(_text(args["service"]))
-    metadata = (*server.metadata, *((name.lower(), value) for name, value in args["initial_metadata"] or ()))
-    names = (server.upstream, _text(args["service_name"]), _text(args["method"]))
-    what = (record.plugin, _token(record), *names, metadata)
-    if record.function == "proxy_grpc_stream":
-        return record_of(StartGrpcStream(*what, server.authority, server.is_address))
-    message, timeout = args["message"] or b"", args["timeout_ms"]
-    return record_of(StartGrpcCall(*what, server.authority, server.is_address, message, timeout))
-
-
-def _token(record: Called) -> int:
-    token = record.outputs[0] if record.outputs else 0
-    return token if isinstance(token, int) else 0
-
-
-def _text(data: bytes | None) -> str:
-    return (data or b"").decode("utf-8", "surrogateescape")
-
-
-_BEGIN = {
-    "proxy_http_call": _start_call,
-    "proxy_grpc_call": _start_grpc,
-    "proxy_grpc_stream": _start_grpc,
-}
-"""Host calls that begin a call, and what they begin."""

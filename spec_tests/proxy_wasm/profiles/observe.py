@@ -18,6 +18,7 @@ from hostabi import (
     RequestHeaders,
     Shutdown,
     Start,
+    StartCall,
     Status,
     StreamEnd,
     Tick,
@@ -258,17 +259,6 @@ def timeout(engine: str, profile: Profile) -> object:
     return session.logs[0]
 
 
-def call_trailers(engine: str, profile: Profile) -> object:
-    session = FilterSession(
-        ORDERS.with_name("grpc_orders.wasm"),
-        config="request_headers: trailed auth / 1000 t=1",
-        profile=profile,
-        engine=engine,
-    )
-    session.request(Request())
-    return session.seen.calls[0].trailers
-
-
 def replies_twice(engine: str, profile: Profile) -> object:
     first = expression("proxy_send_local_response", [401, 0, 0, 0, 0, 0, 0, ALL])
     return asks("proxy_send_local_response", *REPLY, before=(first,))(engine, profile)
@@ -372,6 +362,15 @@ def grpc_close(engine: str, profile: Profile, how: type[GrpcClosed] | type[GrpcT
     talk.give(GrpcTimedOut(talk.key, 5) if how is GrpcTimedOut else GrpcClosed(talk.key, 5, 5, b"50%25"))
     made = [one for one in talk.filter_host.host.transcript if isinstance(one, Called)]
     return next(one for one in made if one.function == "proxy_get_status")
+
+
+def call_trailers(engine: str, profile: Profile) -> object:
+    """The trailers that an HTTP call of a filter goes out with."""
+    headers = ((b":method", b"GET"), (b":path", b"/"), (b":authority", b"a"))
+    made = call(engine, "proxy_http_call", b"up", headers, b"", ((b"t", b"1"),), 10, host={"profile": profile})
+    (one,) = made.exchange.calls
+    assert isinstance(one, StartCall)
+    return one.trailers
 
 
 def grpc_timeout(engine: str, profile: Profile) -> object:

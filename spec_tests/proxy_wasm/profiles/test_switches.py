@@ -255,8 +255,8 @@ ROWS = [
     ),
     row("failure_status", o.failure, (503, 503), (500, 500)),
     # callouts
-    off_on("calls_have_trailers", o.call_trailers, (), ((b"t", b"1"),)),
     off_on("call_timeout_is_504", o.timeout, "get 1", "get 0 504"),
+    off_on("call_trailers_are_lost", o.call_trailers, ((b"t", b"1"),), ()),
     off_on("grpc_timeout_is_unavailable", o.grpc_timeout, 4, 14),
     off_on("grpc_message_is_raw", o.grpc_message, b"50%", b"50%25{via_upstream}"),
     off_on("grpc_failed_start_is_told", o.grpc_failed_start, [], ["on_grpc_close(1, 5, 14)"]),
@@ -333,7 +333,7 @@ CANNOT_BE_SEEN = {
         *("stubs", "map_size_is_serialized", "call_timeout_is_504", "create_context_at_log", "stream_done_waits"),
         *("set_buffer_replaces_part", "literal_stop_iteration", "response_headers_can_pause", "fix_content_length"),
         *("poll_reports_clocks", "upstream_can_continue", "reject_bad_header_bytes", "wasi_clocks", "queue_wakes"),
-        *("related_contexts_only", "log_before_done", "dispatch_status", "status_code_stays", "calls_have_trailers"),
+        *("related_contexts_only", "log_before_done", "dispatch_status", "status_code_stays"),
         *("grpc_timeout_is_unavailable", "grpc_message_is_raw", "grpc_failed_start_is_told"),
     },
 }
