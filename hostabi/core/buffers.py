@@ -130,7 +130,7 @@ class HeaderMap:
     def assign(self, pairs: Iterable[Pair]) -> None:
         """Drop all entries, then add these in order."""
         self._pairs = found = [(name.lower(), value) for name, value in pairs]
-        if not self._joined or len({name for name, _ in found}) == len(found):
+        if not self._joined or len(dict(found)) == len(found):
             return  # there is nothing to join
         self._pairs = []
         for name, value in found:
