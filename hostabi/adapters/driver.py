@@ -211,6 +211,9 @@ class Driver:
     def _decide(self, call: Call, outcome: CallOutcome, hold: str) -> None:
         if isinstance(outcome, Answer) and not outcome.failed and self.added_to_answers:
             outcome = replace(outcome, headers=(*to_pairs(outcome.headers), *self.added_to_answers))
+        ended = isinstance(call.made, GrpcRecord) and call.made.ended  # a proxy adds nothing while it still sends
+        if isinstance(outcome, GrpcAnswer) and not outcome.only_status and self.added_to_answers and ended:
+            outcome = replace(outcome, metadata=(*to_pairs(outcome.metadata), *self.added_to_answers))
         call.outcome, call.held = outcome, hold
         if not hold:
             self._finish(call)

@@ -34,6 +34,11 @@ class GrpcAnswer:
     trailers: HeadersLike = ()
     end: bool = True
 
+    @property
+    def only_status(self) -> bool:
+        """Whether it is nothing but a status, if nothing came before it."""
+        return self.end and not self.messages and not to_pairs(self.metadata)
+
     def trailing(self) -> HeaderPairs:
         """The trailing metadata, the status in it."""
         text = percent_encode(to_bytes(self.message))
@@ -92,7 +97,7 @@ def answer_events(call: GrpcRecord, answer: GrpcAnswer) -> Iterator[Event]:
     """What an answer, or the next part of one, brings."""
     plugin, token = call.plugin, call.token
     metadata = to_pairs(answer.metadata)
-    only_status = answer.end and not answer.messages and not metadata and not call.begun
+    only_status = answer.only_status and not call.begun
     if not call.begun and not only_status:
         call.begun = True
         yield GrpcInitialMetadata(plugin, token, (*_HEAD, *metadata))

@@ -6,16 +6,15 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import interp
 from hostabi.abi.enums import LogLevel
 from hostabi.abi.grpc import GrpcStatus
-from hostabi.adapters.driver import Network
 from hostabi.adapters.exchange import Exchange, Exchanger
 from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
 from hostabi.adapters.message import Answer, Request
@@ -33,6 +32,9 @@ from hostabi.core.plugin import LoadedFilter, LoadError, find_abi
 from hostabi.core.policy import PROFILES, Limits
 from hostabi.hostcalls.attributes import for_plugins
 
+if TYPE_CHECKING:
+    from hostabi.adapters.grpc_network import GrpcNetwork
+
 DEFAULT_BODY = "hello from the upstream\n"
 
 
@@ -46,7 +48,8 @@ def text_or_file(value: str | None) -> bytes:
 def run_filter(ctx: click.Context, path: str, valid: interp.ValidModule, options: Mapping[str, Any]) -> None:
     """Run the exchange, show it, and leave with 134 if the filter trapped, 1 if it refused its configuration."""
     run = Run(path, valid, options)
-    exchange = run.perform()
+    with run.network or nullcontext():
+        exchange = run.perform()
     if options["json"]:
         click.echo(json.dumps(exchange_data(exchange), indent=2))
     else:
@@ -135,7 +138,7 @@ def _grpc_answer(status: int, message: str) -> GrpcAnswer:
     return GrpcAnswer(status=status, message=message) if status else GrpcAnswer([message])
 
 
-def _network(clusters: Mapping[str, tuple[str, int]]) -> Network | None:
+def _network(clusters: Mapping[str, tuple[str, int]]) -> GrpcNetwork | None:
     if not clusters:
         return None
     try:

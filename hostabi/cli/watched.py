@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,7 +79,8 @@ def watch_filter(module: str, valid: interp.ValidModule, monitor: Any, options: 
     guest = run.plugin.vm.guest
     if isinstance(guest, WasmGuest):
         guest.store.monitor = monitor
-    return run.perform()
+    with run.network or nullcontext():
+        return run.perform()
 
 
 def trapped(module: str, exchange: Exchange) -> None:

@@ -134,6 +134,7 @@ class Profile:
     # callouts
     call_timeout_is_504: bool = True
     """A call without an answer in time comes back as a response with status 504, and not as a failure."""
+    call_trailers_are_lost: bool = False
     grpc_timeout_is_unavailable: bool = False
     grpc_message_is_raw: bool = False
     grpc_failed_start_is_told: bool = False
@@ -165,6 +166,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 _ASSEMBLYSCRIPT = frozenset({"abort", "seed", "trace"})
+_EMSCRIPTEN = frozenset({"emscripten_resize_heap", "emscripten_memcpy_js", "emscripten_memcpy_big"})
+"""What builds without emscripten's STANDALONE_WASM import."""
 
 _ENVOY_WASI = {
     "fd_read": 52,
@@ -188,7 +191,7 @@ _NGINX_WASI = {
     "sched_yield": 58,
 }
 
-_NGINX_HAS_NOT = _ASSEMBLYSCRIPT | _names(
+_NGINX_HAS_NOT = _ASSEMBLYSCRIPT | _EMSCRIPTEN | _names(
     """
     proxy_get_header_map_size proxy_get_buffer_status proxy_get_log_level envoy_resolve_dns
     emscripten_notify_memory_growth pthread_equal wasi_unstable
@@ -219,7 +222,8 @@ PROFILES: dict[str, Profile] = {
         strict_versions=True,
         import_variants=False,
         stubs=False,
-        absent_imports=_ASSEMBLYSCRIPT | {"path_link", "path_symlink"},  # these with another number of parameters
+        # The last two it has with another number of parameters.
+        absent_imports=_ASSEMBLYSCRIPT | _EMSCRIPTEN | {"path_link", "path_symlink"},
         start_restriction=Restriction.TRAP,
         allocator_restriction=Restriction.TRAP,
         random_bytes=1 << 16,
@@ -231,6 +235,7 @@ PROFILES: dict[str, Profile] = {
         related_contexts_only=False,
         passed_maps_are_gone=True,
         old_attribute_names=False,
+        call_trailers_are_lost=True,
         grpc_timeout_is_unavailable=True,
         grpc_message_is_raw=True,
         grpc_failed_start_is_told=True,

@@ -30,7 +30,8 @@ def http_call(vm: VmState, upstream: Bytes, headers: Pairs, body: Bytes, trailer
         raise HostError(Status.INTERNAL_FAILURE, "too many calls are under way, or the body is too large")
     token = vm.new_token(CallKind.HTTP)
     vm.calls[token] = root
-    vm.emit(StartCall(root.plugin, token, name, _complete(headers, body), body, trailers, timeout_ms))
+    sent = () if vm.profile.call_trailers_are_lost else trailers
+    vm.emit(StartCall(root.plugin, token, name, _complete(headers, body), body, sent, timeout_ms))
     return token
 
 

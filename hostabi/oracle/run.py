@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from hostabi.adapters.message import HTTP2
-from hostabi.core.commands import StartCall
+from hostabi.adapters.streams import MadeCall
 from hostabi.oracle.loop import OracleError
 from hostabi.oracle.neutral import differences, neutral
 from hostabi.oracle.stage import EnvoyStage, Oracle
@@ -87,7 +87,7 @@ class _Here:
     """What our own host did with a test."""
 
     lines: list[str]
-    calls: list[StartCall]
+    calls: list[MadeCall]
 
 
 def _play_here(test: Trial, modules: Modules) -> _Here:
@@ -103,6 +103,5 @@ def _play_here(test: Trial, modules: Modules) -> _Here:
     result = run_test(test, open_stage)
     if not stages:
         raise StageError("our own host does not load this test")
-    made = [one for one in result.observation.calls if isinstance(one, StartCall)]
     positions = {plugin.key: str(i) for i, plugin in enumerate(stages[0].plugins)}
-    return _Here(neutral(stages[0].transcript, positions), made)
+    return _Here(neutral(stages[0].transcript, positions), result.observation.calls)

@@ -15,13 +15,16 @@ from pathlib import Path
 
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import LogLevel
+from hostabi.adapters.grpc_message import GrpcAnswer, GrpcRecord
 from hostabi.adapters.message import HTTP2, Answer, Message, Request, framed, to_pairs
+from hostabi.adapters.outcomes import suits
 from hostabi.adapters.streams import CallOutcome, MadeCall, Outcome
 from hostabi.core.commands import LocalReply, Log, StartCall
 from hostabi.core.transcript import Called, Entered, Left, Record
 from hostabi.oracle import config
 from hostabi.oracle.config import STREAM_HEADER, UPSTREAM, WasmFilter
 from hostabi.oracle.envoy import Envoy, Line
+from hostabi.oracle.grpc_calls import is_grpc, path_of, send
 from hostabi.oracle.loop import OracleError
 from hostabi.oracle.peers import Flow, Peer, Server, connect
 from hostabi.oracle.tap import TapError, tap
@@ -67,7 +70,7 @@ class _Trip:
 class _Waiting:
     """A filter's call that has reached us and waits for what comes of it."""
 
-    command: StartCall
+    made: MadeCall
     flow: Flow
     outcome: CallOutcome | None = None
     held: str = ""
@@ -231,34 +234,43 @@ class EnvoyStage:
     def _pair(self) -> None:
         """Give each request that has reached a cluster its call: the oldest one that looks like it."""
         self._take_lines()
-        for flow in [one for one in self._calls if one.complete]:
+        for flow in [one for one in self._calls if one.complete or is_grpc(one)]:
             name = self._call_clusters[id(flow)]
-            known = [i for i, call in enumerate(self._reader.calls) if call.upstream == name and i not in self._paired]
+            known = [
+                i
+                for i, call in enumerate(self._reader.calls)
+                if call.upstream == name and i not in self._paired and isinstance(call, GrpcRecord) is is_grpc(flow)
+            ]
             alike = [i for i in known if _same(self._reader.calls[i], flow)]
             found = alike or known
             if not found or flow.received is None:
                 continue
             self._calls.remove(flow)
-            call = self._reader.calls[found[0]]
-            arrived = replace(
-                call, headers=cleaned(flow.received.headers), body=flow.received.body, trailers=flow.received.trailers
-            )
-            self._reader.calls[found[0]] = arrived
+            arrived = self._reader.calls[found[0]]
+            if isinstance(arrived, StartCall):
+                headers, got = cleaned(flow.received.headers), flow.received
+                arrived = replace(arrived, headers=headers, body=got.body, trailers=got.trailers)
+                self._reader.calls[found[0]] = arrived
             waiting = _Waiting(arrived, flow)
             self._paired[found[0]] = waiting
             self._waiting.append(waiting)
-            rule = next((one for one in self._rules if self._fits(one.step, arrived)), None)
-            if rule is not None:
-                self._rules.remove(rule)
-                self._decide(waiting, rule.step)
+            self._apply_rules(waiting)
+
+    def _apply_rules(self, waiting: _Waiting) -> None:
+        while waiting in self._waiting and waiting.outcome is None:
+            rule = next((one for one in self._rules if self._fits(one.step, waiting.made)), None)
+            if rule is None:
+                return
+            self._rules.remove(rule)
+            self._decide(waiting, rule.step)
 
     def _settle(self) -> None:
         """Until all is quiet, the calls that have rules answered as well."""
         for _ in range(100):
             self.envoy.settle()
-            before = len(self._waiting)
+            before = len(self._paired)
             self._pair()
-            if len(self._waiting) == before:
+            if len(self._paired) == before:
                 return
         raise OracleError("the filters went on calling")
 
@@ -397,12 +409,14 @@ class EnvoyStage:
 
     # --- calls
 
-    def _fits(self, step: CalloutStep, call: StartCall) -> bool:
+    def _fits(self, step: CalloutStep, call: MadeCall) -> bool:
+        if not suits(call, outcome(step)):
+            return False
         name = self.test.scenario.filters[int(call.plugin or 0)].name or call.plugin
         return not list(call_differences((), step.match, call, name))
 
     def _callout(self, step: CalloutStep) -> None:
-        waiting = next((one for one in self._waiting if one.outcome is None and self._fits(step, one.command)), None)
+        waiting = next((one for one in self._waiting if one.outcome is None and self._fits(step, one.made)), None)
         if waiting is None:
             self._rules.append(_Rule(step))
         else:
@@ -414,9 +428,19 @@ class EnvoyStage:
             self._finish_call(waiting)
 
     def _finish_call(self, waiting: _Waiting) -> None:
-        self._waiting.remove(waiting)
         waiting.held = ""
         flow = waiting.flow
+        if isinstance(waiting.outcome, GrpcAnswer) and not waiting.outcome.end:
+            send(flow, waiting.outcome)  # more of it is to come, and it waits on
+            waiting.outcome = None
+            return
+        self._waiting.remove(waiting)
+        if isinstance(waiting.outcome, GrpcAnswer):
+            send(flow, waiting.outcome)
+            return
+        if waiting.outcome is Outcome.RESET and isinstance(waiting.made, GrpcRecord):
+            flow.close()
+            return
         if isinstance(waiting.outcome, Answer):
             answer = waiting.outcome
             body, trailers = bytes(answer.body), to_pairs(answer.trailers)  # type: ignore[arg-type]
@@ -432,17 +456,20 @@ class EnvoyStage:
             self.envoy.settle()
             flow.close()
         else:
-            answered = len(self._answers())
-            seconds = waiting.command.timeout_ms / 1000 + _LATE_SECONDS
-            self.envoy.loop.until(
-                lambda: self._more_answers(answered), seconds, "Envoy to give up a call that nobody answers"
-            )
+            self._let_time_out(waiting.made.timeout_ms)
+
+    def _let_time_out(self, timeout_ms: int) -> None:
+        answered = len(self._answers())
+        seconds = timeout_ms / 1000 + _LATE_SECONDS
+        self.envoy.loop.until(
+            lambda: self._more_answers(answered), seconds, "Envoy to give up a call that nobody answers"
+        )
 
     def _answers(self) -> list[Record]:
         return [
             one
             for one in self._reader.records
-            if isinstance(one, Entered) and one.callback == "proxy_on_http_call_response"
+            if isinstance(one, Entered) and one.callback in ("proxy_on_http_call_response", "proxy_on_grpc_close")
         ]
 
     def _more_answers(self, than: int) -> bool:
@@ -592,9 +619,11 @@ def _clean(message: Message | None) -> Message | None:
     return Message(cleaned(message.headers), message.body, message.trailers, message.complete)
 
 
-def _same(call: StartCall, flow: Flow) -> bool:
+def _same(call: MadeCall, flow: Flow) -> bool:
     """Whether what arrived looks like this call."""
     got = flow.received
+    if isinstance(call, GrpcRecord):
+        return call.command.path == path_of(flow)
     if got is None or got.body != call.body:
         return False
     return all(pair in got.headers for pair in call.headers if not pair[0].startswith(b":scheme"))

@@ -15,8 +15,10 @@ from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.codec import CodecError, decode_pairs
 from hostabi.abi.enums import LogLevel, Status
 from hostabi.abi.hostcall import REGISTRY, HostCall, Param, Wire
+from hostabi.adapters.streams import MadeCall
 from hostabi.core.commands import Log, StartCall
 from hostabi.core.transcript import Broke, Called, Entered, Left, Record
+from hostabi.oracle import grpc_calls
 from hostabi.oracle.envoy import Line
 from hostabi.oracle.loop import OracleError
 from hostabi.oracle.tap import LOG, MARK
@@ -175,7 +177,7 @@ class Reader:
         self.groups = groups
         self.records: list[Record] = []
         self.logs: list[Log] = []
-        self.calls: list[StartCall] = []
+        self.calls: list[MadeCall] = []
         self.failures: list[tuple[str, str]] = []
         """What broke: the callback with its message, the whole report."""
         self._logging: tuple[int, int, int] | None = None
@@ -310,6 +312,10 @@ class Reader:
         self.records.append(record)
         if call.call.name == "proxy_http_call" and call.status == 0:
             self.calls.append(_start_call(record))
+        elif call.call.name in grpc_calls.STARTS and call.status == 0:
+            self.calls.append(grpc_calls.started(record))
+        elif call.call.name in ("proxy_grpc_send", "proxy_grpc_close", "proxy_grpc_cancel") and call.status == 0:
+            grpc_calls.follow(self.calls, record)
 
     def _failed(self, callback: str, message: str, report: bytes) -> None:
         if not self._entered:

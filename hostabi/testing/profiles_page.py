@@ -73,6 +73,7 @@ SWITCHES: dict[str, str] = {
     "failure_status": "the status with which a filter that failed, and is not to be passed by, is answered",
     # callouts
     "call_timeout_is_504": "a call that times out has a response of status 504; otherwise it has none",
+    "call_trailers_are_lost": "trailers of a filter's HTTP call are not sent",
     "grpc_timeout_is_unavailable": "a gRPC call that times out ends with UNAVAILABLE; otherwise DEADLINE_EXCEEDED",
     "grpc_message_is_raw": "the message of a gRPC status is not percent-decoded, and says in braces who ended the call",
     "grpc_failed_start_is_told": "a gRPC call refused for want of its cluster is closed, too, by a token nobody has",
@@ -182,6 +183,7 @@ TOPICS: tuple[Topic, ...] = (
     _topic("a range that overflows", "8.7", "reject_range_overflow"),
     _topic("replacing a part of a body", "8.7", "set_buffer_replaces_part"),
     _topic("content-length after a change", "8.7", "fix_content_length"),
+    _topic("trailers of an HTTP call", "8.8", "call_trailers_are_lost"),
     _topic("queues", "8.12", "queue_wakes trapping_calls"),
     _topic("kinds of metric", "8.13", "strict_metrics"),
     _topic("names of metrics", "8.13", reason="a prefix is of the page that shows them; lengths have a limit"),

@@ -58,7 +58,7 @@ class Value:
     @property
     def constant(self) -> bool:
         """Whether it is an integer known now."""
-        return self.depth == 0 and not self.reads and self.type in ("i32", "i64")
+        return self.depth == 0 and not self.reads and self.type in ("i32", "i64") and self.lo == self.hi
 
     @property
     def truth(self) -> str:

@@ -18,6 +18,7 @@ from hostabi import (
     RequestHeaders,
     Shutdown,
     Start,
+    StartCall,
     Status,
     StreamEnd,
     Tick,
@@ -361,6 +362,15 @@ def grpc_close(engine: str, profile: Profile, how: type[GrpcClosed] | type[GrpcT
     talk.give(GrpcTimedOut(talk.key, 5) if how is GrpcTimedOut else GrpcClosed(talk.key, 5, 5, b"50%25"))
     made = [one for one in talk.filter_host.host.transcript if isinstance(one, Called)]
     return next(one for one in made if one.function == "proxy_get_status")
+
+
+def call_trailers(engine: str, profile: Profile) -> object:
+    """The trailers that an HTTP call of a filter goes out with."""
+    headers = ((b":method", b"GET"), (b":path", b"/"), (b":authority", b"a"))
+    made = call(engine, "proxy_http_call", b"up", headers, b"", ((b"t", b"1"),), 10, host={"profile": profile})
+    (one,) = made.exchange.calls
+    assert isinstance(one, StartCall)
+    return one.trailers
 
 
 def grpc_timeout(engine: str, profile: Profile) -> object:

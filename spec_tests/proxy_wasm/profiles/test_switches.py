@@ -256,6 +256,7 @@ ROWS = [
     row("failure_status", o.failure, (503, 503), (500, 500)),
     # callouts
     off_on("call_timeout_is_504", o.timeout, "get 1", "get 0 504"),
+    off_on("call_trailers_are_lost", o.call_trailers, ((b"t", b"1"),), ()),
     off_on("grpc_timeout_is_unavailable", o.grpc_timeout, 4, 14),
     off_on("grpc_message_is_raw", o.grpc_message, b"50%", b"50%25{via_upstream}"),
     off_on("grpc_failed_start_is_told", o.grpc_failed_start, [], ["on_grpc_close(1, 5, 14)"]),
