@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
+import threading
 from pathlib import Path
 
 import pytest
 
 from hostabi.abi.codec import encode_pairs
+from hostabi.abi.enums import AbiVersion
+from hostabi.abi.resp import encode_command
 from hostabi.testing.wat import small_filter
 
 from .conftest import EXAMPLES, PROGRAMS, Tamis
@@ -322,3 +326,69 @@ def test_names_on_the_command_line(tamis: Tamis) -> None:
     said = [log["message"] for log in json.loads(ran.out)["logs"]]
     assert said[2:] == ["addresses 0 2 60s 10.0.0.1:0 60s [::1]:0", "addresses 0 0"]
     assert tamis("run", NETWORK, "--dns", "a.test").code == 2
+
+
+# --- Redis
+
+
+def asks_redis(folder: Path) -> Path:
+    """A filter of Higress that asks a Redis service for something and reads the answer."""
+    query = encode_command(b"GET", b"key")
+
+    def made(name: str, *numbers: int) -> str:
+        return f"(drop (call ${name} {' '.join(f'(i32.const {n})' for n in numbers)}))"
+
+    text = small_filter(
+        {
+            "proxy_on_configure": made("proxy_redis_init", 100, 5, 0, 0, 0, 0, 500) + " (i32.const 1)",
+            "proxy_on_request_headers": made("proxy_redis_call", 100, 5, 200, len(query), 300) + " (i32.const 0)",
+            "proxy_on_redis_call_response": made("proxy_get_buffer_bytes", 9, 0, 99, 300, 304),
+        },
+        data={100: b"redis", 200: query},
+        abi=AbiVersion.V0_2_100,
+    )
+    path = folder / "asks.wat"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("5", ":5"), ("null", "$-1"), ('["a", 1]', "*2"), ("some text", "$9"), ('"5"', "$1")],
+)
+def test_canned_answers_of_redis(tamis: Tamis, tmp_path: Path, value: str, shown: str) -> None:
+    ran = tamis("run", asks_redis(tmp_path), "--redis-response", f"redis={value}", *FIXED)
+    assert ran.code == 0 and f"-> OK '{shown}" in ran.out, ran.out
+
+
+def test_redis_that_is_not_there(tamis: Tamis, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    ran = tamis("run", asks_redis(tmp_path), "--redis-cluster", f"redis={address}", *FIXED)
+    assert ran.code == 0 and "status=NETWORK_ERROR" in ran.out
+    assert f"Redis: redis: {address} cannot be reached" in ran.err
+    assert "status=NETWORK_ERROR" in tamis("run", asks_redis(tmp_path), *FIXED).out
+
+
+def test_a_server_that_speaks_redis(tamis: Tamis, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"$5\r\nvalue\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        ran = tamis("run", asks_redis(tmp_path), "--redis-cluster", f"redis={address}", *FIXED)
+        thread.join(10)
+    assert ran.code == 0 and "value" in ran.out and ran.err == ""
+
+
+@pytest.mark.parametrize(("option", "value"), [("--redis-cluster", "redis"), ("--redis-response", "=1")])
+def test_wrong_options_for_redis(tamis: Tamis, tmp_path: Path, option: str, value: str) -> None:
+    ran = tamis("run", asks_redis(tmp_path), option, value)
+    assert ran.code == 2 and "is not" in ran.err
