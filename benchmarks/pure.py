@@ -151,12 +151,8 @@ def table(found: list[Measured]) -> Table:
             cells.append(f"{one.faster(peer):.3g}")
         shown.add_row(one.name, *cells)
     shown.add_section()
-    means = [
-        cell
-        for peer in peers
-        for cell in ("", "", f"{geometric_mean(o.faster(peer) for o in found if o.ours[peer]):.3g}")
-    ]
-    shown.add_row("geometric mean", *means, style="bold")
+    means = [geometric_mean(one.faster(peer) for one in found if one.ours[peer]) for peer in peers]
+    shown.add_row("geometric mean", *(cell for mean in means for cell in ("", "", f"{mean:.3g}")), style="bold")
     return shown
 
 

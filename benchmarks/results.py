@@ -254,19 +254,19 @@ def python_part(result: dict[str, Any]) -> str:
 #: Why a target may be missed, by how its row begins.
 WHY = {
     "request through": (
-        "Requests: most of one is the host's own Python, the same on both sides. The gain is at the boundary, where a call"
-        " into the guest costs wasmtime-py some hundred times ours; the more the host does, the less of it is seen. Where"
-        " a filter computes much (transformer, http_gate), compiled code also wins some of it back from an interpreter."
-        " The columns below tell the two apart."
+        "Requests: most of one is the host's own Python, the same on both sides. The gain is at the boundary, where a"
+        " call into the guest costs wasmtime-py some hundred times ours; the more the host does, the less of it is seen."
+        " Where a filter computes much (transformer, http_gate), compiled code also wins some of it back from an"
+        " interpreter. The table of requests tells the two apart."
     ),
     "python engine, times faster than pwasm": (
-        "Pure Python: pwasm 0.2 makes much the same Python source as we do and counts nothing; with its fuel on, which counts calls"
-        " and loops as our ticks do, it is nearly as slow as we are, depth limit and all."
+        "Pure Python: pwasm 0.2 makes much the same Python source as we do and counts nothing; with its fuel on, which"
+        " counts calls and loops as our ticks do, most of the distance is gone."
     ),
     "fresh instance, times faster": (
-        "Initialising has become faster since the target was set; a fresh instance takes less than its millisecond."
+        "Fresh instances: initialising has become faster since the target was set, and the first store has little to do."
     ),
-    "bulk": "Both call the machine's memmove; what differs is the weather.",
+    "bulk": "Bulk memory: both sides call the machine's memmove.",
 }
 
 
