@@ -255,7 +255,7 @@ def python_part(result: dict[str, Any]) -> str:
 WHY = {
     "request through": (
         "Requests: most of one is the host's own Python, the same on both sides. The gain is at the boundary, where a"
-        " call into the guest costs wasmtime-py some hundred times ours; the more the host does, the less of it is seen."
+        " call into the guest costs wasmtime-py some hundred times ours; the more the host does, the less it shows."
         " Where a filter computes much (transformer, http_gate), compiled code also wins some of it back from an"
         " interpreter. The table of requests tells the two apart."
     ),
@@ -264,7 +264,7 @@ WHY = {
         " counts calls and loops as our ticks do, most of the distance is gone."
     ),
     "fresh instance, times faster": (
-        "Fresh instances: initialising has become faster since the target was set, and the first store has little to do."
+        "Fresh instances: initialising has become faster since the target was set; the first store does little."
     ),
     "bulk": "Bulk memory: both sides call the machine's memmove.",
 }
