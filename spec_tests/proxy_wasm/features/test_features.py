@@ -131,7 +131,12 @@ TESTS: dict[str, tuple[str, ...]] = {
         "checklist/test_rules.py::test_effective_context_only_between_related_contexts",
     ),
     "TCP filters": ("stream/test_connections.py::*", "stream/test_pipes.py::*", "scenarios/tcp.tamis.yaml"),
-    "DNS, stats sink": (CALLS + "envoy_calls.py::*", "scenarios/dns.tamis.yaml", "scenarios/stats.tamis.yaml"),
+    "DNS, stats sink": (
+        CALLS + "envoy_calls.py::*",
+        "abi/test_envoy.py::*",
+        "scenarios/dns.tamis.yaml",
+        "scenarios/stats.tamis.yaml",
+    ),
     "Redis callout": (CALLS + "redis.py::*",),
     "injected response bytes, choice of the upstream host": (CALLS + "higress_calls.py::*",),
     "WASI preview1": (
