@@ -10,6 +10,16 @@ from hostabi.core.commands import ClearRouteCache
 from hostabi.core.context import VmState, as_pairs
 
 
+_OF_STREAMS = frozenset(
+    {
+        MapType.HTTP_REQUEST_HEADERS,
+        MapType.HTTP_REQUEST_TRAILERS,
+        MapType.HTTP_RESPONSE_HEADERS,
+        MapType.HTTP_RESPONSE_TRAILERS,
+    }
+)
+
+
 @hostcall("proxy_get_header_map_pairs")
 def get_header_map_pairs(vm: VmState, map: MapType) -> OutPairs:
     """All entries of a map, in order; none when it is not there now (the specification: NOT_FOUND)."""
@@ -25,7 +35,7 @@ def get_header_map_value(vm: VmState, map: MapType, key: Bytes) -> OutBytes:
     headers = vm.header_map(map)
     old = vm.abi is AbiVersion.V0_1_0
     stream = vm.stream
-    if headers is None and not (stream is not None and stream.logging):
+    if headers is None and not (stream is not None and stream.shows_log):
         raise HostError(Status.BAD_ARGUMENT, unavailable(map))
     value = headers.get(key) if headers is not None else None
     if value is None and not old:
@@ -84,6 +94,8 @@ def set_header_map_pairs(vm: VmState, map: MapType, pairs: Pairs) -> None:
 def get_header_map_size(vm: VmState, map: MapType) -> OutU32:
     """Bytes of all names and values (the specification: of the map as it is serialised)."""
     headers = vm.header_map(map)
+    if vm.profile.only_stream_maps_have_size and (map not in _OF_STREAMS or (vm.stream and vm.stream.shows_log)):
+        headers = None
     if headers is None:
         raise HostError(Status.BAD_ARGUMENT, unavailable(map))
     return pairs_size(headers.pairs) if vm.profile.map_size_is_serialized else headers.byte_size

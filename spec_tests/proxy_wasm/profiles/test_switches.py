@@ -164,6 +164,12 @@ ROWS = [
     # maps
     off_on("malformed_map_is_empty", o.asks("proxy_set_header_map_pairs", 0, b"\1\0"), "PARSE_FAILURE", "OK"),
     off_on("absent_map_is_empty", o.asks("proxy_get_header_map_pairs", 2), "NOT_FOUND", "OK"),
+    off_on(
+        "only_stream_maps_have_size",
+        o.asks("proxy_get_header_map_size", 0, during="proxy_on_log"),
+        "OK",
+        "BAD_ARGUMENT",
+    ),
     off_on("map_size_is_serialized", o.reads("proxy_get_header_map_size", 0), (46,), (90,)),
     off_on(
         "set_pairs_keeps_pseudo",
