@@ -296,6 +296,7 @@ class Registry:
     calls: dict[str, HostCall] = field(default_factory=dict)
     raw: dict[str, RawFunction] = field(default_factory=dict)
     retired: set[str] = field(default_factory=set)
+    retired_exports: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

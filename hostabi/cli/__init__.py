@@ -15,6 +15,7 @@ from hostabi.cli.errors import guarded
 COMMANDS = {
     "run": ("run", "Run a filter on one exchange, an export, or a WASI program."),
     "test": ("test", "Run tests of filters, written as YAML."),
+    "tap": ("tap", "Make a filter say in the log what crosses between it and its host."),
     "check": ("check", "Say what a module is, what it needs, and whether it would load."),
     "validate": ("validate", "Validate modules."),
     "dis": ("dis", "Disassemble: offsets, names, instructions."),

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class Settings:
     verbose: bool
     width: int | None
     colour: bool
+    envoy: bool = False
 
 
 @click.command()
@@ -40,6 +41,7 @@ class Settings:
 @click.option("-j", "--jobs", type=click.IntRange(1), default=1, metavar="N", help="Run in N processes.")
 @click.option("--engine", metavar="NAME", help="native, reference or python.")
 @click.option("--profile", metavar="NAME", help="Which host to behave like, whatever the files say.")
+@click.option("--envoy", is_flag=True, help="Play the tests on real Envoy, and compare (extra `oracle`).")
 @click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Write the results as JUnit XML.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the transcript of tests that pass, too.")
 @click.option("--update", is_flag=True, help="Write what was observed over what was expected, in the files.")
@@ -66,6 +68,8 @@ def test(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
         return
     if options["config"] is not None:
         raise click.UsageError("--config goes with --init; in a file it is the filter's config")
+    if options["envoy"]:
+        _check_envoy(options)
     ctx.exit(_run(files, options))
 
 
@@ -80,7 +84,9 @@ def _run(files: tuple[str, ...], options: dict[str, Any]) -> int:
         return USAGE
     page = Page()
     width = page.console.width if page.terminal else None
-    settings = Settings(options["engine"], options["profile"], options["verbose"], width, page.terminal)
+    settings = Settings(
+        options["engine"], options["profile"], options["verbose"], width, page.terminal, options["envoy"]
+    )
     _check_engine(settings.engine)
     if options["update"]:
         _update(tests, settings)
@@ -96,6 +102,19 @@ def _run(files: tuple[str, ...], options: dict[str, Any]) -> int:
 
         Path(options["junit"]).write_bytes(junit(reports))
     return USAGE if wrong else 0 if all(one.passed for one in reports) else FAILURE
+
+
+def _check_envoy(options: dict[str, Any]) -> None:
+    from hostabi.oracle.envoy import missing
+
+    for name in ("update", "profile"):
+        if options[name]:
+            raise click.UsageError(f"--envoy and --{name} exclude each other")
+    if options["jobs"] > 1:
+        raise click.UsageError("--envoy runs one test after the other: -j is for our own host")
+    reason = missing()
+    if reason is not None:
+        raise CommandError(f"real Envoy cannot be asked: {reason}", code=USAGE)
 
 
 def _check_engine(name: str | None) -> None:
@@ -175,8 +194,32 @@ def _reports(tests: Sequence[Trial], settings: Settings, jobs: int) -> Iterator[
 def _reports_here(tests: Sequence[Trial], settings: Settings) -> Iterator[Report]:
     from hostabi.cli.result_page import report
 
+    if settings.envoy:
+        yield from _reports_of_envoy(tests, settings)
+        return
     for result in _results(tests, settings):
         yield report(result, width=settings.width, colour=settings.colour, verbose=settings.verbose)
+
+
+def _reports_of_envoy(tests: Sequence[Trial], settings: Settings) -> Iterator[Report]:
+    """The same tests on real Envoy; those that are not for it are skipped."""
+    from hostabi.cli.result_page import report
+    from hostabi.oracle.run import EnvoyRun, not_seen, reason_against
+    from hostabi.scenario.report import Report
+
+    run = EnvoyRun(engine=settings.engine)
+    try:
+        for one in tests:
+            reason = reason_against(one)
+            if reason is not None:
+                yield Report(one.document.file, one.line, one.id, True, 0.0, note=reason, skipped=True)
+                continue
+            result = run.run(one)
+            found = report(result, width=settings.width, colour=settings.colour, verbose=settings.verbose)
+            passed_over = ", ".join(not_seen(one))
+            yield replace(found, note=f"cannot be seen there: {passed_over}" if passed_over else "")
+    finally:
+        run.close()
 
 
 def _work(wanted: list[tuple[str, str]], settings: Settings) -> list[Report]:
@@ -189,19 +232,22 @@ def _work(wanted: list[tuple[str, str]], settings: Settings) -> list[Report]:
 
 def show(page: Page, report: Report) -> None:
     """A line for a test, and its transcript if there is one to be shown."""
-    word = ("PASS", "green") if report.passed else ("FAIL", "bold red")
-    page.line(0, word, (f" {report.file}:{report.line} ", "dim"), (report.id, "" if report.passed else "bold"))
+    word = ("SKIP", "yellow") if report.skipped else ("PASS", "green") if report.passed else ("FAIL", "bold red")
+    note = (f"  ({report.note})", "dim") if report.note else ("", "")
+    page.line(0, word, (f" {report.file}:{report.line} ", "dim"), (report.id, "" if report.passed else "bold"), note)
     if report.text:
         click.echo(report.text)
 
 
 def summary(page: Page, reports: Sequence[Report]) -> None:
     """The last line."""
-    passed = sum(one.passed for one in reports)
-    failed = len(reports) - passed
+    skipped = sum(one.skipped for one in reports)
+    passed = sum(one.passed for one in reports) - skipped
+    failed = len(reports) - passed - skipped
     parts = [(f"{failed} failed, ", "bold red")] if failed else []
     seconds = sum(one.seconds for one in reports)
-    page.line(0, *parts, (f"{passed} passed", "" if failed else "green"), (f" in {seconds:.2f} s", "dim"))
+    left = (f", {skipped} skipped" if skipped else "", "yellow")
+    page.line(0, *parts, (f"{passed} passed", "" if failed else "green"), left, (f" in {seconds:.2f} s", "dim"))
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

@@ -20,6 +20,12 @@ Code = Callable[..., int | None]
 WASI_MODULES = ("wasi_snapshot_preview1", "wasi_unstable")
 
 
+NO_THREADS = (
+    "a filter has no threads on any Proxy-Wasm host; build it without -pthread, and for wasm32-wasip1 rather than "
+    "wasm32-wasip1-threads"
+)
+
+
 class LinkRefused(Exception):
     """The guest imports what this host does not give; `reasons` has one line for each import."""
 
@@ -62,6 +68,8 @@ def judge(wanted: Wanted, version: AbiVersion, profile: Profile, wasi: Mapping[t
             return Judged(wanted, "known")
         note = f"type mismatch, the host has {_text(known)}" if known else "unknown WASI function"
         return Judged(wanted, "stub" if profile.stubs else "refused", note)
+    if wanted.module == "wasi" and wanted.name == "thread-spawn":
+        return Judged(wanted, "refused", NO_THREADS)
     if wanted.module != "env":
         return Judged(wanted, "refused", "unknown module")
     if wanted.name in REGISTRY.retired:

@@ -16,7 +16,7 @@ import interp
 from hostabi.abi.callbacks import ALLOCATORS, CALLBACKS, START_FUNCTIONS, versions_announced
 from hostabi.abi.enums import AbiVersion, LogLevel, RedisStatus, Status
 from hostabi.abi.envoy import encode_addresses, encode_statistics
-from hostabi.abi.hostcall import EmbedderError, GuestError, Phase, ProcExit
+from hostabi.abi.hostcall import REGISTRY, EmbedderError, GuestError, Phase, ProcExit
 from hostabi.abi.marshal import GuestMemory, GuestMemoryError, check_range
 from hostabi.core.buffers import JOINED_IN_RESPONSE_TRAILERS, JOINED_IN_RESPONSES, HeaderMap
 from hostabi.core.commands import Command, Log, PluginFailed, PluginGone
@@ -49,7 +49,7 @@ from hostabi.core.events import (
     frame_of,
 )
 from hostabi.core.grpc import GrpcReceiver
-from hostabi.core.link import Code, Judged, LinkRefused, Wanted, judge, link
+from hostabi.core.link import NO_THREADS, Code, Judged, LinkRefused, Wanted, judge, link
 from hostabi.core.policy import Profile
 from hostabi.core.stream import FilterStream, logged_context
 from hostabi.core.vm import GuestTrap, Vm
@@ -148,9 +148,17 @@ def load_filter(
 
     Raises LoadError, and the errors of `interp` for a bad module.
     """
-    module = parse_source(source, features=features, limits=limits)
-    abi, odd = find_abi(module, profile)
-    valid = interp.validate(module, features=features, limits=limits)
+    try:
+        module = parse_source(source, features=features, limits=limits)
+        abi, odd = find_abi(module, profile)
+        valid = interp.validate(module, features=features, limits=limits)
+    except interp.UnsupportedError as error:
+        if error.feature != "threads":
+            raise
+        raise LoadError(f"the filter wants threads: {error.message}", NO_THREADS) from error
+    retired = sorted(export.name for export in module.exports if export.name in REGISTRY.retired_exports)
+    if retired:
+        odd.append(f"exports of the abandoned vNEXT draft of the ABI, which are never called: {', '.join(retired)}")
     return LoadedFilter(valid, abi, sha256(module.binary).hexdigest(), tuple(odd))
 
 

@@ -168,6 +168,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 _ASSEMBLYSCRIPT = frozenset({"abort", "seed", "trace"})
+_EMSCRIPTEN = frozenset({"emscripten_resize_heap", "emscripten_memcpy_js", "emscripten_memcpy_big"})
+"""What builds without emscripten's STANDALONE_WASM import."""
 
 _ENVOY_WASI = {
     "fd_read": 52,
@@ -191,7 +193,7 @@ _NGINX_WASI = {
     "sched_yield": 58,
 }
 
-_NGINX_HAS_NOT = _ASSEMBLYSCRIPT | _names(
+_NGINX_HAS_NOT = _ASSEMBLYSCRIPT | _EMSCRIPTEN | _names(
     """
     proxy_get_header_map_size proxy_get_buffer_status proxy_get_log_level envoy_resolve_dns
     emscripten_notify_memory_growth pthread_equal wasi_unstable
@@ -222,7 +224,8 @@ PROFILES: dict[str, Profile] = {
         strict_versions=True,
         import_variants=False,
         stubs=False,
-        absent_imports=_ASSEMBLYSCRIPT | {"path_link", "path_symlink"},  # these with another number of parameters
+        # The last two it has with another number of parameters.
+        absent_imports=_ASSEMBLYSCRIPT | _EMSCRIPTEN | {"path_link", "path_symlink"},
         start_restriction=Restriction.TRAP,
         allocator_restriction=Restriction.TRAP,
         random_bytes=1 << 16,

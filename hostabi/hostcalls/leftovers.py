@@ -17,6 +17,32 @@ def emscripten_notify_memory_growth(vm: VmState, memory: int) -> None:
     """Emscripten tells that memory grew; nothing to do."""
 
 
+@raw_function("emscripten_resize_heap", "i32", "i32")
+def emscripten_resize_heap(vm: VmState, size: int) -> int:
+    """Emscripten wants more memory from outside: 0, there is none. A stub's status would pass for success."""
+    return 0
+
+
+@raw_function("emscripten_memcpy_js", "i32 i32 i32", "")
+def emscripten_memcpy_js(vm: VmState, target: int, source: int, size: int) -> None:
+    """Emscripten lets the host copy memory; a copy out of range is a trap."""
+    _copy(vm, target, source, size)
+
+
+@raw_function("emscripten_memcpy_big", "i32 i32 i32", "i32")
+def emscripten_memcpy_big(vm: VmState, target: int, source: int, size: int) -> int:
+    """The same as elder versions have it, which answers the target."""
+    _copy(vm, target, source, size)
+    return target
+
+
+def _copy(vm: VmState, target: int, source: int, size: int) -> None:
+    try:
+        vm.memory.write(target, vm.memory.read(source, size))
+    except GuestMemoryError as error:
+        raise GuestError(str(error)) from error
+
+
 @raw_function("pthread_equal", "i32 i32", "i32")
 def pthread_equal(vm: VmState, a: int, b: int) -> int:
     """Whether two thread ids are the same."""

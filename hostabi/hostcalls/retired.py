@@ -16,3 +16,14 @@ proxy_call_custom_function
 """
 
 REGISTRY.retired.update(_IMPORTS.split())
+
+_EXPORTS = """
+proxy_on_http_request_headers proxy_on_http_request_body proxy_on_http_request_trailers proxy_on_http_request_metadata
+proxy_on_http_response_headers proxy_on_http_response_body proxy_on_http_response_trailers
+proxy_on_http_response_metadata proxy_on_downstream_close proxy_on_upstream_close proxy_on_timer_ready
+proxy_on_grpc_call_response_header_metadata proxy_on_grpc_call_response_message
+proxy_on_grpc_call_response_trailer_metadata proxy_on_grpc_call_close proxy_on_custom_callback proxy_on_plugin_start
+proxy_context_finalize
+"""
+
+REGISTRY.retired_exports.update(_EXPORTS.split())

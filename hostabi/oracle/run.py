@@ -11,7 +11,7 @@ from hostabi.adapters.message import HTTP2
 from hostabi.adapters.streams import MadeCall
 from hostabi.oracle.loop import OracleError
 from hostabi.oracle.neutral import differences, neutral
-from hostabi.oracle.stage import EnvoyStage, Oracle
+from hostabi.oracle.stage import UNSEEN, EnvoyStage, Oracle
 from hostabi.scenario.load import Trial
 from hostabi.scenario.run import Failure, Result, run_test
 from hostabi.scenario.stage import LocalStage, Modules, Stage, StageError
@@ -27,21 +27,29 @@ def reason_against(test: Trial) -> str | None:
     return None if said == "yes" else said.removeprefix("no, because ")
 
 
+def not_seen(test: Trial) -> list[str]:
+    """What the test expects something of that cannot be seen on Envoy."""
+    case = test.case
+    expects = [case.start, case.expect, *(step.expect for step in case.steps)]
+    return sorted({key for one in expects if one is not None for key in one.model_fields_set} & UNSEEN)
+
+
 class EnvoyRun:
     """Runs tests on one real Envoy, one after the other; OracleError when there is none.
 
     An Envoy that did not go along is replaced by a new one for the next test.
     """
 
-    def __init__(self, modules: Modules | None = None) -> None:
+    def __init__(self, modules: Modules | None = None, *, engine: str | None = None) -> None:
         self.modules = modules or Modules()
+        self.engine = engine
         self._oracle: Oracle | None = None
 
     def run(self, test: Trial) -> Result:
         """The result of one test."""
         if self._oracle is None:
             self._oracle = Oracle(self.modules)
-        result, healthy = _run(test, self._oracle)
+        result, healthy = _run(test, self._oracle, self.engine)
         if not healthy:
             self.close()
         return result
@@ -53,9 +61,9 @@ class EnvoyRun:
             self._oracle = None
 
 
-def _run(test: Trial, oracle: Oracle) -> tuple[Result, bool]:
+def _run(test: Trial, oracle: Oracle, engine: str | None) -> tuple[Result, bool]:
     began = perf_counter()
-    here = _play_here(test, oracle.modules)
+    here = _play_here(test, oracle.modules, engine)
     clusters = test.case.clusters if test.case.clusters is not None else test.scenario.clusters
     names = clusters if clusters is not None else sorted({call.upstream for call in here.calls})
     opened: list[EnvoyStage] = []
@@ -90,12 +98,12 @@ class _Here:
     calls: list[MadeCall]
 
 
-def _play_here(test: Trial, modules: Modules) -> _Here:
+def _play_here(test: Trial, modules: Modules, engine: str | None) -> _Here:
     """Play a test on our own host as Envoy would be, without regard to what is expected."""
     stages: list[LocalStage] = []
 
     def open_stage(trial: Trial) -> Stage:
-        stage = LocalStage(trial, modules, profile=PROFILE, log_level="trace", protocol=HTTP2)
+        stage = LocalStage(trial, modules, engine=engine, profile=PROFILE, log_level="trace", protocol=HTTP2)
         stage.added_to_answers = ((b"x-envoy-upstream-service-time", b"0"),)
         stages.append(stage)
         return stage

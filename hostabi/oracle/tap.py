@@ -21,6 +21,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+import hostabi.hostcalls  # noqa: F401  (fills the registry)
 import interp
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.hostcall import REGISTRY, HostCall, Wire

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import hostabi.hostcalls  # noqa: F401  (fills the registry)
 from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.codec import CodecError, decode_pairs
 from hostabi.abi.enums import LogLevel, Status

@@ -22,6 +22,9 @@ class Report:
     """The first thing that was wrong, on one line."""
     text: str = ""
     """The transcript with the differences."""
+    note: str = ""
+    """What people should know of it in any case, on one line; of one that was skipped, why."""
+    skipped: bool = False
 
 
 def junit(reports: Sequence[Report]) -> bytes:
@@ -42,6 +45,7 @@ def _counts(reports: Iterable[Report]) -> dict[str, str]:
         "tests": str(len(all_of_them)),
         "failures": str(sum(not one.passed for one in all_of_them)),
         "errors": "0",
+        "skipped": str(sum(one.skipped for one in all_of_them)),
         "time": f"{sum(one.seconds for one in all_of_them):.3f}",
     }
 
@@ -58,6 +62,8 @@ def _case(suite: ElementTree.Element, report: Report) -> None:
             "time": f"{report.seconds:.3f}",
         },
     )
+    if report.skipped:
+        ElementTree.SubElement(case, "skipped", {"message": _legal(report.note)})
     if not report.passed:
         failure = ElementTree.SubElement(case, "failure", {"message": _legal(report.message)})
         failure.text = _legal(report.text)

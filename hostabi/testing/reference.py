@@ -14,6 +14,7 @@ from hostabi.abi.hostcall import REGISTRY, HostCall, Phase, Wire
 from hostabi.testing.abi_page import abi_page
 from hostabi.testing.features_page import features_page
 from hostabi.testing.profiles_page import profiles_page
+from hostabi.testing.properties_page import properties_page
 
 FOLDER = Path(__file__).resolve().parent.parent
 STAMP = "<!-- Written by hostabi/testing/reference.py from the tables of the code. Change those. -->"
@@ -113,7 +114,13 @@ def page_of_features() -> str:
     return f"{STAMP}\n\n{features_page()}"
 
 
+def property_page() -> str:
+    """Every property."""
+    return f"{STAMP}\n\n{properties_page()}"
+
+
 PAGES = {
+    FOLDER / "PROPERTIES.md": property_page,
     FOLDER / "ABI.md": long_page,
     FOLDER / "FEATURES.md": page_of_features,
     FOLDER / "PROFILES.md": page_of_profiles,

@@ -57,3 +57,31 @@ def test_emscripten(engine: str) -> None:
     host = FilterHost(small_filter({"proxy_on_request_headers": body}, extra=table), engine=engine)
     assert host.exchange().trap is None
     assert host.plugins[0].vm.guest.memory.read(0, 4) == b"\1\0\0\0"
+
+
+def emscripten(engine: str, *statements: str) -> FilterHost:
+    body = callback("proxy_on_request_headers", *statements)
+    return FilterHost(small_filter({"proxy_on_request_headers": body}, data={100: b"abcd"}), engine=engine)
+
+
+def test_emscripten_copies_through_the_host(engine: str) -> None:
+    host = emscripten(
+        engine,
+        "(block (call $emscripten_memcpy_js (i32.const 200) (i32.const 100) (i32.const 4)))",
+        "(i32.store (i32.const 0) (call $emscripten_memcpy_big (i32.const 300) (i32.const 100) (i32.const 2)))",
+    )
+    assert host.exchange().trap is None
+    memory = host.plugins[0].vm.guest.memory
+    assert (memory.read(200, 4), memory.read(300, 2), memory.read(0, 4)) == (b"abcd", b"ab", b"\x2c\1\0\0")
+
+
+def test_a_copy_out_of_range_is_a_trap(engine: str) -> None:
+    out = "(i32.store (i32.const 0) (call $emscripten_memcpy_big (i32.const -4) (i32.const 0) (i32.const 8)))"
+    done = emscripten(engine, out).exchange()
+    assert done.trap and "outside of a memory" in done.trap.message
+
+
+def test_no_memory_comes_from_outside(engine: str) -> None:
+    host = emscripten(engine, "(i32.store (i32.const 0) (call $emscripten_resize_heap (i32.const 1000)))")
+    host.exchange()
+    assert host.plugins[0].vm.guest.memory.read(0, 4) == bytes(4)

@@ -9,7 +9,7 @@ import pytest
 
 import interp
 from hostabi import LoadError
-from hostabi.core.transcript import Called
+from hostabi.core.transcript import Called, Noted
 from hostabi.testing import FilterHost
 
 ALLOCATE = '(func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))'
@@ -51,7 +51,7 @@ def test_filters_may_use_the_standard_and_no_more_unless_asked(engine: str) -> N
     assert FilterHost(module("", waiting, memory=memory), engine=engine, features="threads").exchange().trap is None
     assert monotonic() - began < 60
     shared = module("", "", memory='(memory (export "memory") 1 1 shared)')
-    with pytest.raises(interp.UnsupportedError, match="needs the feature threads, which is off"):
+    with pytest.raises(LoadError, match=r"(?s)wants threads: needs the feature threads, .*-pthread"):
         FilterHost(shared)
 
 
@@ -152,6 +152,27 @@ def test_envoy_has_a_strict_set_of_imports(imports: str) -> None:
     FilterHost(module(imports, ""))
     with pytest.raises(LoadError, match="cannot be linked"):
         FilterHost(module(imports, ""), profile="envoy")
+
+
+@pytest.mark.parametrize(
+    ("imports", "memory"),
+    [
+        ('(import "wasi" "thread-spawn" (func (param i32) (result i32)))', '(memory (export "memory") 1)'),
+        ('(import "env" "memory" (memory 1 2 shared))', '(export "memory" (memory 0))'),
+        ("", '(memory (export "memory") 1) (func (drop (i32.atomic.load (i32.const 0))))'),
+        ("", '(memory (export "memory") 1 1 shared)'),
+    ],
+)
+def test_a_filter_that_wants_threads_is_told_so(imports: str, memory: str) -> None:
+    with pytest.raises(LoadError, match="no threads on any Proxy-Wasm host; build it without -pthread"):
+        FilterHost(module(imports, "", memory=memory))
+
+
+def test_exports_of_the_draft_are_named() -> None:
+    own = '(memory (export "memory") 1) (func (export "proxy_on_http_request_headers") (result i32) (i32.const 0))'
+    records = FilterHost(module("", "", memory=own)).exchange().transcript
+    notes = [one.message for one in records if isinstance(one, Noted)]
+    assert any("abandoned vNEXT draft" in note and "proxy_on_http_request_headers" in note for note in notes)
 
 
 def test_every_refused_import_is_named() -> None:
