@@ -169,9 +169,9 @@ class FilterStream:
         context = self.context
         if self.owner.vm.state.profile.create_context_at_log:
             self.create()
-        context.request.reveal_maps()
-        context.response.reveal_maps()
         if context.created and not context.logged:
+            context.request.reveal_maps()
+            context.response.reveal_maps()
             context.logging = context.logged = context.shows_log = True
             self.owner.vm.call("proxy_on_log", context)
             if self.owner.vm.state.profile.passed_maps_are_gone:

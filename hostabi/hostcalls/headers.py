@@ -10,16 +10,6 @@ from hostabi.core.commands import ClearRouteCache
 from hostabi.core.context import VmState, as_pairs
 
 
-_OF_STREAMS = frozenset(
-    {
-        MapType.HTTP_REQUEST_HEADERS,
-        MapType.HTTP_REQUEST_TRAILERS,
-        MapType.HTTP_RESPONSE_HEADERS,
-        MapType.HTTP_RESPONSE_TRAILERS,
-    }
-)
-
-
 @hostcall("proxy_get_header_map_pairs")
 def get_header_map_pairs(vm: VmState, map: MapType) -> OutPairs:
     """All entries of a map, in order; none when it is not there now (the specification: NOT_FOUND)."""
@@ -94,9 +84,8 @@ def set_header_map_pairs(vm: VmState, map: MapType, pairs: Pairs) -> None:
 def get_header_map_size(vm: VmState, map: MapType) -> OutU32:
     """Bytes of all names and values (the specification: of the map as it is serialised)."""
     headers = vm.header_map(map)
-    if vm.profile.only_stream_maps_have_size and (map not in _OF_STREAMS or (vm.stream and vm.stream.shows_log)):
-        headers = None
-    if headers is None:
+    of_stream = map <= MapType.HTTP_RESPONSE_TRAILERS and vm.stream is not None and not vm.stream.shows_log
+    if headers is None or (vm.profile.only_stream_maps_have_size and not of_stream):
         raise HostError(Status.BAD_ARGUMENT, unavailable(map))
     return pairs_size(headers.pairs) if vm.profile.map_size_is_serialized else headers.byte_size
 
