@@ -52,8 +52,9 @@ from hostabi.core.grpc import GrpcReceiver
 from hostabi.core.link import NO_THREADS, Code, Judged, LinkRefused, Wanted, judge, link
 from hostabi.core.policy import Profile
 from hostabi.core.stream import FilterStream, logged_context
+from hostabi.core.transcript import Called
 from hostabi.core.vm import GuestTrap, Vm
-from hostabi.core.world import FilterWorld, NoWorld
+from hostabi.core.world import FilterWorld
 from hostabi.hostcalls import wasi
 from hostabi.hostcalls.timers import arm_tick
 from hostabi.hostcalls.wasi import WasiLimits
@@ -164,7 +165,7 @@ def load_filter(
 
 def judge_imports(module: interp.Module, abi: AbiVersion, profile: Profile) -> list[Judged]:
     """What linking would make of each function import, and of what a host never gives."""
-    known = wasi.imports(NoWorld())
+    known = wasi.offered()
     judged = [judge(wanted, abi, profile, known) for wanted in wanted_functions(module)]
     for one in module.imports:
         if one.kind in ("global", "tag"):
@@ -332,6 +333,7 @@ class WasmGuest:
                 return code(*bits)
             except ProcExit as exit:
                 if self.state.profile.proc_exit_returns:
+                    self.state.record(Called(self.state.plugin_key, "proc_exit", (), None, (), is_status=False))
                     self.state.log(LogLevel.ERROR, f"{exit} goes on".encode())
                     return None
                 if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
@@ -444,7 +446,13 @@ class WasmGuest:
         if self._allocator is None:
             raise GuestMemoryError("the guest exports no allocator")
         func = self._funcs.get(self._allocator) or self._func(self._allocator)
-        return interp.invoke_bits(self.store, func, (size,))[0]
+        try:
+            return interp.invoke_bits(self.store, func, (size,))[0]
+        except (interp.Trap, interp.FuelExhausted, interp.LimitError, interp.ResourceError) as error:
+            if self.state.profile.allocator_trap_unwinds:
+                raise
+            self.state.allocator_failure = self.state.allocator_failure or f"{self._allocator}: {error.message}"
+            raise GuestMemoryError(f"the guest's allocator failed: {error.message}") from error
 
 
 #: Other machines than `interp` by a name that stands where an engine's would. Empty but for who compares machines.
