@@ -344,6 +344,7 @@ CANNOT_BE_SEEN = {
     "nginx": {
         "allocator_trap_unwinds",
         *("stubs", "map_size_is_serialized", "call_timeout_is_504", "create_context_at_log", "stream_done_waits"),
+        "only_stream_maps_have_size",
         *("set_buffer_replaces_part", "literal_stop_iteration", "response_headers_can_pause", "fix_content_length"),
         *("poll_reports_clocks", "upstream_can_continue", "reject_bad_header_bytes", "wasi_clocks", "queue_wakes"),
         *("related_contexts_only", "log_before_done", "dispatch_status", "status_code_stays"),
