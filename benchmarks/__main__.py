@@ -34,7 +34,7 @@ def shim_tests(quick: bool, arguments: tuple[str, ...]) -> int:
     import pytest
 
     folder = ROOT / "spec_tests" / "proxy_wasm"
-    names = ["hostcalls"] if quick else ["core", "hostcalls", "real", "scenarios", "start", "stream"]
+    names = ["core", "start"] if quick else ["core", "hostcalls", "real", "scenarios", "start", "stream"]
     # wasmtime finds out of bounds accesses by a signal, which pytest's own handler would take from it.
     plugins = ["-p", "benchmarks.peers.pytest_shim", "-p", "no:faulthandler"]
     return int(pytest.main([*plugins, f"--rootdir={ROOT}", *(str(folder / name) for name in names), *arguments]))
@@ -178,15 +178,23 @@ def load_command(only: str, rounds: int, quick: bool, json_path: Path | None) ->
     show_header(about)
     for name in missing:
         console.print(f"[yellow]{name} is not installed: pip install '.\\[bench]'[/]")
+    names = {peer.name for peer in peers}
+    start = None
+    if not quick and load.WasmTools.find() is not None:
+        names.add("wasm_tools")
+        start = load.tools_start()
     loaded = []
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("", total=len(plugins))
         for plugin in plugins:
             progress.update(task, description=plugin.name)
-            loaded.append(load.measure(plugin, 1 if quick else rounds, {peer.name for peer in peers}))
+            loaded.append(load.measure(plugin, 1 if quick else rounds, names))
             progress.advance(task)
     console.print(load.table(loaded))
-    write_json(json_path, {"environment": about, "plugins": [load.as_json(item) for item in loaded]})
+    if start is not None:
+        console.print(f"[dim]Of each time of wasm-tools {start * 1e3:.1f} ms are the start of its process.[/]")
+    told = [load.as_json(item) for item in loaded]
+    write_json(json_path, {"environment": about, "plugins": told, "wasm_tools_start": start})
 
 
 @main.command("boundary")
@@ -294,8 +302,37 @@ def growth_command(rounds: int, quick: bool, json_path: Path | None, plot_path: 
     write_json(json_path, {"environment": about, "curves": [growth.as_json(one) for one in found]})
 
 
+@main.command("python")
+@click.option("--rounds", default=5, show_default=True, help="Rounds beside pwasm; beside pywasm there is one.")
+@click.option("--kernels", default="", help="Only these workloads, by name, separated by commas.")
+@click.option("--peers", default="pwasm,pwasm with fuel,pywasm", show_default=True, help="Beside these.")
+@click.option("--quick", is_flag=True, help="A smoke test: three workloads, one round.")
+@json_option
+def python_command(rounds: int, kernels: str, peers: str, quick: bool, json_path: Path | None) -> None:
+    """Compare our engine in pure Python with others in pure Python."""
+    from benchmarks import pure
+
+    others, missing = pure.present()
+    others = [peer for peer in others if peer.name in peers.split(",")]
+    about = describe([*present(["python"])[0], *others])
+    show_header(about)
+    for name in missing:
+        console.print(f"[yellow]{name} is not installed: pip install '.\\[peers]'[/]")
+    if not others:
+        return
+    chosen = [name for name in (pure.QUICK if quick else pure.SIZES) if not kernels or name in kernels.split(",")]
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        found = [
+            pure.measure(name, others, rounds, quick, lambda label: progress.update(task, description=label))
+            for name in chosen
+        ]
+    console.print(pure.table(found))
+    write_json(json_path, {"environment": about, "workloads": [pure.as_json(one) for one in found]})
+
+
 @main.command("shim", context_settings={"ignore_unknown_options": True})
-@click.option("--quick", is_flag=True, help="A smoke test: host calls alone.")
+@click.option("--quick", is_flag=True, help="A smoke test: life of plugins, linking, starting.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def shim_command(quick: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests of filters on wasmtime behind our host, or `request` would not count. ARGUMENTS are pytest's."""
@@ -342,14 +379,10 @@ def snapshot_command(rounds: int, quick: bool, json_path: Path | None) -> None:
 
 
 @main.command("results")
-@click.argument("speed", type=a_file)
-@click.argument("loading", type=a_file)
-@click.argument("calling", type=a_file)
-@click.argument("beginning", type=a_file)
-@click.argument("counting", type=a_file)
-def results_command(speed: Path, loading: Path, calling: Path, beginning: Path, counting: Path) -> None:
-    """Write RESULTS.md from the JSON of the benchmarks."""
-    results.write(speed, loading, calling, beginning, counting, Path(__file__).parent / "RESULTS.md")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".")
+def results_command(folder: Path) -> None:
+    """Write RESULTS.md from the JSON files in FOLDER, which the commands in its first line make."""
+    results.write(folder, Path(__file__).parent / "RESULTS.md")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import Peer, version_of
+
+BUILD = Path(__file__).parents[1] / "native" / "build.py"
 
 
 def describe(peers: list[Peer]) -> dict[str, Any]:
@@ -43,4 +46,17 @@ def ours() -> dict[str, str]:
     where = "installed" if "site-packages" in str(interp.__file__) else "checkout"
     told = {"version": version_of("tamis"), "from": where, "engine": interp.Store().engine.name}
     built = build_info()
-    return told | {key: built[key] for key in ("compiler", "dispatch")}
+    return told | {"compiler": built["compiler"], "flags": flags(), "dispatch": built["dispatch"]}
+
+
+def flags() -> str:
+    """The flags of our build that matter for speed, from the checkout that these benchmarks are part of."""
+    tree = ast.parse(BUILD.read_text())
+    lists = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and names(node) == ["FLAGS"]]
+    found: list[str] = ast.literal_eval(lists[0]) if lists else []
+    return " ".join(flag for flag in found if flag.startswith(("-O", "-f")))
+
+
+def names(node: ast.Assign) -> list[str]:
+    """What an assignment gives values to."""
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]

@@ -148,7 +148,7 @@ CURVES = (
     ),
     Curve("headers", "headers", False, (4, 50, 100, 200, 400, 800), lambda n: Stand(module()), with_headers),
     Curve(
-        *("body", "bytes", False, (1 << 10, 1 << 16, 1 << 18, 1 << 19, 1 << 20, 1 << 21)),
+        *("body", "bytes", False, (1 << 10, 1 << 18, 1 << 19, 1 << 20, 3 << 19, 1 << 21)),
         lambda n: Stand(module()),
         with_body,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,8 +16,11 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.compute import geometric_mean
+from interp.testing.wasm_tools import WasmTools
 
 CODE_SECTION = 10
+#: What is timed of a plugin.
+STEPS = ("decode", "validate", "instantiate", "wasm3", "wasm_tools", "wasmtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Loaded:
     instantiate: list[float] = field(default_factory=list)
     wasm3: list[float] = field(default_factory=list)
     wasmtime: list[float] = field(default_factory=list)
+    wasm_tools: list[float] = field(default_factory=list)
     resident: int | None = None
     """Bytes by which a fresh process grows, its linear memory included; None where that cannot be found out."""
 
@@ -82,6 +87,8 @@ def measure(plugin: Plugin, rounds: int, peers: set[str]) -> Loaded:
         ours(data, loaded)
         if "wasm3" in peers:
             loaded.wasm3.append(load_wasm3(data))
+        if "wasm_tools" in peers:
+            loaded.wasm_tools.append(validate_by_tools(plugin.path))
         if "wasmtime" in peers and turn == 0:
             loaded.wasmtime.append(load_wasmtime(data))
     loaded.resident = resident(plugin)
@@ -127,6 +134,23 @@ def load_wasm3(data: bytes) -> float:
     return timed(lambda: runtime.load(environment.parse_module(data)))[0]
 
 
+def validate_by_tools(path: Path) -> float:
+    """`wasm-tools validate`, which decodes and validates on all cores: a process, its start included."""
+    tools = WasmTools.find()
+    if tools is None:
+        raise ModuleNotFoundError("wasm-tools")
+    command = [str(tools.program), "validate", "--features", "all", str(path)]
+    return timed(lambda: subprocess.run(command, check=True, capture_output=True))[0]
+
+
+def tools_start() -> float:
+    """Seconds that a process of wasm-tools takes with the smallest module there is."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.wasm"
+        path.write_bytes(b"\0asm\1\0\0\0")
+        return median(validate_by_tools(path) for _ in range(5))
+
+
 def load_wasmtime(data: bytes) -> float:
     """wasmtime's load: it validates and compiles everything, on all cores."""
     import wasmtime
@@ -139,12 +163,12 @@ def table(loaded: list[Loaded]) -> Table:
     """Milliseconds by step, the code validated in a second, and how many times faster than the compiler."""
     shown = Table(title="loading, ms (median)")
     shown.add_column("plugin")
-    for column in ("MB", "decode", "validate", "instantiate", "tamis", "wasm3", "wasmtime"):
+    for column in ("MB", "decode", "validate", "instantiate", "tamis", "wasm3", "wasm-tools", "wasmtime"):
         shown.add_column(column, justify="right")
     for column in ("times faster", "MB code/s", "RSS / file"):
         shown.add_column(column, justify="right", style="bold")
     for item in loaded:
-        steps = (item.decode, item.validate, item.instantiate, [item.ours], item.wasm3, item.wasmtime)
+        steps = (item.decode, item.validate, item.instantiate, [item.ours], item.wasm3, item.wasm_tools, item.wasmtime)
         ms = [f"{median(times) * 1000:,.1f}" if times else "-" for times in steps]
         grown = "-" if item.resident is None else f"{item.resident / item.size:.2f}"
         rates = (f"{item.times_faster:.0f}", f"{item.code_rate:.0f}", grown)
@@ -153,8 +177,8 @@ def table(loaded: list[Loaded]) -> Table:
         shown.add_section()
         worst = (f"{min(item.times_faster for item in loaded):.0f}", f"{min(item.code_rate for item in loaded):.0f}")
         mean = (geometric_mean(i.times_faster for i in loaded), geometric_mean(i.code_rate for i in loaded))
-        shown.add_row("geometric mean", *[""] * 7, *(f"{value:.0f}" for value in mean))
-        shown.add_row("lowest", *[""] * 7, *worst)
+        shown.add_row("geometric mean", *[""] * 8, *(f"{value:.0f}" for value in mean))
+        shown.add_row("lowest", *[""] * 8, *worst)
     return shown
 
 
@@ -164,7 +188,7 @@ def as_json(item: Loaded) -> dict[str, Any]:
         "name": item.plugin.name,
         "bytes": item.size,
         "code_bytes": item.code_size,
-        **{step: getattr(item, step) for step in ("decode", "validate", "instantiate", "wasm3", "wasmtime")},
+        **{step: getattr(item, step) for step in STEPS},
         "resident_bytes": item.resident,
         "times_faster_than_wasmtime": item.times_faster,
         "code_mb_per_second": item.code_rate,

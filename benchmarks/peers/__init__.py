@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sysconfig
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -55,7 +56,9 @@ class Wasm3:
         import wasm3
 
         self._wasm3 = wasm3
-        self.version = f"{wasm3.M3_VERSION} (pywasm3 {version_of('pywasm3')})"
+        flags = [flag for flag in str(sysconfig.get_config_var("CFLAGS")).split() if flag.startswith(("-O", "-f"))]
+        told = f"pywasm3 {version_of('pywasm3')}, built by pip with Python's flags {' '.join(flags)}"
+        self.version = f"{wasm3.M3_VERSION} ({told})"
 
     def load(self, data: bytes) -> Run:
         environment = self._wasm3.Environment()
@@ -93,6 +96,7 @@ class Wasmtime:
 PEERS: dict[str, Callable[[], Peer]] = {
     "tamis": Tamis,
     "reference": lambda: Tamis("reference"),
+    "python": lambda: Tamis("python"),
     "wasm3": Wasm3,
     "wasmtime": Wasmtime,
 }

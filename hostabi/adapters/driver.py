@@ -38,6 +38,7 @@ from hostabi.core.commands import (
     ConnectUpstream,
     Log,
     PluginFailed,
+    RebuildVm,
     RedisCall,
     RedisInit,
     ResetStream,
@@ -139,6 +140,8 @@ class Driver:
         self.answers: Answers = {} if answers is None else answers
         self.dns: Addresses = {} if dns is None else dns
         self.network = network
+        self.to_rebuild: dict[str, None] = {}
+        """Plugins that want a fresh VM, in the order they said so."""
         self.redis_calls = RedisCalls({} if redis is None else redis)
         self.added_to_answers: HeaderPairs = ()
         """What the proxy itself adds to the answers of filters' calls."""
@@ -376,6 +379,8 @@ class Driver:
                     self._begin_grpc(command)
                 case SendGrpc():
                     self._sent(command)
+                case RebuildVm():
+                    self.to_rebuild[command.plugin] = None
                 case RedisInit():
                     self.redis_calls.set_up(command)
                 case RedisCall():

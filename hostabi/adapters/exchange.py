@@ -18,6 +18,7 @@ from hostabi.core.commands import Command, LocalReply, Log, PluginFailed, RedisC
 from hostabi.core.events import Side, StreamInfo, Way
 from hostabi.core.host import Host
 from hostabi.core.transcript import Record
+from hostabi.core.vm import Guest
 
 PACE = 1_000_000
 LISTEN_SECONDS = 30.0
@@ -87,7 +88,7 @@ class Exchanger:
         self.session = Session(
             host, chain, now=now, pace=PACE, answers=self._answer, network=network, redis=asked, dns=dns
         )
-        self._fuel_seen = 0
+        self._fuel_seen: dict[Guest, int] = {}
 
     @property
     def now(self) -> int:
@@ -191,9 +192,11 @@ class Exchanger:
                 return
 
     def _seen(self, stream: Stream | None, paused: bool) -> Exchange:
-        seen, guests = self.session.take(), [plugin.vm.guest for plugin in self.chain.plugins]
-        fuel = sum(guest.ticks for guest in dict.fromkeys(guests))
-        used, self._fuel_seen = fuel - self._fuel_seen, fuel
+        seen, guests = self.session.take(), [plugin.vm.guest for plugin in self.session.chain.plugins]
+        used = 0
+        for guest in dict.fromkeys([*self._fuel_seen, *guests]):
+            used += guest.ticks - self._fuel_seen.get(guest, 0)
+            self._fuel_seen[guest] = guest.ticks
         done = Exchange(
             guests[0].abi.text if guests else "",
             guests[0].engine if guests else "",

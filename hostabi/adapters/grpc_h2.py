@@ -56,7 +56,7 @@ class _Call:
 
     start: StartGrpcCall | StartGrpcStream
     stream: int = 0
-    unsent: deque[tuple[bytes, int]] = field(default_factory=deque)
+    unsent: deque[tuple[memoryview, int]] = field(default_factory=deque)
     end: bool = False
     """The last message is among them."""
     end_sent: bool = False
@@ -259,7 +259,7 @@ class GrpcConnection:
     # --- sending
 
     def _add(self, call: _Call, message: bytes) -> None:
-        call.unsent.append((b"\0" + len(message).to_bytes(4, "big") + message, len(message)))
+        call.unsent.append((memoryview(b"\0" + len(message).to_bytes(4, "big") + message), len(message)))
 
     def _fill(self) -> None:
         """Hand to h2 what the server has room for."""
@@ -309,7 +309,7 @@ class GrpcConnection:
                 self._events.append(GrpcSent(call.start.plugin, call.start.token, size))
             last = call.end and not call.unsent
             call.end_sent = call.end_sent or last
-            yield piece, last
+            yield bytes(piece), last
         if call.end and not call.end_sent:
             call.end_sent = True
             yield b"", True

@@ -36,7 +36,10 @@ class _Link:
 
 
 class GrpcNetwork:
-    """Carries out gRPC commands on servers by cluster name; a call to another one is not taken."""
+    """Carries out gRPC commands on servers by cluster name; a call to another one is not taken.
+
+    Nothing blocks but `poll`, and the first call to an address, which waits for the connection CONNECT_SECONDS at most.
+    """
 
     def __init__(self, clusters: Mapping[str, Address], *, most_message_bytes: int = MOST_MESSAGE_BYTES) -> None:
         self.clusters = dict(clusters)

@@ -114,6 +114,15 @@ class Session(Driver):
             self._carry_out(new.handle(Shutdown(new.key, True, now=self.now)))
         self._settle()
 
+    def _settle(self) -> None:
+        """Plugins that want a fresh VM get it when no stream is open; one that does not start keeps the old one."""
+        super()._settle()
+        while self.to_rebuild and not self._open:
+            key = next(iter(self.to_rebuild))
+            del self.to_rebuild[key]
+            if any(plugin.key == key for plugin in self.chain.plugins):
+                self.reconfigure(key, lambda old: self.host.rebuild(old, now=self.now))
+
     def position(self, which: int | str) -> int:
         """Where the filter of this name stands in the chain; SessionError when there is none."""
         for position, plugin in enumerate(self.chain.plugins):

@@ -54,6 +54,8 @@ def run_filter(ctx: click.Context, path: str, valid: interp.ValidModule, options
         click.echo(json.dumps(exchange_data(exchange), indent=2))
     else:
         show(path, exchange, Page(), run)
+    for reason in dict.fromkeys(getattr(run.redis, "failures", ())):
+        complain(f"Redis: {reason}")
     if exchange.trap is not None:
         complain(f"{path}: {exchange.trap.message}", *(f"  {frame}" for frame in cut_frames(exchange.trap.backtrace)))
         ctx.exit(TRAPPED if run.trapped else FAILURE)
@@ -99,9 +101,9 @@ class Run:
         self.grpc_answers = {one[0]: _grpc_answer(*one[1:]) for one in options["grpc_response"]}
         self.network = _network(options["grpc_cluster"])
         chain, names = host.chain([self.plugin]), _names(options.get("dns", ()))
-        network, redis = self.network, _redis(options)
+        network, self.redis = self.network, _redis(options)
         self.exchanger = Exchanger(
-            host, chain, now=self.now, answers=self._answer, network=network, redis=redis, dns=names
+            host, chain, now=self.now, answers=self._answer, network=network, redis=self.redis, dns=names
         )
 
     def _answer(self, call: MadeCall) -> CallOutcome | None:

@@ -138,6 +138,13 @@ class RedisCall(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class RebuildVm(Command):
+    """This plugin wants a fresh VM for the streams to come, as soon as none is under way (Higress)."""
+
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
 class OverrideHost(Command):
     """Send the request of this stream to this host of its upstream: an address and port."""
 

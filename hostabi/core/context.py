@@ -243,6 +243,8 @@ class VmState:
         self.grpc: dict[int, GrpcCall] = {}
         self.metrics: dict[int, MetricCell] = {}
         self.foreign_arguments: bytes | None = None
+        self.allocator_failure = ""
+        """How the guest's allocator trapped in the call that is under way, where the call goes on."""
         self.extras_missed: set[str] = set()
         """Extras of this package that the guest wanted, and that are not installed."""
         self._next_context = 1

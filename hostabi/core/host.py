@@ -97,6 +97,7 @@ class Host:
         self._known: set[str] = set()
         self._names: Counter[str] = Counter()
         self._python_filters = 0
+        self._made: dict[str, tuple[Source | LoadedFilter | PythonFilter, PluginConfig, AbiVersion]] = {}
 
     # --- making
 
@@ -130,11 +131,21 @@ class Host:
         plugin.on_gone.append(lambda: self._forget(plugin))
         self.plugins[plugin.key] = plugin
         self._known.add(plugin.key)
+        self._made[plugin.key] = source, config, abi
         return plugin
+
+    def rebuild(self, plugin: Plugin, *, now: int = 0) -> Plugin:
+        """A plugin like this one in a VM of its own and fresh; those made from now on share that one.
+
+        The old one stays until it is shut down. Raises what `plugin` does.
+        """
+        source, config, abi = self._made[plugin.key]
+        self.vms = {key: vm for key, vm in self.vms.items() if vm is not plugin.vm}
+        return self.plugin(source, config, now=now, abi=abi)
 
     def _forget(self, plugin: Plugin) -> None:
         """A plugin is gone: its VM goes with its last one, and a chain with all of its own; both live on where used."""
-        del self.plugins[plugin.key]
+        del self.plugins[plugin.key], self._made[plugin.key]
         if all(other.vm is not plugin.vm for other in self.plugins.values()):
             self.vms = {key: vm for key, vm in self.vms.items() if vm is not plugin.vm}
         self.chains = [chain for chain in self.chains if not all(one.gone for one in chain.plugins)]

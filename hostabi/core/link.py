@@ -150,7 +150,13 @@ def turned_away(call: HostCall, vm: VmState) -> bool:
         vm.called(call.name, (), Status.INTERNAL_FAILURE, ())
         vm.log(LogLevel.ERROR, f"Attempted call to restricted proxy-wasm capability: {call.name}".encode())
         return True
-    return vm.phase not in call.phases and _restricted(vm, call.name)
+    return (vm.phase not in call.phases or _is_strict(vm, call.name)) and _restricted(vm, call.name)
+
+
+def _is_strict(vm: VmState, name: str) -> bool:
+    """Whether Envoy's short lists hold here: while starting and allocating, of all calls only the log is on them."""
+    rules = {Phase.START: vm.profile.start_restriction, Phase.ALLOCATE: vm.profile.allocator_restriction}
+    return name != "proxy_log" and rules.get(vm.phase) is Restriction.TRAP
 
 
 def _restricted(vm: VmState, name: str) -> bool:
@@ -219,7 +225,11 @@ def _forbidden(known: Import, vm: VmState) -> Code:
 
 
 def _bind_raw(raw: RawFunction, vm: VmState) -> Code:
+    grown = raw.name == "emscripten_notify_memory_growth"  # on the list for starting, and not on that for allocating
+
     def code(*bits: int) -> int | None:
+        if _is_strict(vm, raw.name) and not (grown and vm.phase is Phase.START):
+            _restricted(vm, raw.name)
         result = raw.function(vm, *bits)
         vm.record(Called(vm.plugin_key, raw.name, (), result, (), is_status=False))
         return result

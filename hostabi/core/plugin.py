@@ -52,6 +52,7 @@ from hostabi.core.grpc import GrpcReceiver
 from hostabi.core.link import NO_THREADS, Code, Judged, LinkRefused, Wanted, judge, link
 from hostabi.core.policy import Profile
 from hostabi.core.stream import FilterStream, logged_context
+from hostabi.core.transcript import Called
 from hostabi.core.vm import GuestTrap, Vm
 from hostabi.core.world import FilterWorld, NoWorld
 from hostabi.hostcalls import wasi
@@ -332,6 +333,7 @@ class WasmGuest:
                 return code(*bits)
             except ProcExit as exit:
                 if self.state.profile.proc_exit_returns:
+                    self.state.record(Called(self.state.plugin_key, "proc_exit", (), None, (), is_status=False))
                     self.state.log(LogLevel.ERROR, f"{exit} goes on".encode())
                     return None
                 if exit.code == 0 and self.state.phase in (Phase.LINK, Phase.START):
@@ -444,7 +446,13 @@ class WasmGuest:
         if self._allocator is None:
             raise GuestMemoryError("the guest exports no allocator")
         func = self._funcs.get(self._allocator) or self._func(self._allocator)
-        return interp.invoke_bits(self.store, func, (size,))[0]
+        try:
+            return interp.invoke_bits(self.store, func, (size,))[0]
+        except (interp.Trap, interp.FuelExhausted, interp.LimitError, interp.ResourceError) as error:
+            if self.state.profile.allocator_trap_unwinds:
+                raise
+            self.state.allocator_failure = self.state.allocator_failure or f"{self._allocator}: {error.message}"
+            raise GuestMemoryError(f"the guest's allocator failed: {error.message}") from error
 
 
 #: Other machines than `interp` by a name that stands where an engine's would. Empty but for who compares machines.

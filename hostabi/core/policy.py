@@ -81,6 +81,7 @@ class Profile:
     one_start_function: bool = False
     start_restriction: Restriction = Restriction.ANSWER
     allocator_restriction: Restriction = Restriction.ANSWER
+    allocator_trap_unwinds: bool = True
     # WASI
     random_bytes: int | None = None
     """The most that one random_get gives where the profile asks for less than the limit of that name."""
@@ -226,6 +227,7 @@ PROFILES: dict[str, Profile] = {
         absent_imports=_ASSEMBLYSCRIPT | _EMSCRIPTEN | {"path_link", "path_symlink"},
         start_restriction=Restriction.TRAP,
         allocator_restriction=Restriction.TRAP,
+        allocator_trap_unwinds=False,
         random_bytes=1 << 16,
         wasi_errnos=_ENVOY_WASI,
         wasi_clocks=2,

@@ -163,6 +163,9 @@ class Vm:
         self._depth += 1
         try:
             result = guest.call(callback, given)
+            if state.allocator_failure:
+                trapped, state.allocator_failure = state.allocator_failure, ""
+                raise GuestTrap(trapped)
             state.effective = None
             state.record(Left(plugin, callback, result, guest.ticks - ticks))
             return result

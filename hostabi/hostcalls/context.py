@@ -18,6 +18,8 @@ def get_status(vm: VmState) -> tuple[OutU32, OutBytes]:
 def set_effective_context(vm: VmState, context_id: U32) -> None:
     """Let the rest of this callback act on another context of the plugin; BAD_ARGUMENT for any other number."""
     context = vm.contexts.get(context_id)
+    if context_id == 0 and not vm.profile.related_contexts_only:
+        context = vm.root  # Envoy takes the context of the VM itself; here the plugin is the nearest to it
     if context is None:
         raise HostError(Status.BAD_ARGUMENT, f"there is no context {context_id}")
     if vm.profile.related_contexts_only and context.root is not (vm.current.root if vm.current else None):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hostabi.abi.codec import Duration, NotSerializable, Timestamp, Uint, encode_as_text, encode_value, split_path
-from hostabi.abi.enums import Status
+from hostabi.abi.enums import AbiVersion, Status
 from hostabi.abi.hostcall import Bytes, HostError, OutBytes, hostcall
 from hostabi.abi.messages import KNOWN, STRUCTS, Message, Proto, as_seen, decode_seen
 from hostabi.abi.protobuf import ProtobufError
 from hostabi.core.buffers import HeaderMap
+from hostabi.core.commands import RebuildVm
 from hostabi.core.context import RootContext, Traffic, VmState
 from hostabi.core.filter_state import Prototype, StateType, Stored
 from hostabi.hostcalls.attributes import ATTRIBUTES, GROUPS, OLD_NAMES, Attribute, Type
@@ -49,6 +50,8 @@ def set_property(vm: VmState, path: Bytes, value: Bytes) -> None:
     if state.size_without(path) + len(path) + len(value) > vm.limits.filter_state_bytes:
         raise HostError(Status.BAD_ARGUMENT, "the properties of this stream are over the limit")
     state.store(path, value, stream.root.declared.get(path, Prototype()))
+    if path == b"wasm_need_rebuild" and value == b"true" and vm.abi is AbiVersion.V0_2_100:
+        vm.emit(RebuildVm(stream.root.plugin))
 
 
 # --- finding ---------------------------------------------------------------------------------------------------------

@@ -429,6 +429,7 @@ class LocalStage:
         records = list(self.host.transcript)
         self.host.transcript.clear()
         self.transcript += records
+        self._seen_vms += [p.vm for p in session.chain.plugins if p.vm not in self._seen_vms]
         fuel = sum(vm.guest.ticks for vm in self._seen_vms)
         used, self._fuel_seen = fuel - self._fuel_seen, fuel
         stream = session.latest(name)

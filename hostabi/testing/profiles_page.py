@@ -23,6 +23,7 @@ SWITCHES: dict[str, str] = {
     "one_start_function": "the first exported of `_start` and `_initialize` is run, and never `main`",
     "start_restriction": "what becomes of a host call that is not allowed while the guest starts",
     "allocator_restriction": "what becomes of a host call that is not allowed within the guest's allocator",
+    "allocator_trap_unwinds": "a trap in the allocator ends the callback at once; otherwise when it has returned",
     # WASI
     "random_bytes": "the most that one `random_get` gives, where that is less than the limit of this name",
     "wasi_errnos": "functions of WASI that answer this errno and do nothing",
@@ -189,11 +190,8 @@ TOPICS: tuple[Topic, ...] = (
     _topic("names of metrics", "8.13", reason="a prefix is of the page that shows them; lengths have a limit"),
     _topic("functions of WASI", "9.2", "wasi_errnos wasi_clocks poll_reports_clocks random_bytes absent_imports"),
     _topic("functions of AssemblyScript", "9.4", "absent_imports"),
-    _topic(
-        "emscripten in the allocator",
-        "9.3",
-        reason="a growing `malloc` calls it, so every profile that has it allows it",
-    ),
+    _topic("emscripten in the allocator", "9.3", "allocator_restriction"),
+    _topic("a trap in the allocator", "3.1", "allocator_trap_unwinds"),
     _topic("which properties there are", "10.3", reason="a property that a host lacks is missed by no filter of ours"),
     _topic("calls while starting and allocating", "12.8", "start_restriction allocator_restriction"),
 )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
+import threading
 from pathlib import Path
 
 import pytest
 
 from hostabi.abi.codec import encode_pairs
+from hostabi.abi.enums import AbiVersion
+from hostabi.abi.resp import encode_command
 from hostabi.testing.wat import small_filter
 
 from .conftest import EXAMPLES, PROGRAMS, Tamis
@@ -276,3 +280,115 @@ def test_a_filter_that_never_comes_to_rest(tamis: Tamis, tmp_path: Path) -> None
     ran = tamis("run", module)
     assert ran.code == 1
     assert ran.err.endswith("busy.wat: the filters kept the host busy for more than 10000 events\n")
+
+
+NETWORK = Path(__file__).parents[1] / "proxy_wasm" / "scenarios" / "filters" / "network_orders.wasm"
+
+
+def test_a_connection(tamis: Tamis, engine: str, tmp_path: Path) -> None:
+    """Pieces from both sides in turn, as text and from a file, until both end."""
+    (tmp_path / "sent").write_bytes(b"\xff\0")
+    pieces = ("--downstream", "hello", "--upstream", "world", "--downstream", f"@{tmp_path / 'sent'}")
+    config = "downstream_data/1: return 1; upstream_data: write 3 0 0 <".replace("; ", "\n")
+    ran = tamis("run", NETWORK, "--engine", engine, *pieces, "--config", config, "--json", *FIXED)
+    assert (ran.code, ran.err) == (0, "")
+    data = json.loads(ran.out)
+    assert data["tcp"] == {
+        "upstream_base64": "aGVsbG//AA==",
+        "downstream": "<world<",
+        "upstream_end": True,
+        "downstream_end": True,
+        "closed": "local",
+        "reason": "both sides have ended",
+    }
+    assert "request" not in data and data["paused"] is False and data["trap"] is None
+
+
+def test_a_connection_as_people_read_it(tamis: Tamis) -> None:
+    ran = tamis("run", NETWORK, "--tcp", "--downstream", "hello", "--config", "downstream_data: close 2")
+    assert "proxy_on_downstream_data(context=2, data_size=5, end_of_stream=0) -> CONTINUE" in ran.out
+    assert "\nTo the upstream\n\nTo the client\n\nclosed: local, closed by the filter\n" in ran.out
+    held = tamis("run", NETWORK, "--tcp", "--config", "new_connection: return 1")
+    assert held.code == 0 and "\nThe upstream was not connected\n" in held.out
+    failed = tamis("run", NETWORK, "--tcp", "--config", "new_connection: trap")
+    assert failed.code == 134 and "wasm_fail_stream" in failed.out
+
+
+@pytest.mark.parametrize("option", [("-X", "POST"), ("--status", "404"), ("--body", "x"), ("--chunk", "1")])
+def test_a_connection_has_no_request(tamis: Tamis, option: tuple[str, str]) -> None:
+    ran = tamis("run", NETWORK, "--tcp", *option)
+    assert ran.code == 2 and "goes with a request, not with a connection" in ran.err
+
+
+def test_names_on_the_command_line(tamis: Tamis) -> None:
+    config = "request_headers: lookup a.test\nrequest_headers: lookup b.test\nresolve_dns: addresses"
+    ran = tamis("run", NETWORK, "--config", config, "--dns", "a.test=10.0.0.1,::1", "--json")
+    said = [log["message"] for log in json.loads(ran.out)["logs"]]
+    assert said[2:] == ["addresses 0 2 60s 10.0.0.1:0 60s [::1]:0", "addresses 0 0"]
+    assert tamis("run", NETWORK, "--dns", "a.test").code == 2
+
+
+# --- Redis
+
+
+def asks_redis(folder: Path) -> Path:
+    """A filter of Higress that asks a Redis service for something and reads the answer."""
+    query = encode_command(b"GET", b"key")
+
+    def made(name: str, *numbers: int) -> str:
+        return f"(drop (call ${name} {' '.join(f'(i32.const {n})' for n in numbers)}))"
+
+    text = small_filter(
+        {
+            "proxy_on_configure": made("proxy_redis_init", 100, 5, 0, 0, 0, 0, 500) + " (i32.const 1)",
+            "proxy_on_request_headers": made("proxy_redis_call", 100, 5, 200, len(query), 300) + " (i32.const 0)",
+            "proxy_on_redis_call_response": made("proxy_get_buffer_bytes", 9, 0, 99, 300, 304),
+        },
+        data={100: b"redis", 200: query},
+        abi=AbiVersion.V0_2_100,
+    )
+    path = folder / "asks.wat"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("5", ":5"), ("null", "$-1"), ('["a", 1]', "*2"), ("some text", "$9"), ('"5"', "$1")],
+)
+def test_canned_answers_of_redis(tamis: Tamis, tmp_path: Path, value: str, shown: str) -> None:
+    ran = tamis("run", asks_redis(tmp_path), "--redis-response", f"redis={value}", *FIXED)
+    assert ran.code == 0 and f"-> OK '{shown}" in ran.out, ran.out
+
+
+def test_redis_that_is_not_there(tamis: Tamis, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    ran = tamis("run", asks_redis(tmp_path), "--redis-cluster", f"redis={address}", *FIXED)
+    assert ran.code == 0 and "status=NETWORK_ERROR" in ran.out
+    assert f"Redis: redis: {address} cannot be reached" in ran.err
+    assert "status=NETWORK_ERROR" in tamis("run", asks_redis(tmp_path), *FIXED).out
+
+
+def test_a_server_that_speaks_redis(tamis: Tamis, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"$5\r\nvalue\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        ran = tamis("run", asks_redis(tmp_path), "--redis-cluster", f"redis={address}", *FIXED)
+        thread.join(10)
+    assert ran.code == 0 and "value" in ran.out and ran.err == ""
+
+
+@pytest.mark.parametrize(("option", "value"), [("--redis-cluster", "redis"), ("--redis-response", "=1")])
+def test_wrong_options_for_redis(tamis: Tamis, tmp_path: Path, option: str, value: str) -> None:
+    ran = tamis("run", asks_redis(tmp_path), option, value)
+    assert ran.code == 2 and "is not" in ran.err

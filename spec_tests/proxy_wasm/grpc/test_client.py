@@ -114,6 +114,15 @@ def test_large_messages_both_ways(server: Address, size: int) -> None:
     assert messages(ask(server, unary("large", b"%d" % size))) == [b"x" * size]
 
 
+def test_a_huge_message(server: Address) -> None:
+    """As much as the limit lets through, in both directions; the time is not that of its square."""
+    size = 12 << 20
+    began = time.monotonic()
+    found = ask(server, unary("echo", b"x" * size, 60_000), most_message_bytes=16 << 20)
+    assert messages(found) == [b"echo:" + b"x" * size]
+    assert time.monotonic() - began < PATIENCE
+
+
 def test_a_message_that_is_too_large(server: Address) -> None:
     found = ask(server, unary("large", b"1001"), most_message_bytes=1000)
     assert closed(found) == (8, b"a message of 1001 bytes, and 1000 are the most")
@@ -288,6 +297,34 @@ def test_a_server_that_hangs_up() -> None:
 
     with strange_server(script) as address:
         assert closed(ask(address, unary("m", b"x"))) == (14, b"connection termination")
+
+
+@pytest.mark.parametrize(("code", "first"), [(0, (0, b"")), (11, (14, b"the server goes away, error code 11"))])
+def test_a_server_that_goes_away_in_order(code: int, first: tuple[int, bytes]) -> None:
+    """GOAWAY names the last call that it will answer; with an error it answers none. Later ones are sent elsewhere."""
+    seen: list[int] = []
+
+    def script(connection: Any, event: Any, client: socket.socket) -> None:
+        if type(event).__name__ != "StreamEnded":
+            return
+        seen.append(event.stream_id)
+        if len(seen) == 2:
+            # By hand, since h2 sends nothing behind a GOAWAY of its own.
+            connection.send_headers(1, HEAD)
+            connection.send_headers(1, [("grpc-status", "0")], end_stream=True)
+            answer = connection.data_to_send()
+            client.sendall(b"\0\0\x08\x07\0\0\0\0\0" + (1).to_bytes(4, "big") + code.to_bytes(4, "big") + answer)
+        elif len(seen) > 2:
+            connection.send_headers(event.stream_id, [*HEAD, ("grpc-status", "7")], end_stream=True)
+
+    with strange_server(script) as address, GrpcNetwork({"up": address}) as network:
+        network.carry_out(unary("m", b"x"))
+        network.carry_out(unary("m", b"y", token=9))
+        ends = {one.token: one for one in wait_for(network, 2) if isinstance(one, GrpcClosed)}
+        assert (ends[5].status, ends[5].message) == first
+        assert (ends[9].status, ends[9].message) == (14, b"the server goes away, error code %d" % code)
+        network.carry_out(unary("m", b"z", token=13))
+        assert closed(wait_for(network))[0] == 7
 
 
 def test_a_server_that_speaks_something_else() -> None:

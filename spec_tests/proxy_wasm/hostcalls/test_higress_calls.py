@@ -109,3 +109,54 @@ def test_the_log_level_by_name(engine: str) -> None:
     got = higress(engine, "proxy_call_foreign_function", b"get_log_level", b"", host=host)
     assert (got.status, got.output) == (Status.OK, b"\3\0\0\0")
     assert call(engine, "proxy_call_foreign_function", b"get_log_level", b"").status is Status.NOT_FOUND
+
+
+# --- a fresh VM
+
+FLAG = b"wasm_need_rebuild"
+COUNT = "(i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))"
+
+
+def counting(engine: str, *, value: bytes = b"true", abi: AbiVersion = HIGRESS) -> FilterHost:
+    """A filter that counts its requests in its memory and wants a fresh VM after the second."""
+    third = f"(if (i32.eq (i32.load (i32.const 0)) (i32.const 2)) (then (drop {SET})))"
+    body = {"proxy_on_request_headers": f"{COUNT} {third} (i32.const 0)"}
+    return FilterHost(small_filter(body, data={512: FLAG, 600: value}, abi=abi), engine=engine)
+
+
+SET = expression("proxy_set_property", [512, len(FLAG), 600, 4])
+
+
+def counts(host: FilterHost, requests: int) -> list[int]:
+    found = []
+    for _ in range(requests):
+        assert host.exchange().trap is None
+        (plugin,) = host.exchanger.session.chain.plugins
+        found.append(int.from_bytes(plugin.vm.guest.memory.read(0, 4), "little"))
+    return found
+
+
+def test_a_filter_gets_a_fresh_vm_when_it_wants_one(engine: str) -> None:
+    host = counting(engine)
+    assert counts(host, 5) == [1, 0, 1, 0, 1]
+    assert len(host.host.plugins) == len(host.host.vms) == 1
+
+
+def test_others_do_not(engine: str) -> None:
+    assert counts(counting(engine, value=b"nope"), 3) == [1, 2, 3]
+    assert counts(counting(engine, abi=AbiVersion.V0_2_1), 3) == [1, 2, 3]
+
+
+def test_streams_under_way_keep_the_old_vm(engine: str) -> None:
+    from hostabi.adapters.message import Request
+
+    made = counting(engine)
+    session = made.exchanger.session
+    session.request(Request(), "a")
+    session.request(Request(), "b")
+    session.request(Request(), "c")
+    assert session.chain is made.chain
+    for name in ("a", "b", "c"):
+        assert session.chain is made.chain
+        session.abort_client(name)
+    assert session.chain is not made.chain

@@ -142,6 +142,21 @@ def forbidden_in_allocator(engine: str, profile: Profile) -> object:
     return "trap" if done.trap else result("proxy_define_metric")(done)
 
 
+def allocator_that_traps(engine: str, profile: Profile) -> object:
+    """Whether the callback goes on to its log line; its status of the call, if it does; and the end of it."""
+    body = '(func (export "malloc") (param i32) (result i32) unreachable)'
+    said = "(drop (call $proxy_log (i32.const 2) (i32.const 0) (i32.const 1)))"
+    read = expression("proxy_get_header_map_value", [0, 0, 5])
+    text = small_filter(
+        {"proxy_on_request_headers": callback("proxy_on_request_headers", read, said)},
+        data={0: b":path"},
+        allocator=body,
+    )
+    done = FilterHost(text, engine=engine, profile=profile).exchange()
+    calls = [r.result for r in done.transcript if isinstance(r, Called)]
+    return calls, done.status, done.trap.message.split(": ", 1)[1] if done.trap else None
+
+
 def forbidden_at_start(engine: str, profile: Profile) -> object:
     try:
         host = FilterHost(small_filter(extra=start(DEFINE)), engine=engine, profile=profile)

@@ -106,6 +106,12 @@ ROWS = [
         (Restriction.TRAP, "trap"),
         (Restriction.NONE, 0),
     ),
+    off_on(
+        "allocator_trap_unwinds",
+        o.allocator_that_traps,
+        ([6, 0], 503, "malloc: unreachable"),
+        ([], 503, "unreachable"),
+    ),
     # WASI
     row(
         "random_bytes",
@@ -330,6 +336,7 @@ NGINX_TRAPS = {"tick_on_root_only", "tick_set_once", "continue_needs_stream", "s
 CANNOT_BE_SEEN = {
     "spec": {"stream_done_waits"},
     "nginx": {
+        "allocator_trap_unwinds",
         *("stubs", "map_size_is_serialized", "call_timeout_is_504", "create_context_at_log", "stream_done_waits"),
         *("set_buffer_replaces_part", "literal_stop_iteration", "response_headers_can_pause", "fix_content_length"),
         *("poll_reports_clocks", "upstream_can_continue", "reject_bad_header_bytes", "wasi_clocks", "queue_wakes"),

@@ -27,7 +27,7 @@ def host(name: str, engine: str, **options: Any) -> FilterHost:
 
 def test_every_example_is_built_and_explained() -> None:
     folders = {path.parent.name for path in FILTERS.glob("*/README.md")}
-    assert set(NAMES) == folders and len(NAMES) == 9
+    assert set(NAMES) == folders and len(NAMES) == 10
     table = (FILTERS.parent / "README.md").read_text()
     for name in NAMES:
         assert f"(filters/{name})" in table
@@ -39,6 +39,7 @@ SHOWN = {
     "auth": ["www-authenticate: Bearer", "+ x-user: alice"],
     "body_rewrite": ["go to www.example.org"],
     "crash": ["inspect_token"],
+    "grpc_users": ["+ x-user: eve", "unknown user"],
     "header_rewrite": ["+ x-team: blue"],
     "http_gate": ["hello from the upstream", "go away", "gate_unavailable"],
     "json_redact": ['{"user": "ann", "password": "***"}'],
