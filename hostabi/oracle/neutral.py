@@ -114,6 +114,8 @@ class _Neutral:
         match record.function:
             case "proxy_http_call" | "proxy_grpc_call" | "proxy_grpc_stream" | "proxy_redis_call" | "envoy_resolve_dns":
                 value = self.tokens(value)
+            case "proxy_get_log_level" if isinstance(value, int):
+                value = int(value)
             case "proxy_register_shared_queue" | "proxy_resolve_shared_queue":
                 value = self.queues(value)
             case "proxy_get_shared_data" if index == 1:
