@@ -249,7 +249,7 @@ def table(found: list[Measured]) -> Table:
                 f"{point.size:,} {one.curve.unit}",
                 f"{seconds * 1e6:,.1f}",
                 *counts,
-                fitted(one) if last and len(one.points) > 2 else "",
+                fitted(one) if last and len(one.points) > 3 else "",
             )
         shown.add_section()
     return shown

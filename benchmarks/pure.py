@@ -22,7 +22,8 @@ from benchmarks.peers import Tamis, version_of
 from benchmarks.workloads import FOLDER
 
 MASK = 0xFFFFFFFF
-#: What pwasm and we get, and what pywasm and we get: on this scale pywasm takes some seconds.
+#: What pwasm and we get, and what pywasm and we get: on this scale pywasm takes some seconds. What it needs half a
+#: minute for at the smallest size, it does not get (0).
 SIZES = {
     "fib": (26, 17),
     "sieve": (5, 1),
@@ -30,13 +31,13 @@ SIZES = {
     "hash64": (20, 1),
     "crc32": (4, 1),
     "collatz": (20_000, 1_000),
-    "matmul": (1, 1),
+    "matmul": (1, 0),
     "nbody": (10_000, 300),
     "mandelbrot": (140, 20),
     "sort": (2, 1),
     "bytecode": (2_000, 200),
     "json": (6, 1),
-    "regex": (1, 1),
+    "regex": (1, 0),
     "compress": (4, 1),
     "mix": (30, 1),
 }
@@ -114,6 +115,8 @@ def measure(name: str, peers: list[Any], rounds: int, quick: bool, done: Callabl
     ours = Tamis("python")
     for peer in peers:
         size = SIZES[name][peer.name == "pywasm" or quick]
+        if not size:
+            continue
         right = Tamis().load(data)(size)
         for turn in range(1 if peer.name == "pywasm" or quick else rounds):
             done(f"{name}: {peer.name}")
@@ -141,12 +144,15 @@ def table(found: list[Measured]) -> Table:
     for one in found:
         cells = []
         for peer in peers:
+            if not one.seconds[peer]:
+                cells += ["-"] * 3
+                continue
             cells += [f"{median(times) * 1e3:,.0f}" for times in (one.ours[peer], one.seconds[peer])]
             cells.append(f"{one.faster(peer):.3g}")
         shown.add_row(one.name, *cells)
     shown.add_section()
-    means = [cell for peer in peers for cell in ("", "", f"{geometric_mean(o.faster(peer) for o in found):.3g}")]
-    shown.add_row("geometric mean", *means, style="bold")
+    means = [geometric_mean(one.faster(peer) for one in found if one.ours[peer]) for peer in peers]
+    shown.add_row("geometric mean", *(cell for mean in means for cell in ("", "", f"{mean:.3g}")), style="bold")
     return shown
 
 

@@ -1,15 +1,15 @@
 """How long does one request take: real filters, the whole host included, warm, on our engine and on the shim.
 
-A request is what `tamis bench` counts as one: events go into a chain with one filter, the commands come out and are
-carried out, with an upstream and answers to the filter's calls made up, and the stream ends. The same lines run it on
-every machine; what comes out must be equal, but for ticks.
+A request is what a proxy would make of one: events of a stream go into a chain with one filter, commands come out, the
+filter's calls are answered, and the stream ends. No network is in it, and no test harness either. The same lines run it
+on every machine; what comes out must be equal.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,17 @@ from rich.table import Table
 
 from benchmarks.compute import WrongResult, geometric_mean
 from benchmarks.load import plugins
-from hostabi.adapters.exchange import Exchange, Exchanger
-from hostabi.adapters.message import Answer, Request
+from hostabi.adapters.message import Answer, Request, to_bytes
+from hostabi.core.commands import Command, Log, PluginFailed, Send, SendLocalReply, StartCall
+from hostabi.core.events import (
+    CallResponse,
+    Event,
+    RequestHeaders,
+    ResponseBody,
+    ResponseHeaders,
+    Start,
+    StreamEnd,
+)
 from hostabi.core.host import Host, PluginConfig
 from hostabi.core.link import Code
 from hostabi.core.plugin import MACHINES, CountedMemory, WasmGuest
@@ -154,18 +163,37 @@ class Runner:
     """A filter that was started on a machine, and a number of warming requests later."""
 
     def __init__(self, case: Case, engine: str | None) -> None:
-        host = Host(engine=engine)
-        plugin = host.plugin(case.path, PluginConfig(configuration=case.config))
+        self._host = Host(engine=engine)
+        plugin = self._host.plugin(case.path, PluginConfig(configuration=case.config))
+        self._chain = self._host.chain([plugin])
         self._case = case
-        self._exchanger = Exchanger(host, host.chain([plugin]), answers=case.answers)
-        self._exchanger.start()
-        self.ticks = 0
+        self._request, self._upstream = case.request.header_pairs(), case.upstream.header_pairs()
+        self._answers = {name: answer.header_pairs() for name, answer in case.answers.items()}
+        self._body = to_bytes(case.upstream.body)
+        self._now = self._stream = 0
+        self._host.feed(self._chain, Start())
         for _ in range(WARM):
-            self.last = self.run()
+            before, self.last = plugin.vm.guest.ticks, self.run()
+            self.ticks = plugin.vm.guest.ticks - before
 
-    def run(self) -> Exchange:
-        """One request."""
-        return self._exchanger.run(self._case.request, self._case.upstream)
+    def run(self) -> list[Command]:
+        """One request; all that the host asks for."""
+        self._stream += 1
+        number, body = self._stream, self._body
+        commands = self._feed(RequestHeaders(number, self._request, True, now=self._now))
+        for command in commands:
+            if isinstance(command, StartCall):
+                answer = CallResponse(command.plugin, command.token, self._answers[command.upstream], now=self._now)
+                commands += self._feed(answer)
+        if not any(isinstance(command, SendLocalReply) for command in commands):
+            commands += self._feed(ResponseHeaders(number, self._upstream, not body, now=self._now))
+            if body:
+                commands += self._feed(ResponseBody(number, body, True, now=self._now))
+        return commands + self._feed(StreamEnd(number, now=self._now))
+
+    def _feed(self, event: Event) -> list[Command]:
+        self._now += 1_000_000
+        return self._host.feed(self._chain, event)
 
     def seconds(self) -> float:
         """Seconds of a request: of so many as fit into a few milliseconds."""
@@ -201,7 +229,7 @@ def measure(case: Case, machines: list[str], rounds: int) -> Measured:
     for machine, runner in runners.items():
         if seen(runner.last) != seen(first.last):
             raise WrongResult(f"{case.name} on {machine}: {seen(runner.last)}, and not {seen(first.last)}")
-    found = Measured(case, first.last.fuel, {machine: [] for machine in machines})
+    found = Measured(case, first.ticks, {machine: [] for machine in machines})
     for turn in range(rounds):
         for machine in machines[turn % len(machines) :] + machines[: turn % len(machines)]:
             found.seconds[machine].append(runners[machine].seconds())
@@ -228,10 +256,13 @@ def share(case: Case, machine: str, rounds: int) -> float:
     return min(seen)[1]
 
 
-def seen(exchange: Exchange) -> tuple[object, ...]:
-    """What the world sees of an exchange."""
-    logs = [(line.level, line.message) for line in exchange.logs]
-    return exchange.request, exchange.response, logs, [call.upstream for call in exchange.calls], exchange.trap
+def seen(commands: list[Command]) -> list[Command]:
+    """What must be equal of what a host asked for: all but the numbers that it counts up."""
+    return [
+        replace(command, stream=0) if isinstance(command, Send | Log) else command
+        for command in commands
+        if isinstance(command, Send | SendLocalReply | Log | PluginFailed)
+    ]
 
 
 def table(found: list[Measured], base: str) -> Table:

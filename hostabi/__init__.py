@@ -1,4 +1,4 @@
-"""A Proxy-Wasm host: filters for HTTP traffic, run on the virtual machine `interp`, without I/O of its own.
+"""A Proxy-Wasm host: filters for HTTP traffic and connections, run on the virtual machine `interp`, without own I/O.
 
 A `Host` owns plugins and chains; a chain's `handle(event)` gives the commands to carry out. For a filter in a test,
 `hostabi.testing.FilterHost` does all of it.

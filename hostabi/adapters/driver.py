@@ -164,8 +164,8 @@ class Driver:
 
     def shutdown(self) -> None:
         """End the filters, as when a configuration goes."""
-        for plugin in self.chain.plugins:
-            self._feed(self.chain, Shutdown(plugin.key, now=self.now))
+        for plugin in (*self.chain.plugins, *self.chain.loggers):
+            self._deliver(Shutdown(plugin.key))
         self._settle()
 
     def take(self) -> Seen:

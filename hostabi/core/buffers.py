@@ -129,11 +129,11 @@ class HeaderMap:
 
     def assign(self, pairs: Iterable[Pair]) -> None:
         """Drop all entries, then add these in order."""
-        if not self._joined:
-            self._pairs = [(name.lower(), value) for name, value in pairs]
-            return
+        self._pairs = found = [(name.lower(), value) for name, value in pairs]
+        if not self._joined or len(dict(found)) == len(found):
+            return  # there is nothing to join
         self._pairs = []
-        for name, value in pairs:
+        for name, value in found:
             self.add(name, value)
 
     def assign_fields(self, pairs: Iterable[Pair]) -> None:

@@ -119,6 +119,9 @@ class StreamContext:
     response: Direction
     created: bool = False
     logging: bool = False
+    """The stream is over, and its access log is or was written."""
+    shows_log: bool = False
+    """The maps are those of the access log."""
     logged: bool = False
     declared: dict[bytes, Prototype] = field(default_factory=dict)
     """What was declared on the stream itself, which has no effect, as on Envoy."""
@@ -425,13 +428,15 @@ class VmState:
             return None
         way = Way.REQUEST if kind <= MapType.HTTP_REQUEST_TRAILERS else Way.RESPONSE
         direction = stream.direction(way)
-        if stream.logging:
+        if stream.shows_log:
             hidden = change or kind is MapType.HTTP_REQUEST_TRAILERS
             return None if hidden else direction.trailers if trailers else direction.headers
         if direction.maps_dropped:
             return None
         if not trailers:
             return direction.visible_headers
+        if direction.trailers_gone:
+            return None
         if change and direction.can_make_trailers:
             direction.trailers = direction.new_trailers()
         return direction.trailers

@@ -54,7 +54,7 @@ from hostabi.core.policy import Profile
 from hostabi.core.stream import FilterStream, logged_context
 from hostabi.core.transcript import Called
 from hostabi.core.vm import GuestTrap, Vm
-from hostabi.core.world import FilterWorld, NoWorld
+from hostabi.core.world import FilterWorld
 from hostabi.hostcalls import wasi
 from hostabi.hostcalls.timers import arm_tick
 from hostabi.hostcalls.wasi import WasiLimits
@@ -165,7 +165,7 @@ def load_filter(
 
 def judge_imports(module: interp.Module, abi: AbiVersion, profile: Profile) -> list[Judged]:
     """What linking would make of each function import, and of what a host never gives."""
-    known = wasi.imports(NoWorld())
+    known = wasi.offered()
     judged = [judge(wanted, abi, profile, known) for wanted in wanted_functions(module)]
     for one in module.imports:
         if one.kind in ("global", "tag"):

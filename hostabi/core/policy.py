@@ -103,6 +103,8 @@ class Profile:
     malformed_map_is_empty: bool = True
     absent_map_is_empty: bool = True
     map_size_is_serialized: bool = False
+    only_stream_maps_have_size: bool = False
+    """No size of the maps of calls, nor of any in the access log (seen on Envoy 1.40)."""
     set_pairs_keeps_pseudo: bool = False
     readonly_pseudo_headers: frozenset[bytes] = frozenset()
     reject_bad_header_bytes: bool = False
@@ -236,6 +238,7 @@ PROFILES: dict[str, Profile] = {
         plugin_configuration_always=False,
         related_contexts_only=False,
         passed_maps_are_gone=True,
+        only_stream_maps_have_size=True,
         old_attribute_names=False,
         call_trailers_are_lost=True,
         grpc_timeout_is_unavailable=True,

@@ -137,6 +137,8 @@ class Direction:
         self.edited = False
         """The filter has changed the body."""
         self._headers_gone = False
+        self.trailers_gone = False
+        self._revealed = False
         self._held = bytearray()
         self._keeping = False
         self._waiting: list[Frame] = []
@@ -223,6 +225,9 @@ class Direction:
             self._release()
             return
         self._keeping = effect is Effect.KEEP
+        if self._keeping and self._held:  # shown or not, it is one buffer from now on (seen on Envoy)
+            self.body[:0] = self._held
+            self._held = bytearray()
         self.pause = Pause.BODY
         if effect is Effect.KEEP_UNSEEN:
             self._held += self.body
@@ -235,11 +240,13 @@ class Direction:
 
     def _process_trailers(self, frame: Trailers) -> None:
         self.trailers = self.new_trailers(frame.trailers)
+        self.trailers_gone = False
         self.ended = True
         self._ask(Kind.TRAILERS, len(self.trailers), True, self._act_on_trailers)
 
     def _act_on_trailers(self, action: int) -> None:
         if trailers_effect(action) is Effect.PASS:
+            self.trailers_gone = self.passed_maps_are_gone
             self._release()
         else:
             self.pause = Pause.TRAILERS
@@ -356,16 +363,21 @@ class Direction:
     def forget_maps(self) -> None:
         """Make headers, body and trailers unreachable until the next callback of the stream."""
         self.maps_dropped = True
-        self._headers_gone = self.passed_maps_are_gone
+        self._headers_gone = self.trailers_gone = self.passed_maps_are_gone
 
     def reveal_maps(self) -> None:
         """The access log sees the maps again."""
-        self.maps_dropped = self._headers_gone = False
+        self._revealed = True
+
+    def hide_maps(self) -> None:
+        """After the access log, they are as before."""
+        self._revealed = False
 
     @property
     def visible_headers(self) -> HeaderMap | None:
         """The headers, unless they cannot be had at this point."""
-        return None if self.maps_dropped or self._headers_gone else self.headers
+        gone = self.maps_dropped or self._headers_gone
+        return None if gone and not self._revealed else self.headers
 
     @property
     def paused(self) -> bool:

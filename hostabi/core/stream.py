@@ -169,11 +169,15 @@ class FilterStream:
         context = self.context
         if self.owner.vm.state.profile.create_context_at_log:
             self.create()
-        context.request.reveal_maps()
-        context.response.reveal_maps()
         if context.created and not context.logged:
-            context.logging = context.logged = True
+            context.request.reveal_maps()
+            context.response.reveal_maps()
+            context.logging = context.logged = context.shows_log = True
             self.owner.vm.call("proxy_on_log", context)
+            if self.owner.vm.state.profile.passed_maps_are_gone:
+                context.shows_log = False
+                context.request.hide_maps()
+                context.response.hide_maps()
             self.settle()
 
     def end(self) -> None:
@@ -205,7 +209,7 @@ class FilterStream:
 def logged_context(owner: Owner, event: AccessLog) -> StreamContext:
     """What a plugin that keeps an access log sees of something that is over: on its own context, and only to read."""
     context = FilterStream(owner, 0, event.info).context
-    context.id, context.logging = owner.root.id, True
+    context.id, context.logging, context.shows_log = owner.root.id, True, True
     maps = (HeaderMap(pairs) if pairs else None for pairs in (event.request, event.response, event.response_trailers))
     context.request.headers, context.response.headers, context.response.trailers = maps
     return context

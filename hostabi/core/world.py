@@ -1,11 +1,11 @@
-"""The worlds that raw functions of a filter see (abi.hostcall.GuestEnv)."""
+"""The world that raw functions of a filter see (abi.hostcall.GuestEnv)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from hostabi.abi.enums import LogLevel
-from hostabi.abi.marshal import GuestMemory, GuestMemoryError
+from hostabi.abi.marshal import GuestMemory
 from hostabi.core.context import VmState
 
 
@@ -48,43 +48,6 @@ class FilterWorld:
         text = data.removesuffix(b"\n")
         if text:
             self._state.log(LogLevel.ERROR if fd == 2 else LogLevel.INFO, text)
-
-    def read_input(self, n: int) -> bytes:
-        """Nothing."""
-        return b""
-
-
-class NoWorld:
-    """GuestEnv of nobody, for asking which functions there are."""
-
-    args: Sequence[bytes] = ()
-    environ: Sequence[tuple[bytes, bytes]] = ()
-    preopens: Sequence[tuple[str, str]] = ()
-
-    @property
-    def memory(self) -> GuestMemory:
-        """There is none."""
-        raise GuestMemoryError("there is no guest")
-
-    def time_ns(self) -> int:
-        """Nothing."""
-        return 0
-
-    def monotonic_ns(self) -> int:
-        """Nothing."""
-        return 0
-
-    def sleep_ns(self, duration: int) -> None:
-        """Nothing."""
-        return None
-
-    def random(self, n: int) -> bytes:
-        """Nothing."""
-        return bytes(n)
-
-    def write_output(self, fd: int, data: bytes) -> None:
-        """Nothing."""
-        return None
 
     def read_input(self, n: int) -> bytes:
         """Nothing."""

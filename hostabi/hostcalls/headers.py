@@ -25,7 +25,7 @@ def get_header_map_value(vm: VmState, map: MapType, key: Bytes) -> OutBytes:
     headers = vm.header_map(map)
     old = vm.abi is AbiVersion.V0_1_0
     stream = vm.stream
-    if headers is None and not (stream is not None and stream.logging):
+    if headers is None and not (stream is not None and stream.shows_log):
         raise HostError(Status.BAD_ARGUMENT, unavailable(map))
     value = headers.get(key) if headers is not None else None
     if value is None and not old:
@@ -84,7 +84,8 @@ def set_header_map_pairs(vm: VmState, map: MapType, pairs: Pairs) -> None:
 def get_header_map_size(vm: VmState, map: MapType) -> OutU32:
     """Bytes of all names and values (the specification: of the map as it is serialised)."""
     headers = vm.header_map(map)
-    if headers is None:
+    of_stream = map <= MapType.HTTP_RESPONSE_TRAILERS and vm.stream is not None and not vm.stream.shows_log
+    if headers is None or (vm.profile.only_stream_maps_have_size and not of_stream):
         raise HostError(Status.BAD_ARGUMENT, unavailable(map))
     return pairs_size(headers.pairs) if vm.profile.map_size_is_serialized else headers.byte_size
 

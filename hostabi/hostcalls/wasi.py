@@ -460,6 +460,11 @@ def _nothing(name: str, raw: Sequence[int]) -> tuple[tuple[str, object], ...]:
     return ()
 
 
+def offered() -> dict[tuple[str, str], Import]:
+    """The same for asking which functions there are, and of what type; none can be called."""
+    return records(FilterWasi)
+
+
 def imports(env: GuestEnv, limits: WasiLimits = DEFAULT_LIMITS) -> dict[tuple[str, str], Import]:
     """The WASI functions of one filter's VM by (module, name): unsigned numbers in, an errno out (abi_reference 9)."""
     return records(FilterWasi(env, limits))

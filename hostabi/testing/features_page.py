@@ -80,7 +80,7 @@ FEATURES: tuple[Feature, ...] = (
     _row("foreign functions", YES, YES, "one", "embedder's", YES, "registrable", "stub"),
     _row("set_effective_context, done", YES, YES, "no effect, traps", "embedder's", YES, "no effect", "some"),
     _row("TCP filters", YES, YES, NO, "some", YES, YES, YES),
-    _row("DNS, stats sink", NO, YES, NO, NO, YES, NO, NO),
+    _row("DNS, stats sink", YES, YES, NO, NO, YES, NO, NO),
     _row("Redis callout", YES, NO, NO, NO, YES, NO, NO),
     _row("injected response bytes, choice of the upstream host", YES, NO, NO, NO, YES, NO, NO),
     _row("WASI preview1", YES, "45 functions", "18 functions", "the runtime's", YES, "the runtime's", NO),

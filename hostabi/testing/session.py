@@ -33,6 +33,7 @@ class FilterSession(Session):
             now=made.now,
             answers=made.exchanger.answers,
             network=made.exchanger.session.network,
+            redis=made.exchanger.redis,
             dns=made.exchanger.session.dns,
         )
         self.metrics = made.metrics

@@ -282,6 +282,52 @@ def test_a_filter_that_never_comes_to_rest(tamis: Tamis, tmp_path: Path) -> None
     assert ran.err.endswith("busy.wat: the filters kept the host busy for more than 10000 events\n")
 
 
+NETWORK = Path(__file__).parents[1] / "proxy_wasm" / "scenarios" / "filters" / "network_orders.wasm"
+
+
+def test_a_connection(tamis: Tamis, engine: str, tmp_path: Path) -> None:
+    """Pieces from both sides in turn, as text and from a file, until both end."""
+    (tmp_path / "sent").write_bytes(b"\xff\0")
+    pieces = ("--downstream", "hello", "--upstream", "world", "--downstream", f"@{tmp_path / 'sent'}")
+    config = "downstream_data/1: return 1; upstream_data: write 3 0 0 <".replace("; ", "\n")
+    ran = tamis("run", NETWORK, "--engine", engine, *pieces, "--config", config, "--json", *FIXED)
+    assert (ran.code, ran.err) == (0, "")
+    data = json.loads(ran.out)
+    assert data["tcp"] == {
+        "upstream_base64": "aGVsbG//AA==",
+        "downstream": "<world<",
+        "upstream_end": True,
+        "downstream_end": True,
+        "closed": "local",
+        "reason": "both sides have ended",
+    }
+    assert "request" not in data and data["paused"] is False and data["trap"] is None
+
+
+def test_a_connection_as_people_read_it(tamis: Tamis) -> None:
+    ran = tamis("run", NETWORK, "--tcp", "--downstream", "hello", "--config", "downstream_data: close 2")
+    assert "proxy_on_downstream_data(context=2, data_size=5, end_of_stream=0) -> CONTINUE" in ran.out
+    assert "\nTo the upstream\n\nTo the client\n\nclosed: local, closed by the filter\n" in ran.out
+    held = tamis("run", NETWORK, "--tcp", "--config", "new_connection: return 1")
+    assert held.code == 0 and "\nThe upstream was not connected\n" in held.out
+    failed = tamis("run", NETWORK, "--tcp", "--config", "new_connection: trap")
+    assert failed.code == 134 and "wasm_fail_stream" in failed.out
+
+
+@pytest.mark.parametrize("option", [("-X", "POST"), ("--status", "404"), ("--body", "x"), ("--chunk", "1")])
+def test_a_connection_has_no_request(tamis: Tamis, option: tuple[str, str]) -> None:
+    ran = tamis("run", NETWORK, "--tcp", *option)
+    assert ran.code == 2 and "goes with a request, not with a connection" in ran.err
+
+
+def test_names_on_the_command_line(tamis: Tamis) -> None:
+    config = "request_headers: lookup a.test\nrequest_headers: lookup b.test\nresolve_dns: addresses"
+    ran = tamis("run", NETWORK, "--config", config, "--dns", "a.test=10.0.0.1,::1", "--json")
+    said = [log["message"] for log in json.loads(ran.out)["logs"]]
+    assert said[2:] == ["addresses 0 2 60s 10.0.0.1:0 60s [::1]:0", "addresses 0 0"]
+    assert tamis("run", NETWORK, "--dns", "a.test").code == 2
+
+
 # --- Redis
 
 

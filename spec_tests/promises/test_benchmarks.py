@@ -61,6 +61,23 @@ def test_a_program_of_another_content_is_not_taken(tmp_path: Path, monkeypatch: 
         flate.data()
 
 
+@pytest.mark.parametrize("at", range(5))
+def test_what_is_counted_of_a_request_grows_as_promised(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
+    from benchmarks import growth
+
+    curve = growth.CURVES[at]
+    points = growth.measure(curve, 0, 3, lambda label: None).points
+    assert len({(point.ticks, point.host_calls) for point in points}) == 1
+    copied = [point.bytes_copied for point in points]
+    assert all(copied)
+    if curve.is_flat:
+        assert len(set(copied)) == 1
+    else:
+        slopes = [(copied[i] - copied[0]) / (points[i].size - points[0].size) for i in (1, 2)]
+        assert slopes[0] == pytest.approx(slopes[1], rel=0.05)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_a_workload_gives_its_result(name: str) -> None:
     argument, result = SMALL[name]

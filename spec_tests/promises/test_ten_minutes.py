@@ -69,4 +69,4 @@ def test_the_page_is_true(tmp_path: Path) -> None:
             )
             assert shown(lines, done.stdout), f"$ {command}\n{done.stdout}{done.stderr}"
             ran += 1
-    assert ran == 9
+    assert ran == 10

@@ -9,15 +9,14 @@ from hostabi.abi.callbacks import CALLBACKS
 from hostabi.abi.enums import AbiVersion
 from hostabi.abi.hostcall import REGISTRY, HostCall
 from hostabi.core.transcript import Called, Entered
-from hostabi.core.world import NoWorld
-from hostabi.hostcalls.wasi import SIGNATURES, imports
+from hostabi.hostcalls.wasi import SIGNATURES, offered
 from hostabi.testing import FilterHost
 from hostabi.testing.wat import small_filter
 from spec_tests.proxy_wasm.hostcalls.test_pointers import good, ids
 from spec_tests.proxy_wasm.kit import callback, callbacks, expression
 
 HEADERS = "proxy_on_request_headers"
-OFFERED = sorted({name for _, name in imports(NoWorld())} - {"proc_exit"})
+OFFERED = sorted({name for _, name in offered()} - {"proc_exit"})
 
 
 def call_text(call: HostCall) -> str:

@@ -62,6 +62,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "HTTP/2 metadata callbacks": (
         "core/test_host.py::test_metadata",
+        "stream/test_metadata.py::*",
         "checklist/test_actions.py::test_metadata_always_goes_on",
     ),
     "header maps: pairs, value, add, replace, remove, set": (
@@ -102,8 +103,8 @@ TESTS: dict[str, tuple[str, ...]] = {
         "checklist/test_callouts.py::test_a_call_that_times_out",
     ),
     "HTTP callout trailers": (CALLS + "callouts.py::test_http_call", CALLS + "callouts.py::test_maps_of_an_answer"),
-    "gRPC unary": (CALLS + "grpc.py::*",),
-    "gRPC stream": (CALLS + "grpc.py::*",),
+    "gRPC unary": (CALLS + "grpc.py::*", "scenarios/grpc_calls.tamis.yaml"),
+    "gRPC stream": (CALLS + "grpc.py::*", "scenarios/grpc_streams.tamis.yaml"),
     "get_status": (
         CALLS + "log_and_time.py::test_status_in_a_callout",
         CALLS + "log_and_time.py::test_status_outside_of_a_callout",
@@ -129,8 +130,13 @@ TESTS: dict[str, tuple[str, ...]] = {
         CALLS + "stream_control.py::test_done_later",
         "checklist/test_rules.py::test_effective_context_only_between_related_contexts",
     ),
-    "TCP filters": ("stream/test_connections.py::*", "stream/test_pipes.py::*"),
-    "DNS, stats sink": (),
+    "TCP filters": ("stream/test_connections.py::*", "stream/test_pipes.py::*", "scenarios/tcp.tamis.yaml"),
+    "DNS, stats sink": (
+        CALLS + "envoy_calls.py::*",
+        "abi/test_envoy.py::*",
+        "scenarios/dns.tamis.yaml",
+        "scenarios/stats.tamis.yaml",
+    ),
     "Redis callout": (CALLS + "redis.py::*",),
     "injected response bytes, choice of the upstream host": (CALLS + "higress_calls.py::*",),
     "WASI preview1": (
@@ -161,11 +167,8 @@ def test_every_row_is_mapped_and_complete() -> None:
     assert all(len(feature.peers) == len(PEERS) for feature in FEATURES)
 
 
-NOT_YET = {"DNS, stats sink"}
-
-
 def test_no_peer_has_more() -> None:
     """Where another host says yes, so do we."""
     for feature in FEATURES:
-        if YES in feature.peers and feature.name not in NOT_YET:
+        if YES in feature.peers:
             assert feature.ours == YES, feature.name

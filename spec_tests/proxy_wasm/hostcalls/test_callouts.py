@@ -1,4 +1,4 @@
-"""HTTP calls, and the services this host does not have: Redis, DNS (abi_reference 8.8, 11)."""
+"""HTTP calls, and foreign functions (abi_reference 8.8, 8.10)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from hostabi import CallFailed, CallResponse, HostError, Limits, RequestHeaders, StartCall, Status, StreamEnd
 from hostabi.abi.codec import encode_pairs
-from hostabi.abi.enums import AbiVersion
 from hostabi.testing import Answer, FilterHost
 from hostabi.testing.wat import small_filter
 from spec_tests.proxy_wasm.kit import call, callback, callbacks, expression
@@ -106,24 +105,6 @@ def test_maps_of_an_answer(engine: str) -> None:
     made = [r for r in got.exchange.transcript if "header_map" in getattr(r, "function", "")]
     assert [r.outputs for r in made[:2]] == [(((b":status", b"200"), (b"a", b"b")),), (((b"t", b"1"),),)]
     assert made[2].result == Status.BAD_ARGUMENT
-
-
-# --- services that are not there
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("proxy_redis_init", (b"s", b"u", b"p", 100)),
-        ("proxy_redis_call", (b"s", b"q")),
-        ("proxy_inject_encoded_data_to_filter_chain", (b"d", 0)),
-        ("proxy_get_upstream_hosts", ()),
-        ("proxy_set_upstream_override_host", (b"h",)),
-    ],
-)
-def test_a_service_that_is_not_there_fails(engine: str, name: str, values: tuple[Any, ...]) -> None:
-    got = call(engine, name, *values, abi=AbiVersion.V0_2_100)
-    assert (got.status, got.exchange.status) == (Status.INTERNAL_FAILURE, 200)
 
 
 # --- foreign functions

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from hostabi import AccessLog, DnsResolved, Host, Limits, Plugin, PluginConfig, ResolveDns, StatsUpdate, Status
+from hostabi.adapters.session import Session
 from hostabi.core.events import Start, StreamInfo
 from hostabi.core.transcript import Called
-from hostabi.testing import FilterHost, FilterSession
+from hostabi.testing import Answer, FilterHost, FilterSession, Request
 from spec_tests.proxy_wasm.kit import call, callbacks, expression
 
 ORDERS = Path(__file__).parents[1] / "scenarios" / "filters" / "network_orders.wasm"
@@ -86,6 +87,23 @@ def test_an_access_log_without_a_stream(engine: str) -> None:
     plugin.handle(AccessLog("A", StreamInfo()))
     assert said(host)[:3] == [b"get 1", b"get 1", b"get 1"]
     assert len(plugin.vm.state.contexts) == 1
+
+
+def test_a_logger_is_started_and_ended_with_its_chain(engine: str) -> None:
+    host = Host(engine=engine, record=True)
+    plugin = host.plugin(ORDERS, PluginConfig("log", configuration=b"log: get 0 :path"))
+    session = Session(host, host.chain([], [plugin]))
+    session.start()
+    session.request(Request(path="/x"))
+    session.upstream(Answer(body="hi"))
+    assert session.stream().response is not None
+    session.connect()
+    session.abort_client()
+    session.shutdown()
+    assert callbacks(list(host.transcript)) == [
+        *("on_context_create(1, 0)", "on_configure(1, 16)", "on_log(1)", "on_log(1)", "on_done(1)", "on_delete(1)"),
+    ]
+    assert said(host) == [b"get 0 /x", b"get 1"] and plugin.gone
 
 
 def test_a_filter_host_has_names_and_connections(engine: str) -> None:

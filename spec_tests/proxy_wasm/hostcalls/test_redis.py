@@ -261,6 +261,23 @@ def request(one: Session, name: str = "main") -> None:
     one.request(Request(), name)
 
 
+def test_a_session_for_tests_takes_answers_too(engine: str) -> None:
+    from hostabi.testing import FilterSession
+
+    text = small_filter(
+        {
+            "proxy_on_configure": callback("proxy_on_configure", INIT),
+            "proxy_on_request_headers": callback("proxy_on_request_headers", ASK),
+            "proxy_on_redis_call_response": "",
+        },
+        data={512: SERVICE, 600: PING},
+        abi=HIGRESS,
+    )
+    one = FilterSession(text, engine=engine, redis=lambda query: Reply(StatusReply(query.upstream)))
+    request(one)
+    assert waiting(one) == ["on_redis_call_response(1, 7, 0, 8)"]
+
+
 def test_queries_wait_and_are_late(engine: str) -> None:
     one = session(engine)
     request(one)

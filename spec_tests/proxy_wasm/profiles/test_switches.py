@@ -170,6 +170,12 @@ ROWS = [
     # maps
     off_on("malformed_map_is_empty", o.asks("proxy_set_header_map_pairs", 0, b"\1\0"), "PARSE_FAILURE", "OK"),
     off_on("absent_map_is_empty", o.asks("proxy_get_header_map_pairs", 2), "NOT_FOUND", "OK"),
+    off_on(
+        "only_stream_maps_have_size",
+        o.asks("proxy_get_header_map_size", 0, during="proxy_on_log"),
+        "OK",
+        "BAD_ARGUMENT",
+    ),
     off_on("map_size_is_serialized", o.reads("proxy_get_header_map_size", 0), (46,), (90,)),
     off_on(
         "set_pairs_keeps_pseudo",
@@ -338,6 +344,7 @@ CANNOT_BE_SEEN = {
     "nginx": {
         "allocator_trap_unwinds",
         *("stubs", "map_size_is_serialized", "call_timeout_is_504", "create_context_at_log", "stream_done_waits"),
+        "only_stream_maps_have_size",
         *("set_buffer_replaces_part", "literal_stop_iteration", "response_headers_can_pause", "fix_content_length"),
         *("poll_reports_clocks", "upstream_can_continue", "reject_bad_header_bytes", "wasi_clocks", "queue_wakes"),
         *("related_contexts_only", "log_before_done", "dispatch_status", "status_code_stays"),

@@ -119,7 +119,7 @@ def test_strict_names_everything_that_nobody_expected() -> None:
     said = [one.message for one in result.failures]
     assert said == [
         "a log line that nothing expects",
-        "an HTTP call that nothing expects",
+        "a call that nothing expects",
         "a host call that nothing expects",
         "a host call that nothing expects",
     ]

@@ -10,6 +10,7 @@ from hostabi.scenario.init import first_file
 from hostabi.scenario.load import loads
 from hostabi.scenario.update import Updated, update
 from hostabi.testing.scenarios import run_trial
+from hostabi.testing.wat import small_filter
 
 HERE = Path(__file__).parent
 FILE = str(HERE / "written.tamis.yaml")
@@ -172,3 +173,42 @@ def test_a_first_file_passes(name: str) -> None:
     assert "expect: {}" not in text
     if name == "http_gate":
         assert "- callout: {match: auth_service, answer: 200}" in text
+
+
+def test_what_became_of_a_connection_is_written_down() -> None:
+    text = """version: 1
+filters:
+  - module: filters/network_orders.wasm
+    config: "downstream_data: write 2 0 0 ["
+cases:
+  - steps:
+      - tcp: {downstream: abc}
+        expect: {tcp: {upstream: abc, downstream: x, upstream_end: true, closed: remote}, paused: upstream}
+      - abort: client
+        expect: {}
+"""
+    done = updated(text)
+    assert "expect: {tcp: {upstream: '[abc', downstream: '', upstream_end: false, closed: null}, paused: false}" in (
+        done.text
+    )
+    assert "expect: {tcp: {upstream: '[abc', closed: remote}, logs: []}" in done.text
+
+
+def test_a_first_file_for_a_filter_of_connections(tmp_path: Path) -> None:
+    module = tmp_path / "quote.wat"
+    written = (
+        "(drop (call $proxy_set_buffer_bytes (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 2)))"
+    )
+    text = small_filter({"proxy_on_downstream_data": f"{written} (i32.const 0)"}, data={16: b"> "})
+    module.write_text(text, encoding="utf-8")
+    made = first_file(module, "", tmp_path / "quote.tamis.yaml")
+    trials = loads(made, str(tmp_path / "quote.tamis.yaml"))
+    assert [step.action for step in trials[0].case.steps] == ["tcp"] * 4
+    assert run_trial(trials[0]).passed and "> hello from the client" in made and "closed: local" in made
+
+
+def test_a_first_file_for_a_filter_that_holds_connections(tmp_path: Path) -> None:
+    module = tmp_path / "shut.wat"
+    module.write_text(small_filter({"proxy_on_new_connection": "(i32.const 1)"}), encoding="utf-8")
+    made = first_file(module, "", tmp_path / "shut.tamis.yaml")
+    assert "upstream: null" in made and "paused: downstream" in made and "- tcp: {upstream" not in made
