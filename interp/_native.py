@@ -23,3 +23,12 @@ if not os.environ.get("TAMIS_NO_NATIVE"):
         ffi, lib = _extension.ffi, _extension.lib
         if lib.tm_boundary():
             boundary = sys.modules["interp.boundary"]
+
+
+def pin(owner: Any) -> Any:
+    """What keeps `owner`, made by `ffi.gc`, from being freed while finalizers run; it lies beside the owner.
+
+    CPython's collector finalizes garbage in no order: a `__del__` that calls into a store of the same garbage would
+    find its C side freed. A pinned owner is freed when the last reference to it goes, after all finalizers.
+    """
+    return owner if boundary is None else boundary.Pin(owner)

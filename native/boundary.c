@@ -323,6 +323,38 @@ static PyTypeObject EntryType = {
 
 #include "boundary_region.inc"
 
+/* ---- Pin: keeps an object from the garbage collector's finalizers ----
+
+   The collector finalizes all garbage before it clears any, in no order, and so would free what `ffi.gc` made while a
+   `__del__` that comes later can still reach it. It does not see this reference, takes the object for one in use, and
+   leaves it to whoever clears the last reference, after all finalizers. The object must not refer back. */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *held;
+} Pin;
+
+static PyObject *pin_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    PyObject *held;
+    if (!PyArg_ParseTuple(args, "O", &held)) return NULL;
+    Pin *pin = (Pin *)type->tp_alloc(type, 0);
+    if (pin) pin->held = Py_NewRef(held);
+    return (PyObject *)pin;
+}
+static void pin_dealloc(PyObject *self) {
+    Py_XDECREF(((Pin *)self)->held);
+    Py_TYPE(self)->tp_free(self);
+}
+static PyTypeObject PinType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "interp.boundary.Pin",
+    .tp_doc = "A reference that the garbage collector does not see.",
+    .tp_basicsize = sizeof(Pin),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = pin_new,
+    .tp_dealloc = pin_dealloc,
+};
+
 /* ---- the module ---- */
 
 /* direct(cls): calls of a subclass of Entry go to it directly. (Before 3.12 classes made in Python do not inherit that.) */
@@ -343,7 +375,7 @@ static PyObject *make_module(void) {
         {&str_long_way, "long_way"}, {&str_adopt, "adopt"}, {&str_serve, "serve"}, {&str_sync, "sync"},
         {&str_out_of_bounds, "out_of_bounds"}, {&str_view, "view"},
     };
-    static PyTypeObject *types[] = {&AccountsType, &DriverType, &EntryType, &RegionType, &SlicesType};
+    static PyTypeObject *types[] = {&AccountsType, &DriverType, &EntryType, &RegionType, &SlicesType, &PinType};
     for (size_t k = 0; k < sizeof strings / sizeof *strings; k++)
         if (!(*strings[k].at = PyUnicode_InternFromString(strings[k].text))) return NULL;
     PyObject *module = PyModule_Create(&definition);

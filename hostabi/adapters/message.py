@@ -116,14 +116,24 @@ HTTP2 = "HTTP/2"
 _NO_BODY = (b"204", b"304")
 
 
-def framed(pairs: HeaderPairs, protocol: str | None, body: bool) -> HeaderPairs:
-    """A message's headers as the other end has them from the wire.
+def shown(pairs: HeaderPairs, protocol: str | None, body: bool) -> HeaderPairs:
+    """A message's headers as filters are shown them, which is not quite how they stand on the wire (seen on Envoy).
 
-    HTTP/1.1 says how long the body is or that it comes in chunks; HTTP/2 may cut a cookie, and a proxy puts it together
-    (RFC 9113, 8.2.3).
+    A request's transfer-encoding is the proxy's business. HTTP/2 may cut a cookie into several headers, and a proxy
+    puts it together (RFC 9113, 8.2.3), behind the others.
     """
     if protocol == HTTP2:
-        return _one_cookie(pairs)
+        cookie = b"; ".join(value for name, value in pairs if name == b"cookie")
+        rest = tuple(pair for pair in pairs if pair[0] != b"cookie")
+        return (*rest, (b"cookie", cookie)) if cookie else pairs
+    wire = framed(pairs, protocol, body)
+    if any(name == b":status" for name, _ in pairs):
+        return wire
+    return tuple(pair for pair in wire if pair[0] != b"transfer-encoding")
+
+
+def framed(pairs: HeaderPairs, protocol: str | None, body: bool) -> HeaderPairs:
+    """A message's headers on the wire: HTTP/1.1 says how long the body is, or that it comes in chunks."""
     if protocol != HTTP1 or any(name == b"content-length" for name, _ in pairs):
         return pairs
     if body:
@@ -139,12 +149,3 @@ def in_pieces(body: Sequence[bytes], end: bool, protocol: str | None) -> list[tu
     if protocol == HTTP1 and end and body:
         return [(chunk, False) for chunk in body if chunk] + [(b"", True)]
     return [(chunk, end and i + 1 == len(body)) for i, chunk in enumerate(body)]
-
-
-def _one_cookie(headers: HeaderPairs) -> HeaderPairs:
-    values = [value for name, value in headers if name == b"cookie"]
-    if len(values) < 2:
-        return headers
-    at = next(i for i, (name, _) in enumerate(headers) if name == b"cookie")
-    rest = tuple(pair for pair in headers[at + 1 :] if pair[0] != b"cookie")
-    return (*headers[:at], (b"cookie", b"; ".join(values)), *rest)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hostabi.abi.codec import HeaderPairs
 from hostabi.abi.enums import PeerType
 from hostabi.adapters.driver import Addresses, Answers, Driver, Network
-from hostabi.adapters.message import HTTP1, Answer, Request, framed, in_pieces, pieces, to_pairs
+from hostabi.adapters.message import HTTP1, Answer, Request, in_pieces, pieces, shown, to_pairs
 from hostabi.adapters.redis_calls import RedisAnswers
 from hostabi.adapters.streams import Connection, SessionError, Stream
 from hostabi.core.chain import Chain
@@ -49,6 +49,19 @@ _CLIENT_GONE, _UPSTREAM_GONE = "the client went away", "the upstream went away"
 
 _BROKEN = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
 """What Envoy gives a client when an upstream breaks off before it has answered (seen on 1.40)."""
+
+
+# What Envoy's access log says of those who go away (seen on 1.40).
+_FLAG_UPSTREAM_GONE = 1 << 6
+_FLAG_CLIENT_GONE = 1 << 14
+_GONE_BEFORE = "upstream_reset_before_response_started{connection_termination}"
+_GONE_AFTER = "upstream_reset_after_response_started{connection_termination}"
+
+
+def _client_gone(stream: Stream) -> None:
+    if not stream.over:
+        stream.info.response_flags |= _FLAG_CLIENT_GONE
+        stream.info.response_code_details = "downstream_remote_disconnect"
 
 
 class Session(Driver):
@@ -132,6 +145,7 @@ class Session(Driver):
     def end(self) -> None:
         """The client of every stream and connection that is open goes away."""
         for stream in list(self._open.values()):
+            _client_gone(stream)
             self._end_stream(stream)
         for connection in list(self._connections.values()):
             self._end_connection(connection, PeerType.REMOTE, _CLIENT_GONE)
@@ -173,7 +187,7 @@ class Session(Driver):
         body, trailers = pieces(request), to_pairs(request.trailers)
         only = end and not body and not trailers
         mine.request_ended = only
-        headers = framed(request.header_pairs(), self.protocol, not only)
+        headers = shown(request.header_pairs(), self.protocol, not only)
         self._give(mine, RequestHeaders(number, headers, only, info, now=self.now))
         self._request_rest(mine, body, trailers, end)
 
@@ -223,7 +237,7 @@ class Session(Driver):
         body, trailers = pieces(answer), to_pairs(answer.trailers)
         only = end and not body and not trailers
         mine.response_begun, mine.response_ended = True, only
-        headers = framed(answer.header_pairs(), self.protocol, not only)
+        headers = shown(answer.header_pairs(), self.protocol, not only)
         self._give(mine, ResponseHeaders(mine.number, headers, only, now=self.now))
         self._response_rest(mine, body, trailers, end)
 
@@ -276,6 +290,7 @@ class Session(Driver):
         if isinstance(mine, Connection):
             self._end_connection(mine, PeerType.REMOTE, _CLIENT_GONE)
         else:
+            _client_gone(mine)
             self._end_stream(mine)
         self._settle()
 
@@ -290,9 +305,14 @@ class Session(Driver):
             self._settle()
             return
         mine = self._answering(stream)
+        mine.info.response_flags |= _FLAG_UPSTREAM_GONE
+        mine.info.response_code_details = _GONE_AFTER if mine.response_begun else _GONE_BEFORE
         if not mine.response_begun:
+            mine.response_begun = mine.response_ended = True
             headers = {"content-length": str(len(_BROKEN)), "content-type": "text/plain"}
-            self.upstream(Answer(503, headers, _BROKEN), stream)
+            self._give(mine, ResponseHeaders(mine.number, Answer(503, headers).header_pairs(), now=self.now))
+            self._give(mine, ResponseBody(mine.number, _BROKEN, True, now=self.now))
+            self._settle()
             return
         mine.reset = _UPSTREAM_GONE
         self._settle()

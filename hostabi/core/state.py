@@ -225,6 +225,9 @@ class Direction:
             self._release()
             return
         self._keeping = effect is Effect.KEEP
+        if self._keeping and self._held:  # shown or not, it is one buffer from now on (seen on Envoy)
+            self.body[:0] = self._held
+            self._held = bytearray()
         self.pause = Pause.BODY
         if effect is Effect.KEEP_UNSEEN:
             self._held += self.body

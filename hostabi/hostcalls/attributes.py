@@ -211,8 +211,16 @@ _row("request.total_size", _T.INT, lambda s: _size(s.request.visible_headers) + 
 _row("request.time", _T.TIME, lambda s: Timestamp(s.info.start_time))
 _row("request.duration", _T.DURATION, _duration)
 
+_UNLESS_GONE = "via_upstream"
+
+
+def _code_details(s: Traffic) -> str | None:
+    known = s.response.headers is not None or s.info.response_code_details != _UNLESS_GONE
+    return s.info.response_code_details if known else None
+
+
 _row("response.code", _T.INT, lambda s: _number(s.response.headers, b":status"))
-_row("response.code_details", _T.TEXT, lambda s: s.info.response_code_details if s.response.headers else None)
+_row("response.code_details", _T.TEXT, _code_details)
 _row("response.flags", _T.INT, _text("response_flags"))
 _row("response.grpc_status", _T.INT, _grpc_status)
 _row("response.headers", _T.MAP, lambda s: s.response.visible_headers or HeaderMap())

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hostabi.abi.codec import CodecError, decode_pairs
-from hostabi.abi.enums import Status
+from hostabi.abi.enums import MetricType, Status
 from hostabi.core.transcript import Broke, Called, Entered, Left, Record
 from hostabi.core.vm import short
 
@@ -83,6 +83,8 @@ class _Neutral:
         name, status = record.function, record.result
         bad_memory = status == Status.INVALID_MEMORY_ACCESS
         known = [(key, value) for key, value in record.args if not (status != 0 and (name, key) in _READ_LATE)]
+        if name == "proxy_record_metric":
+            known = [pair for pair in known if pair[0] == "metric" or not _is_histogram(record)]
         args = [] if bad_memory else [self._arg(name, contexts, key, value) for key, value in known]
         outputs = (
             []
@@ -127,6 +129,12 @@ class _Neutral:
             case _:
                 pass
         return _text(value)
+
+
+def _is_histogram(record: Called) -> bool:
+    """Samples are mostly durations; that there is one counts."""
+    metric = dict(record.args).get("metric")
+    return isinstance(metric, int) and metric & 3 == MetricType.HISTOGRAM
 
 
 def _is_proxys(name: object) -> bool:

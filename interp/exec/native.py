@@ -91,6 +91,7 @@ class NativeState:
         if thread == _native.ffi.NULL:
             raise ResourceError("the machine has no memory for a value stack")
         self.thread = _native.ffi.gc(thread, _native.lib.tm_thread_free)
+        self._pin = _native.pin(self.thread)
         thread.stretch = bulk.STRETCH
         objects = store.heap.objects
         if not isinstance(objects, NativeObjects):

@@ -339,9 +339,12 @@ class ReferenceThread:
         stack = self.stack
         if above:
             stack.pop()
+        left = self._cells - self.frames[-1].code.cells
+        if code is not None and left + code.cells > self._cells_limit:
+            raise self._exhausted("cells")  # where the tail call stands, whose frame is still there
         frame = self.frames.pop()
         self.frame = self.frames[-1] if self.frames else None
-        self._cells -= frame.code.cells
+        self._cells = left
         bottom = len(stack) - len(func.type.params)
         del stack[frame.height : bottom]
         if isinstance(func, HostFunc):

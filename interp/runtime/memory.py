@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import mmap
 import os
-import weakref
+from collections.abc import Callable
 from struct import Struct
 from struct import error as StructError
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,11 @@ def out_of_bounds() -> Trap:
     return Trap(TRAPS["memory_bounds"])
 
 
+def _close(fd: Any, close: Callable[[int], None] = os.close) -> None:
+    """Close the file whose number is there, also when the interpreter goes down and has emptied this module."""
+    close(fd[0])
+
+
 class MemoryImage:
     """The contents of a memory at one time, which other memories can begin with.
 
@@ -56,7 +61,9 @@ class MemoryImage:
         if self._fd < 0:
             self._bytes = bytes(memory.view)
         else:
-            weakref.finalize(self, os.close, self._fd)
+            # Not a weak reference: its callback would come before finalizers that can still ask for the contents.
+            self._owner = _native.ffi.gc(_native.ffi.new("int *", self._fd), _close)
+            self._pin = _native.pin(self._owner)
 
     def map(self, most: int) -> Any:
         """A `tm_memory *` that shares the pages and can grow to `most` bytes, or NULL."""
@@ -78,7 +85,8 @@ class MemInst(Region):
     """
 
     __slots__ = (
-        "__weakref__", "_region", "_room", "array", "handle", "length", "page", "reserved", "store", "type", "view",
+        "__weakref__", "_pin", "_region", "_room", "array", "handle", "length", "page", "reserved", "store", "type",
+        "view",
     )  # fmt: skip
 
     array: Bytes
@@ -180,6 +188,7 @@ class MemInst(Region):
         owner = self.handle = _native.ffi.gc(handle, _native.lib.tm_memory_free)
         # A view must keep the whole struct alive: the closure does, for as long as this pointer object lives.
         self._region = _native.ffi.gc(owner.base, lambda _, owner=owner: None)
+        self._pin = _native.pin(self._region)
         self.reserved = True
         self._show(self.length)
         return True

@@ -36,6 +36,7 @@ class NativeObjects:
             raise ResourceError("the machine has no memory for a heap")
         #: The `tm_heap *` that the native engine reads.
         self.handle = ffi.gc(heap, lib.tm_heap_free)
+        self._pin = _native.pin(self.handle)
         self.handle.page_limit = SPREAD * heap_bytes + SPREAD_BYTES
         self._kinds: list[Layout | TagInst] = []
         self._layouts: dict[Layout | TagInst, Any] = {}

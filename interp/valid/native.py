@@ -188,6 +188,7 @@ class NativeCode:
         if code == ffi.NULL:
             raise ResourceError("the machine has no memory for a module's functions")
         self.code = ffi.gc(code, lib.tm_code_free)
+        self._pin = _native.pin(self.code)
 
     def _keep(self, pointer: Any) -> Any:
         self._arrays.append(pointer)

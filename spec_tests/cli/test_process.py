@@ -127,7 +127,7 @@ def test_help_of_every_command(tamis: Tamis) -> None:
     whole = tamis("--help")
     assert whole.code == 0
     names = [line.split()[0] for line in whole.out.partition("Commands:")[2].splitlines() if line.strip()]
-    order = "run test check validate dis wat wasm trace profile bench spec demo"
+    order = "run test tap check validate dis wat wasm trace profile bench spec demo"
     assert names == order.split()
     for name in names:
         ran = tamis(name, "--help")

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import struct
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -382,6 +385,63 @@ def test_calls_survive_garbage_collection_at_any_place():
             assert swap(n, n, 0.5, 0.25) == (0.25, 0.5, n, n)
     finally:
         gc.set_threshold(*before)
+
+
+#: Leaves garbage of which a finalizer calls the store, reads and grows its memory, and begins a fresh one.
+FINALIZER = """\
+import gc
+import interp
+
+seen = []
+
+def leave_garbage():
+    inst = interp.load(TEXT, {"env": {"none": lambda: None}}, engine=ENGINE)
+    image = interp.load(PLAIN, engine=ENGINE).snapshot()
+
+    class Loud:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            seen.append(inst.exports.calls(1))
+            seen.append(inst.exports.mem[:4])
+            seen.append((inst.exports.mem.grow(1), bytes(memoryview(inst.exports.mem))[:2]))
+            seen.append(image.instance().exports.first())
+
+    Loud()
+
+gc.disable()
+leave_garbage()
+gc.collect()
+assert seen == [98, b"abcd", (1, b"ab"), 101], seen
+"""
+MORTAL = """
+(module
+  (import "env" "none" (func $none))
+  (type $pair (struct (field i32 i64)))
+  (memory (export "mem") 1)
+  (data (i32.const 0) "abcd")
+  (func (export "calls") (param i32) (result i32)
+    (call $none)
+    (i32.add (struct.get $pair 0 (struct.new $pair (local.get 0) (i64.const 2))) (i32.load8_u (i32.const 0)))))
+"""
+PLAIN = """
+(module (memory 1) (data (i32.const 0) "ef") (func (export "first") (result i32) (i32.load8_u (i32.const 0))))
+"""
+
+
+@pytest.mark.parametrize("mode", ["reserved", "moving"])
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_finalizers_may_call_a_store_that_goes_with_them(engine, mode):
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", f"ENGINE, TEXT, PLAIN = {engine, MORTAL, PLAIN}\n{FINALIZER}"],
+        env={**os.environ, "TAMIS_MEMORY": mode, "MALLOC_PERTURB_": "165"},  # glibc then spoils what is freed
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("mode", ["reserved", "moving"])

@@ -11,6 +11,7 @@ import pytest
 
 from interp import _native
 from interp.api import Store
+from interp.binary.decode import decode
 from interp.binary.encode import encode
 from interp.exec.driver import instantiate, invoke_bits
 from interp.runtime.boundary import Accounts, PlainAccounts
@@ -133,7 +134,7 @@ def test_exactly_enough_is_enough(name: str, engine: str) -> None:
 def test_the_driver_says_where(engine: str) -> None:
     store = Store(engine)
     data = encode(parse(PROGRAMS["loops"]))
-    func = instantiate(store, validate(parse(PROGRAMS["loops"]))).exports["f"]
+    func = instantiate(store, validate(decode(data))).exports["f"]
     store.fuel = 5
     with pytest.raises(FuelExhausted) as caught:
         invoke_bits(store, func, ())  # type: ignore[arg-type]

@@ -6,11 +6,13 @@ import gc
 import threading
 import time
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import interp
+from interp.exec.engines import available
 from interp.runtime.engine import Exhausted, HostCall, OutOfFuel, Paused, Returned, Trapped
 from interp.syntax.instructions import Ins
 from spec_tests.wasm.programs import CALLS, FIB, bits, make, raw_host
@@ -421,3 +423,17 @@ def test_a_monitor_sees_an_instruction_once_even_if_it_is_repeated():
 def test_an_engine_that_cannot_show_instructions_refuses_a_monitor():
     with pytest.raises(interp.EmbedderError, match="native engine"):
         interp.Store("native").monitor = object()
+
+
+@pytest.mark.parametrize("engine", available())
+def test_a_tail_call_that_finds_no_room_is_where_it_stands(engine: str) -> None:
+    """Its frame is still there: what asks for room is the callee, which has no place yet."""
+    locals_ = " ".join(["i64"] * 80)
+    text = f"""(module
+      (func $small (return_call $large))
+      (func $large (export "f") (local {locals_}) (call $small)))"""
+    instance = interp.load(text, engine=engine, limits=replace(interp.VmLimits(), value_stack_cells=1000))
+    with pytest.raises(interp.Exhaustion) as caught:
+        instance.exports.f()
+    indices = [frame.func_index for frame in caught.value.backtrace]
+    assert indices == [0] + [1] * (len(indices) - 1)

@@ -16,7 +16,7 @@ from hostabi.oracle.run import EnvoyRun, reason_against
 from hostabi.scenario.load import Trial, load
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-LEAST = 90
+LEAST = 300
 """How many cases are played on real Envoy at least."""
 
 
