@@ -255,15 +255,21 @@ class Envoy:
         """Let these be the listeners, the last one a new one; why that was refused, None if it was not."""
         since = len(self.lines)
         self._write("lds", listeners)
-        added = b"lds: add/update listener '" + listeners[-1]["name"].encode()
+        name = listeners[-1]["name"].encode()
+        added = b"lds: add/update listener '" + name
+
+        def refused() -> bytes | None:
+            """Its refusal; another listener's may come late, and is none."""
+            words = (line.text for line in self.lines[since:] if b"rejected:" in line.text)
+            return next((text for text in words if name in text or b"listener(s)" not in text), None)
 
         def done() -> bool:
-            return self._said(added, since) or self._said(b"rejected:", since)
+            return self._said(added, since) or refused() is not None
 
         self.loop.until(done, _CONFIG_SECONDS, "Envoy to take a listener")
         self.settle()
-        refused = [line.text for line in self.lines[since:] if b"rejected:" in line.text]
-        return refused[0].decode(errors="replace") if refused else None
+        reason = refused()
+        return reason.decode(errors="replace") if reason is not None else None
 
     def keep_listeners(self, listeners: Sequence[Json]) -> None:
         """Let only these of the listeners stay."""

@@ -23,6 +23,7 @@ PLUGINS = "package://gpustack_higress_plugins/plugins"
 CONFIGS = {
     "auth": "s3cret alice",
     "body_rewrite": "a=b",
+    "grpc_users": "accounts",
     "header_rewrite": "request set x-team blue\nresponse add via x",
     "http_gate": "gate /ask",
     "json_redact": "password",
