@@ -37,6 +37,8 @@ def shim_tests(quick: bool, arguments: tuple[str, ...]) -> int:
     names = ["core", "start"] if quick else ["core", "hostcalls", "real", "scenarios", "start", "stream"]
     # wasmtime finds out of bounds accesses by a signal, which pytest's own handler would take from it.
     plugins = ["-p", "benchmarks.peers.pytest_shim", "-p", "no:faulthandler"]
+    # The plugin has imported what pytest would rewrite where tamis is installed; nothing asserts in there.
+    plugins += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     return int(pytest.main([*plugins, f"--rootdir={ROOT}", *(str(folder / name) for name in names), *arguments]))
 
 
