@@ -11,7 +11,7 @@ import pytest
 import interp
 from interp.exec import pystate
 from interp.exec.pycounter import Counter
-from interp.exec.pyoperands import NotLowered
+from interp.exec.pyoperands import MOST_TARGETS, NotLowered
 from interp.exec.pystate import Shared
 from interp.runtime.store import FuncInst
 from interp.syntax.errors import Exhaustion, FuelExhausted, Trap
@@ -121,6 +121,16 @@ def test_places_instead_of_blocks(monkeypatch: pytest.MonkeyPatch, near: tuple[i
     for seed in range(30):
         found = difference(program(seed), (REFERENCE, *DRIVEN))
         assert not found, f"program {seed}: {found}"
+
+
+def test_a_table_too_long_to_be_written() -> None:
+    """It stays on the reference engine."""
+    text = f"""(module (func (export "f") (param i32) (result i32)
+      (block $a (block $b (br_table {"$a $b " * (MOST_TARGETS // 2)} $b (local.get 0))) (return (i32.const 2)))
+      (i32.const 1)))"""
+    instance = load(text)
+    assert [instance.exports.f(n) for n in (0, 1, MOST_TARGETS - 2, MOST_TARGETS, -1)] == [1, 2, 1, 2, 2]
+    assert not written(instance)
 
 
 def test_functions_on_the_reference_engine_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
